@@ -1,0 +1,92 @@
+// A Redis prompt on an embedded keyspace: reads commands from standard input, one a line, and
+// prints replies as redis-cli does on a terminal.
+//
+//   $ printf 'SET mykey "Hello"\nPEXPIRE mykey 1500\nGET mykey\n' | redis_console
+//   OK
+//   (integer) 1
+//   "Hello"
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "redis/commands.h"
+#include "redis/render.h"
+#include "redis/words.h"
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
+
+namespace {
+
+// Returns whether a person sits in front of the program.
+bool at_terminal() {
+#if __has_include(<unistd.h>)
+  return isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
+#else
+  return false;
+#endif
+}
+
+void print_usage(const redis::Command& command) {
+  std::cout << "  " << command.name;
+  if (!command.arguments.empty()) std::cout << ' ' << command.arguments;
+  std::cout << '\n';
+}
+
+// HELP lists all commands, HELP <command> shows one.
+void print_help(const redis::Words& words) {
+  if (words.size() < 2) {
+    for (const redis::Command& command : redis::commands()) print_usage(command);
+    std::cout << "  help [command]\n  quit\n";
+    return;
+  }
+  if (const redis::Command* const command = redis::find_command(words[1])) {
+    print_usage(*command);
+  } else {
+    std::cout << "No such command.\n";
+  }
+}
+
+redis::Database::Time now() {
+  return std::chrono::floor<redis::Database::Time::duration>(std::chrono::system_clock::now());
+}
+
+// Answers one line; returns whether to go on.
+bool answer(redis::Database& database, std::string_view line) {
+  std::optional<redis::Words> words = redis::split_words(line);
+  if (!words) {
+    std::cout << "Invalid argument(s)\n";
+    return true;
+  }
+  if (words->empty()) return true;
+  const std::string first = redis::lower_case(words->front());
+  if (first == "quit" || first == "exit") return false;
+  if (first == "help" || first == "?") {
+    print_help(*words);
+    return true;
+  }
+  std::cout << redis::render(database.run(*std::move(words), now()));
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char**) {
+  if (argc > 1) {
+    std::cerr << "redis_console takes no arguments: it reads commands from standard input.\n";
+    return EXIT_FAILURE;
+  }
+  const std::string_view prompt = at_terminal() ? "keyspace> " : "";
+  redis::Database database;
+  std::string line;
+  bool more = true;
+  while (more && std::cout << prompt && std::getline(std::cin, line)) more = answer(database, line);
+  if (more && !prompt.empty()) std::cout << '\n';
+  return std::cout.flush() ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,307 @@
+#ifndef KEYSPACE_INTERNAL_ENTRY_MAP_H_
+#define KEYSPACE_INTERNAL_ENTRY_MAP_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "keyspace/internal/millis.h"
+#include "keyspace/internal/record.h"
+#include "keyspace/internal/slot.h"
+#include "keyspace/internal/stamp.h"
+
+namespace keyspace::internal {
+
+// The entries: an absl::flat_hash_map with a deadline beside every key, in which an insertion
+// either throws before it changes anything or succeeds.
+//
+// flat_hash_map alone does not promise that: it is lost when the allocator, a hash or a move throws
+// while it grows, and when the constructor of an element throws. So elements are made before they
+// are inserted and move without throwing (Slot), a hash that may throw is computed once and kept,
+// and the map never grows by itself: make_room() builds its successor beside it.
+//
+// Knows nothing of the time, nor of the expiry table beyond what a Stamp says of a Record.
+template <class Key, class Value, class Hash, class Equal, class Allocator>
+class EntryMap {
+  static constexpr bool kKeepsHash = !std::is_nothrow_invocable_v<const Hash&, const Key&>;
+  struct KeptHash {
+    std::size_t value;
+  };
+  struct NoHash {
+    constexpr NoHash(std::size_t) noexcept {}  // NOLINT(google-explicit-constructor)
+  };
+
+ public:
+  using KeySlot = Slot<Key, Allocator>;
+  using ValueSlot = Slot<Value, Allocator>;
+
+  // A key to look for, and its hash.
+  template <class K>
+  struct Lookup {
+    const K& key;
+    std::size_t hash;
+  };
+
+ private:
+  // A key that is known to be absent: equal to no other.
+  struct Newcomer {
+    KeySlot&& key;
+    std::size_t hash;
+    Stamp stamp;
+  };
+
+ public:
+  // A key and what is kept beside it. The map holds it const, for the sake of hash and equality;
+  // they look at neither the stamp nor the address of the key, so those may change.
+  class StoredKey {
+   public:
+    explicit StoredKey(Newcomer&& newcomer) noexcept
+        : key_(std::move(newcomer.key)), stamp_(newcomer.stamp), hash_{newcomer.hash} {}
+    StoredKey(StoredKey&&) noexcept = default;
+    StoredKey(const StoredKey&& other) noexcept
+        : key_(std::move(other.key_)), stamp_(other.stamp_), hash_(other.hash_) {}
+
+    [[nodiscard]] const Key& key() const noexcept { return key_.get(); }
+    [[nodiscard]] bool is_volatile() const noexcept { return !stamp_.is_never(); }
+    [[nodiscard]] bool is_filed_early() const noexcept { return stamp_.early(); }
+
+   private:
+    friend class EntryMap;
+    friend struct TestPeer;
+    mutable KeySlot key_;
+    mutable Stamp stamp_;
+    [[no_unique_address]] std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
+  };
+
+ private:
+  // What finds the entries of which `record` may be the record.
+  struct RecordLookup {
+    const EntryMap& entries;
+    const Record& record;
+    std::size_t hash = record.hash();
+
+    [[nodiscard]] bool fits(const StoredKey& stored) const {
+      return stored.stamp_.mark() == record.mark() &&
+             (stored.stamp_.early() || entries.deadline(stored) == record.when()) &&
+             entries.hash_of(stored) == hash;
+    }
+  };
+
+  // What finds the one entry whose record `record` is to be: one that it fits exactly, or else the
+  // soonest of those filed early that it precedes. The latter is left in `best` and not found.
+  struct ClaimLookup : RecordLookup {
+    const StoredKey** best;
+
+    [[nodiscard]] bool fits(const StoredKey& stored) const {
+      if (!RecordLookup::fits(stored)) return false;
+      if (!stored.stamp_.early()) return true;
+      const Millis deadline = this->entries.deadline(stored);
+      if (deadline >= this->record.when() &&
+          (*best == nullptr || deadline < this->entries.deadline(**best))) {
+        *best = &stored;
+      }
+      return false;
+    }
+  };
+
+  struct MapHash {
+    using is_transparent = void;
+    std::size_t operator()(const StoredKey& stored) const {
+      if constexpr (kKeepsHash) {
+        return stored.hash_.value;
+      } else {
+        return of(stored.key());
+      }
+    }
+    template <class L>
+    requires requires(const L& lookup) { lookup.hash; }
+    std::size_t operator()(const L& lookup) const noexcept { return lookup.hash; }
+    template <class K>
+    std::size_t of(const K& key) const {
+      return static_cast<std::size_t>(hash(key)) & kHashMask;
+    }
+    [[no_unique_address]] Hash hash;
+  };
+
+  struct MapEqual {
+    using is_transparent = void;
+    // The map's own assertions look up an element as it stands there.
+    bool operator()(const StoredKey& a, const StoredKey& b) const noexcept { return &a == &b; }
+    template <class K>
+    bool operator()(const StoredKey& stored, const Lookup<K>& lookup) const {
+      if constexpr (kKeepsHash) {
+        if (stored.hash_.value != lookup.hash) return false;
+      }
+      return equal(stored.key(), lookup.key);
+    }
+    bool operator()(const StoredKey& stored, const RecordLookup& lookup) const {
+      return lookup.fits(stored);
+    }
+    bool operator()(const StoredKey& stored, const ClaimLookup& lookup) const {
+      return lookup.fits(stored);
+    }
+    bool operator()(const StoredKey&, const Newcomer&) const noexcept { return false; }
+    [[no_unique_address]] Equal equal;
+  };
+
+  using Map = absl::flat_hash_map<StoredKey, ValueSlot, MapHash, MapEqual,
+                                  typename std::allocator_traits<Allocator>::template rebind_alloc<
+                                      std::pair<const StoredKey, ValueSlot>>>;
+
+ public:
+  using iterator = typename Map::iterator;
+  using const_iterator = typename Map::const_iterator;
+
+  EntryMap(const Hash& hash, const Equal& equal, const Allocator& allocator)
+      : hash_{hash},
+        map_(0, hash_, MapEqual{equal}, typename Map::allocator_type(allocator)),
+        deadlines_(allocator) {}
+  EntryMap(EntryMap&& other) noexcept
+      : hash_(other.hash_),
+        map_(std::move(other.map_)),
+        deadlines_(std::move(other.deadlines_)),
+        volatile_size_(std::exchange(other.volatile_size_, 0)) {
+    other.map_.clear();  // a map that was moved from allows little else
+  }
+  EntryMap& operator=(EntryMap&& other) noexcept {
+    if (this == &other) return *this;
+    std::destroy_at(&hash_);
+    std::construct_at(&hash_, other.hash_);  // a lambda cannot be assigned
+    std::destroy_at(&map_);
+    std::construct_at(&map_, std::move(other.map_));  // with the allocator, whatever it is
+    other.map_.clear();
+    deadlines_ = std::move(other.deadlines_);
+    volatile_size_ = std::exchange(other.volatile_size_, 0);
+    return *this;
+  }
+  ~EntryMap() = default;
+
+  [[nodiscard]] iterator begin() noexcept { return map_.begin(); }
+  [[nodiscard]] iterator end() noexcept { return map_.end(); }
+  [[nodiscard]] const_iterator begin() const noexcept { return map_.begin(); }
+  [[nodiscard]] const_iterator end() const noexcept { return map_.end(); }
+  [[nodiscard]] std::size_t size() const noexcept { return map_.size(); }
+  [[nodiscard]] std::size_t volatile_size() const noexcept { return volatile_size_; }
+
+  template <class K>
+  [[nodiscard]] Lookup<K> lookup(const K& key) const {
+    return {key, hash_.of(key)};
+  }
+  template <class K>
+  [[nodiscard]] iterator find(const Lookup<K>& lookup) {
+    return map_.find(lookup);
+  }
+  template <class K>
+  [[nodiscard]] const_iterator find(const Lookup<K>& lookup) const {
+    return map_.find(lookup);
+  }
+
+  // Finds one of the entries that `record` may have been filed for.
+  [[nodiscard]] iterator find(const Record& record) {
+    return map_.find(RecordLookup{*this, record});
+  }
+  void prefetch(const Record& record) const { map_.prefetch(RecordLookup{*this, record}); }
+
+  // Flips the mark of the entry that needs `record`, and returns whether there is one. Where
+  // entries share a hash, each finds a record of its own if each had one: records are handed out
+  // like this in any order, none goes to an entry that could have waited for a later one.
+  bool claim(const Record& record) noexcept {
+    const StoredKey* stored = nullptr;
+    const iterator exact = map_.find(ClaimLookup{{*this, record}, &stored});
+    if (exact != map_.end()) stored = &exact->first;
+    if (stored == nullptr) return false;
+    stored->stamp_.flip_mark();
+    return true;
+  }
+
+  [[nodiscard]] Millis deadline(const StoredKey& stored) const noexcept {
+    return deadlines_.read(stored.stamp_);
+  }
+  [[nodiscard]] std::size_t hash_of(const StoredKey& stored) const { return hash_(stored); }
+
+  // Makes room for one insert() with this deadline. Invalidates iterators. Throws what the
+  // allocator throws, and has no effect then.
+  //
+  // flat_hash_map rebuilds itself in place, without an allocation, while it is no fuller than
+  // 25/32; so it allocates in no insertion if it never is. The number stands unchanged in all of
+  // its releases.
+  void make_room(Millis deadline) {
+    const std::size_t buckets = map_.bucket_count();
+    if (map_.size() >= buckets / 32 * 25 + buckets % 32 * 25 / 32) rebuild(2 * buckets + 1);
+    make_room_for(deadline);
+  }
+  // The same for one set_deadline(), and iterators stay valid.
+  void make_room_for(Millis deadline) { deadlines_.reserve(deadline); }
+
+  // REQUIRES: the key is absent; and since the last insertion, make_room(deadline) was called or an
+  // entry with this deadline was erased.
+  void insert(KeySlot&& key, ValueSlot&& value, std::size_t hash, Millis deadline,
+              bool mark) noexcept {
+    map_.try_emplace(
+        Newcomer{std::move(key), hash, deadlines_.write(deadline, /*early=*/false, mark)},
+        std::move(value));
+    volatile_size_ += deadline != kNeverMillis;
+  }
+
+  // Sets a deadline for which a record with this mark is filed, or none.
+  // REQUIRES: make_room_for(deadline) was called since the last change.
+  void set_deadline(const StoredKey& stored, Millis deadline, bool mark) noexcept {
+    volatile_size_ -= stored.is_volatile();
+    volatile_size_ += deadline != kNeverMillis;
+    write(stored, deadline, /*early=*/false, mark);
+  }
+
+  // Sets a deadline later than that for which a record is filed. REQUIRES: as above, and that the
+  // entry is volatile.
+  void postpone(const StoredKey& stored, Millis deadline) noexcept {
+    write(stored, deadline, /*early=*/true, stored.stamp_.mark());
+  }
+
+  void erase(iterator it) {
+    volatile_size_ -= it->first.is_volatile();
+    deadlines_.release(it->first.stamp_);
+    map_.erase(it);
+  }
+
+  void clear() {
+    map_.clear();
+    deadlines_.clear();
+    volatile_size_ = 0;
+  }
+
+  // Makes room for `size` entries in all.
+  void reserve(std::size_t size) {
+    const std::size_t buckets = size + size / 25 * 7 + 7;
+    if (buckets > map_.bucket_count()) rebuild(buckets);
+  }
+
+ private:
+  friend struct TestPeer;
+
+  void write(const StoredKey& stored, Millis deadline, bool early, bool mark) noexcept {
+    deadlines_.release(stored.stamp_);
+    stored.stamp_ = deadlines_.write(deadline, early, mark);
+  }
+
+  void rebuild(std::size_t buckets) {
+    Map bigger(buckets, hash_, map_.key_eq(), map_.get_allocator());
+    for (auto& [stored, value] : map_) {
+      const std::size_t hash = hash_of(stored);
+      bigger.try_emplace(Newcomer{std::move(stored.key_), hash, stored.stamp_}, std::move(value));
+    }
+    map_.swap(bigger);
+  }
+
+  MapHash hash_;
+  Map map_;
+  Deadlines<Allocator> deadlines_;
+  std::size_t volatile_size_ = 0;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_ENTRY_MAP_H_

@@ -1,0 +1,322 @@
+#ifndef KEYSPACE_INTERNAL_EXPIRY_TABLE_H_
+#define KEYSPACE_INTERNAL_EXPIRY_TABLE_H_
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "keyspace/internal/millis.h"
+#include "keyspace/internal/record.h"
+
+namespace keyspace::internal {
+
+// What a call may still do.
+struct Budget {
+  // Enough for two records to come all the way down the wheel.
+  static constexpr std::size_t kSlack = 16;
+
+  explicit Budget(std::size_t limit) noexcept
+      : erasures(limit),
+        steps(std::min(limit, std::numeric_limits<std::size_t>::max() - kSlack) + kSlack) {}
+  [[nodiscard]] bool spent() const noexcept { return erasures == 0 || steps == 0; }
+
+  std::size_t erasures;
+  std::size_t steps;  // records looked at, moved or filed
+};
+
+// Records in the order of their times: a hierarchical timer wheel whose slots are arrays.
+//
+// The wheel has eight levels of 256 slots. A slot of level 0 is one tick, a slot of level n is 256
+// slots of level n - 1. A record lies at the level of the highest digit, to base 256, in which its
+// time differs from the cursor, in the slot which that digit names. When the cursor comes to the
+// start of a slot, the slot is opened: records that are due go to the owner, the others are filed
+// again, at a lower level. So a record is moved at most seven times before it is due.
+//
+// The table knows times and hashes; it never sees a key, a value or a clock. Nothing points from
+// an entry to its record, so a record may be stale. Only the owner can tell, and is asked when the
+// record comes due, and by scrub().
+//
+// Invariants
+//   1. The cursor, moving on, comes to the start of every record's slot at or before the record's
+//      time. This stays true when it is put back, which happens when a record sooner than the
+//      cursor is filed, as after the clock went back: slots are then opened early, and what is not
+//      due is filed again.
+//   2. next_due() is at or before the time of every record.
+//   3. No call but clear() does more than constant work beyond its budget.
+template <class Allocator>
+class ExpiryTable {
+ public:
+  explicit ExpiryTable(const Allocator& allocator) noexcept : chunks_(allocator) {}
+  ExpiryTable(ExpiryTable&& other) noexcept : chunks_(other.chunks_) { swap(other); }
+  ExpiryTable& operator=(ExpiryTable&& other) noexcept {
+    ExpiryTable(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~ExpiryTable() { clear(); }
+
+  [[nodiscard]] Allocator allocator() const { return Allocator(chunks_); }
+
+  // The number of records, stale ones included.
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  // Returns a time at or before that of every record; kNeverMillis if there is none.
+  [[nodiscard]] Millis next_due() const noexcept { return next_due_; }
+
+  // The mark that new records bear, and that goes into their entries.
+  [[nodiscard]] bool mark() const noexcept { return mark_; }
+
+  // Adds a record. Throws what the allocator throws, and then has no effect.
+  void file(std::size_t hash, Millis when) { file(Record(hash, mark_, when)); }
+
+  // Takes the records due at `now`, slot by slot, until the budget is spent. Calls
+  // `owner.prefetch(record)` for several, then `owner.settle(record, budget)` for each, which may
+  // file others, and returns whether it is done with this one. Throws what settle() and the
+  // allocator throw; the record in question stays.
+  template <class Owner>
+  void advance(Millis now, Budget& budget, Owner& owner) {
+    while (!budget.spent() && (!open_.empty() || open_next(now))) {
+      RecordChunk& chunk = open_.front();
+      std::size_t batch = std::min<std::size_t>(chunk.size, budget.steps);
+      for (std::size_t i = chunk.size - batch; i != chunk.size; ++i) {
+        owner.prefetch(chunk.records()[i]);
+      }
+      for (; batch != 0 && !budget.spent(); --batch) {
+        const Record record = chunk.back();
+        --budget.steps;
+        if (record.when() > now) {
+          file(record);
+        } else if (!owner.settle(record, budget)) {
+          return;
+        }
+        open_.pop(chunks_);
+        --size_;
+      }
+    }
+    if (open_.empty()) find_next_due(now);
+  }
+
+  // Looks at a few dozen records and drops those for which `owner.claim(record)` is false. Called
+  // again and again, it looks at every record once in a round. Allocates nothing, throws nothing.
+  //
+  // A round gives the records that are needed the new mark, and claim() gives it to their entries:
+  // so of several records that would do for one entry, one is kept. Slots are visited from the
+  // highest level down and the open one last. As records only move down, each is met, but where
+  // the clock went back: what is missed then waits for the next round.
+  template <class Owner>
+  void scrub(Owner& owner) noexcept {
+    std::size_t seen = 0;
+    for (int chunks = 0; chunks != kChunksToScrub && seen < RecordChunk::kMaxCapacity; ++chunks) {
+      RecordBag* const bag = bag_to_scrub();
+      if (bag == nullptr) {
+        start_round();
+        return;
+      }
+      RecordChunk& chunk = bag->front();
+      chunk.round = round_;
+      seen += chunk.size;
+      for (std::size_t i = 0; i != chunk.size; ++i) owner.prefetch(chunk.records()[i]);
+      for (std::size_t i = chunk.size; i-- != 0;) {
+        Record& record = chunk.records()[i];
+        if (record.mark() == mark_) continue;
+        if (owner.claim(record)) {
+          record.flip_mark();
+        } else {
+          record = chunk.back();
+          --chunk.size;
+          --size_;
+        }
+      }
+      bag->rotate(chunks_);
+      if (bag->empty()) vacate(scrubbing_);
+    }
+  }
+
+  void clear() noexcept {
+    open_.clear(chunks_);
+    for (Level*& level : levels_) {
+      if (level == nullptr) continue;
+      for (RecordBag& bag : level->bags) bag.clear(chunks_);
+      deallocate_level(std::exchange(level, nullptr));
+    }
+    size_ = 0;
+    next_due_ = kNeverMillis;
+  }
+
+ private:
+  friend struct TestPeer;
+  template <class T>
+  using Rebound = typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
+
+  static constexpr std::size_t kDigitBits = 8;
+  static constexpr std::size_t kSlots = std::size_t{1} << kDigitBits;
+  static constexpr std::size_t kLevels = 64 / kDigitBits;
+  static constexpr int kChunksToScrub = 8;
+
+  struct Level {
+    // Returns the first slot in use at or after `slot`, going round; kSlots if there is none.
+    [[nodiscard]] std::size_t first_from(std::size_t slot) const noexcept {
+      std::uint64_t word = used[slot / 64] & (~std::uint64_t{0} << slot % 64);
+      for (std::size_t i = slot / 64, turns = 0; turns <= used.size(); ++turns) {
+        if (word != 0) return i * 64 + static_cast<std::size_t>(std::countr_zero(word));
+        i = (i + 1) % used.size();
+        word = used[i];
+      }
+      return kSlots;
+    }
+    // Returns the last slot in use at or before `slot`; kSlots if there is none.
+    [[nodiscard]] std::size_t last_to(std::size_t slot) const noexcept {
+      std::uint64_t word = used[slot / 64] & (~std::uint64_t{0} >> (63 - slot % 64));
+      for (std::size_t i = slot / 64;; word = used[--i]) {
+        if (word != 0) return i * 64 + static_cast<std::size_t>(std::bit_width(word)) - 1;
+        if (i == 0) return kSlots;
+      }
+    }
+
+    std::array<RecordBag, kSlots> bags;
+    std::array<std::uint64_t, kSlots / 64> used = {};  // a bit for each slot that is not empty
+  };
+
+  // A slot of some level, as a number; what is below kSlots stands for the open slot.
+  using SlotId = std::size_t;
+  static constexpr SlotId kOpen = 0;
+  static constexpr SlotId kSlotIds = (kLevels + 1) * kSlots;
+  static constexpr SlotId id(std::size_t level, std::size_t slot) noexcept {
+    return (level + 1) * kSlots + slot;
+  }
+  [[nodiscard]] Level*& level_of(SlotId id) noexcept { return levels_[id / kSlots - 1]; }
+  [[nodiscard]] RecordBag& bag(SlotId id) noexcept {
+    return id < kSlots ? open_ : level_of(id)->bags[id % kSlots];
+  }
+  void occupy(SlotId id) noexcept {
+    level_of(id)->used[id % kSlots / 64] |= std::uint64_t{1} << id % 64;
+  }
+  void vacate(SlotId id) noexcept {
+    if (id >= kSlots) level_of(id)->used[id % kSlots / 64] &= ~(std::uint64_t{1} << id % 64);
+  }
+
+  void file(const Record& record) {
+    if (record.tick() < cursor_ || size_ == 0) cursor_ = record.tick();
+    const Tick difference = record.tick() ^ cursor_;
+    const std::size_t level =
+        static_cast<std::size_t>(std::bit_width(difference | 1) - 1) / kDigitBits;
+    if (levels_[level] == nullptr) levels_[level] = allocate_level();
+    const SlotId slot = id(level, record.tick() >> level * kDigitBits & (kSlots - 1));
+    bag(slot).push(record, chunks_);
+    occupy(slot);
+    next_due_ = size_ == 0 ? record.when() : std::min(next_due_, record.when());
+    ++size_;
+  }
+
+  struct NextSlot {
+    SlotId id;  // kOpen: all are empty
+    Tick start;
+  };
+
+  // Returns the slot that the cursor comes to next, or is at the start of.
+  [[nodiscard]] NextSlot next_slot() const noexcept {
+    NextSlot next = {kOpen, std::numeric_limits<Tick>::max()};
+    for (std::size_t level = 0; level != kLevels; ++level) {
+      if (levels_[level] == nullptr) continue;
+      const std::size_t shift = level * kDigitBits;
+      const bool at_start = (cursor_ & ((Tick{1} << shift) - 1)) == 0;
+      const Tick turn = (cursor_ >> shift) + (at_start ? 0 : 1);
+      const std::size_t digit = turn % kSlots;
+      const std::size_t slot = levels_[level]->first_from(digit);
+      if (slot == kSlots) continue;
+      const Tick start = (turn - digit + slot + (slot < digit ? kSlots : 0)) << shift;
+      if (start <= next.start) next = {id(level, slot), start};
+    }
+    return next;
+  }
+
+  // Opens the next slot if its start is not after `now`, and returns whether it is not.
+  bool open_next(Millis now) noexcept {
+    const NextSlot next = next_slot();
+    if (next.id == kOpen || to_millis(next.start) > now) return false;
+    cursor_ = next.start;
+    next_due_ = to_millis(next.start);
+    open_ = std::exchange(bag(next.id), RecordBag());
+    vacate(next.id);
+    return true;
+  }
+
+  // Sets next_due_, and moves the cursor up to `now`. REQUIRES: the open slot is empty
+  void find_next_due(Millis now) noexcept {
+    const NextSlot next = next_slot();
+    next_due_ = next.id == kOpen ? kNeverMillis : to_millis(next.start);
+    if (next_due_ <= now) return;
+    cursor_ = std::max(cursor_, to_tick(now));
+    // The slot's start is exact at level 0. Above, a look at its records pays if they are few.
+    if (next.id < id(1, 0) || !bag(next.id).has_one_chunk()) return;
+    vacate(next.id);
+    Tick earliest = next_slot().start;
+    occupy(next.id);
+    RecordChunk& chunk = bag(next.id).front();
+    for (std::size_t i = 0; i != chunk.size; ++i) {
+      earliest = std::min(earliest, chunk.records()[i].tick());
+    }
+    next_due_ = to_millis(earliest);
+  }
+
+  // Returns the slot in which this round goes on; null if the round is over.
+  [[nodiscard]] RecordBag* bag_to_scrub() noexcept {
+    while (scrubbing_ >= kSlots) {
+      const Level* const level = level_of(scrubbing_);
+      const std::size_t slot = level == nullptr ? kSlots : level->last_to(scrubbing_ % kSlots);
+      scrubbing_ = scrubbing_ / kSlots * kSlots + (slot == kSlots ? 0 : slot);
+      if (slot != kSlots && bag(scrubbing_).front().round != round_) return &bag(scrubbing_);
+      --scrubbing_;
+    }
+    return open_.empty() || open_.front().round == round_ ? nullptr : &open_;
+  }
+
+  void start_round() noexcept {
+    mark_ = !mark_;
+    ++round_;
+    scrubbing_ = kSlotIds - 1;
+  }
+
+  Level* allocate_level() {
+    Rebound<Level> allocator(chunks_);
+    auto memory = std::allocator_traits<Rebound<Level>>::allocate(allocator, 1);
+    return std::construct_at(std::to_address(memory));
+  }
+  void deallocate_level(Level* level) noexcept {
+    using Traits = std::allocator_traits<Rebound<Level>>;
+    Rebound<Level> allocator(chunks_);
+    Traits::deallocate(allocator, std::pointer_traits<typename Traits::pointer>::pointer_to(*level),
+                       1);
+  }
+
+  void swap(ExpiryTable& other) noexcept {
+    using std::swap;
+    swap(chunks_, other.chunks_);
+    swap(levels_, other.levels_);
+    swap(open_, other.open_);
+    swap(cursor_, other.cursor_);
+    swap(next_due_, other.next_due_);
+    swap(size_, other.size_);
+    swap(scrubbing_, other.scrubbing_);
+    swap(round_, other.round_);
+    swap(mark_, other.mark_);
+  }
+
+  [[no_unique_address]] Rebound<RecordChunk> chunks_;
+  std::array<Level*, kLevels> levels_ = {};
+  RecordBag open_;
+  Tick cursor_ = 0;
+  Millis next_due_ = kNeverMillis;
+  std::size_t size_ = 0;
+  SlotId scrubbing_ = kOpen;
+  std::uint32_t round_ = 1;
+  bool mark_ = false;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_EXPIRY_TABLE_H_

@@ -1,0 +1,78 @@
+#ifndef KEYSPACE_INTERNAL_HASHING_H_
+#define KEYSPACE_INTERNAL_HASHING_H_
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "absl/hash/hash.h"
+
+namespace keyspace::internal {
+
+template <class T>
+inline constexpr bool kIsStringKey = false;
+template <class Allocator>
+inline constexpr bool kIsStringKey<std::basic_string<char, std::char_traits<char>, Allocator>> =
+    true;
+template <>
+inline constexpr bool kIsStringKey<std::string_view> = true;
+
+// The default hash and equality. The hash is abseil's, or std::hash for a key that has no other.
+// Strings are looked up by whatever converts to std::string_view, which abseil's own functors do
+// not accept where absl::string_view is a type of its own.
+template <class Key>
+struct DefaultHash {
+  static constexpr bool kHasAbslHash = std::is_default_constructible_v<absl::Hash<Key>>;
+
+  std::size_t operator()(const Key& key) const noexcept(std::is_scalar_v<Key>) {
+    if constexpr (kHasAbslHash) {
+      return absl::Hash<Key>()(key);
+    } else {
+      // Mixed, for std::hash may return what it was given.
+      return absl::Hash<std::size_t>()(std::hash<Key>()(key));
+    }
+  }
+};
+template <class Key>
+requires kIsStringKey<Key>
+struct DefaultHash<Key> {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view key) const noexcept {
+    return absl::Hash<std::string_view>()(key);
+  }
+};
+
+template <class Key>
+struct DefaultEqual : std::equal_to<Key> {};
+template <class Key>
+requires kIsStringKey<Key>
+struct DefaultEqual<Key> {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
+};
+
+template <class T>
+concept Transparent = requires {
+  typename T::is_transparent;
+};
+
+// Whether the hash and equality of a keyspace take a K as it is.
+template <class K, class Keyspace>
+inline constexpr bool kIsLookup =
+    std::same_as<K, typename Keyspace::key_type> ||
+    (Transparent<typename Keyspace::hasher> && Transparent<typename Keyspace::key_equal> &&
+     std::is_invocable_v<const typename Keyspace::hasher&, const K&> &&
+     std::is_invocable_r_v<bool, const typename Keyspace::key_equal&,
+                           const typename Keyspace::key_type&, const K&>);
+
+// A type by which a keyspace finds its keys: as it is, or made a key first.
+template <class K, class Keyspace>
+concept KeyFor = kIsLookup<std::remove_cvref_t<K>, Keyspace> ||
+    std::is_convertible_v<K, typename Keyspace::key_type>;
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_HASHING_H_

@@ -1,0 +1,102 @@
+#ifndef KEYSPACE_INTERNAL_MILLIS_H_
+#define KEYSPACE_INTERNAL_MILLIS_H_
+
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <ratio>
+#include <type_traits>
+#include <utility>
+
+namespace keyspace::internal {
+
+struct TestPeer;  // a friend of what it checks; only the tests define it
+
+// Milliseconds, either a length of time or since a clock's epoch. The latest of them means "never";
+// no arithmetic below arrives there.
+using Millis = std::int64_t;
+inline constexpr Millis kNeverMillis = std::numeric_limits<Millis>::max();
+inline constexpr Millis kLatestMillis = kNeverMillis - 1;
+inline constexpr Millis kEarliestMillis = std::numeric_limits<Millis>::min();
+
+constexpr Millis saturating_add(Millis a, Millis b) noexcept {
+  if (b > 0 && a > kLatestMillis - b) return kLatestMillis;
+  if (b < 0 && a < kEarliestMillis - b) return kEarliestMillis;
+  return a + b;
+}
+
+// Returns the time from `now` until the later `deadline`.
+constexpr Millis time_left(Millis deadline, Millis now) noexcept {
+  return now < 0 && deadline > kLatestMillis + now ? kLatestMillis : deadline - now;
+}
+
+// A unit of which each is a whole number of milliseconds, counted in integers.
+template <class Rep, class Period>
+concept WholeMilliseconds = std::integral<Rep> &&
+    std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::milliseconds>;
+
+template <class Rep, class Period>
+requires WholeMilliseconds<Rep, Period>
+constexpr Millis saturating_millis(std::chrono::duration<Rep, Period> d) noexcept {
+  constexpr Millis kFactor = std::ratio_divide<Period, std::milli>::num;
+  if constexpr (kFactor == 1) {
+    if (std::cmp_equal(d.count(), kNeverMillis)) return kNeverMillis;
+  }
+  if (std::cmp_greater(d.count(), kLatestMillis / kFactor)) return kLatestMillis;
+  if (std::cmp_less(d.count(), kEarliestMillis / kFactor)) return kEarliestMillis;
+  return static_cast<Millis>(d.count()) * kFactor;
+}
+
+// Rounds towards the past.
+template <class Rep, class Period>
+constexpr Millis floor_millis(std::chrono::duration<Rep, Period> d) noexcept {
+  if constexpr (WholeMilliseconds<Rep, Period>) {
+    return saturating_millis(d);
+  } else if constexpr (std::chrono::treat_as_floating_point_v<Rep>) {
+    const auto millis = std::floor(std::chrono::duration<Rep, std::milli>(d).count());
+    if (!(millis < static_cast<Rep>(kNeverMillis))) return kLatestMillis;
+    if (millis < static_cast<Rep>(kEarliestMillis)) return kEarliestMillis;
+    return static_cast<Millis>(millis);
+  } else {
+    return std::chrono::floor<std::chrono::milliseconds>(d).count();
+  }
+}
+
+// The parameter types of the public API. They convert from every unit that is a whole number of
+// milliseconds, saturate where the number is too large, and stay "never" only for "never" itself.
+class Ttl {
+ public:
+  template <class Rep, class Period>
+  requires WholeMilliseconds<Rep, Period>
+  constexpr Ttl(std::chrono::duration<Rep, Period> ttl) noexcept  // NOLINT: implicit by design
+      : millis_(saturating_millis(ttl)) {}
+
+  [[nodiscard]] constexpr Millis from(Millis now) const noexcept {
+    return is_never() ? kNeverMillis : saturating_add(now, millis_);
+  }
+  [[nodiscard]] constexpr bool is_never() const noexcept { return millis_ == kNeverMillis; }
+
+ private:
+  Millis millis_;
+};
+
+template <class Clock>
+class Deadline {
+ public:
+  template <class Rep, class Period>
+  requires WholeMilliseconds<Rep, Period>
+  constexpr Deadline(  // NOLINT: implicit by design
+      std::chrono::time_point<Clock, std::chrono::duration<Rep, Period>> deadline) noexcept
+      : millis_(saturating_millis(deadline.time_since_epoch())) {}
+
+  [[nodiscard]] constexpr Millis millis() const noexcept { return millis_; }
+
+ private:
+  Millis millis_;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_MILLIS_H_

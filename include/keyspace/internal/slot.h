@@ -1,0 +1,72 @@
+#ifndef KEYSPACE_INTERNAL_SLOT_H_
+#define KEYSPACE_INTERNAL_SLOT_H_
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace keyspace::internal {
+
+// Holds a T and moves without throwing. A T whose move may throw lives on the heap, as in std::any:
+// no map recovers from a move that fails in the middle of a rehash.
+template <class T, class Allocator, bool kInPlace = std::is_nothrow_move_constructible_v<T>>
+class Slot {
+ public:
+  template <class... Args>
+  explicit Slot(std::in_place_t, const Allocator&, Args&&... args)
+      : value_(std::forward<Args>(args)...) {}
+
+  [[nodiscard]] T& get() noexcept { return value_; }
+  [[nodiscard]] const T& get() const noexcept { return value_; }
+
+  // Takes what `other` holds. Unlike an assignment it needs nothing of T but a move constructor.
+  void replace(Slot&& other) noexcept {
+    std::destroy_at(&value_);
+    std::construct_at(&value_, std::move(other.value_));
+  }
+
+ private:
+  T value_;
+};
+
+template <class T, class Allocator>
+class Slot<T, Allocator, false> {
+  using Rebound = typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
+  using Traits = std::allocator_traits<Rebound>;
+  using Pointer = typename Traits::pointer;
+
+ public:
+  template <class... Args>
+  explicit Slot(std::in_place_t, const Allocator& allocator, Args&&... args)
+      : allocator_(allocator) {
+    std::unique_ptr<T, Deallocate> memory(Traits::allocate(allocator_, 1), Deallocate{allocator_});
+    Traits::construct(allocator_, std::to_address(memory.get()), std::forward<Args>(args)...);
+    value_ = memory.release();
+  }
+  Slot(Slot&& other) noexcept
+      : allocator_(other.allocator_), value_(std::exchange(other.value_, nullptr)) {}
+  Slot& operator=(Slot&&) = delete;
+  ~Slot() {
+    if (value_ == nullptr) return;
+    Traits::destroy(allocator_, std::to_address(value_));
+    Traits::deallocate(allocator_, value_, 1);
+  }
+
+  [[nodiscard]] T& get() noexcept { return *value_; }
+  [[nodiscard]] const T& get() const noexcept { return *value_; }
+  void replace(Slot&& other) noexcept { std::swap(value_, other.value_); }
+
+ private:
+  struct Deallocate {
+    using pointer = Pointer;
+    void operator()(Pointer memory) const noexcept { Traits::deallocate(allocator, memory, 1); }
+    Rebound& allocator;
+  };
+
+  [[no_unique_address]] Rebound allocator_;
+  Pointer value_ = nullptr;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_SLOT_H_

@@ -1,0 +1,151 @@
+#ifndef KEYSPACE_TESTS_INVARIANTS_H_
+#define KEYSPACE_TESTS_INVARIANTS_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "keyspace/keyspace.h"
+
+namespace keyspace::internal {
+
+// Holds the inside of a keyspace against what the comments in include/keyspace/internal promise.
+struct TestPeer {
+  // Returns the first promise that is broken; empty if all are kept.
+  template <class Keyspace>
+  static std::string broken_invariant(const Keyspace& keyspace) {
+    std::string broken = broken_in_wheel(keyspace.expiry_);
+    if (broken.empty()) broken = broken_between(keyspace.entries_, keyspace.expiry_);
+    return broken;
+  }
+
+  template <class Keyspace>
+  static std::size_t records(const Keyspace& keyspace) {
+    return keyspace.expiry_.size();
+  }
+
+ private:
+  // Hash and mark: an entry and its record share both.
+  using Group = std::pair<std::size_t, bool>;
+
+  template <class F>
+  static void for_each_record(const RecordBag& bag, const F& f) {
+    if (bag.empty()) return;
+    RecordChunk* const first = &bag.front();
+    RecordChunk* chunk = first;
+    do {
+      for (std::size_t i = 0; i != chunk->size; ++i) f(*chunk, chunk->records()[i]);
+      chunk = chunk->next;
+    } while (chunk != first);
+  }
+
+  template <class Table, class F>
+  static void for_each_record(const Table& table, const F& f) {
+    for_each_record(table.open_, [&](const RecordChunk&, const Record& record) { f(record); });
+    for (const auto* level : table.levels_) {
+      if (level == nullptr) continue;
+      for (const RecordBag& bag : level->bags) {
+        for_each_record(bag, [&](const RecordChunk&, const Record& record) { f(record); });
+      }
+    }
+  }
+
+  template <class Table>
+  static std::string broken_in_wheel(const Table& table) {
+    std::string broken;
+    std::size_t count = 0;
+    const auto check = [&](const RecordChunk& chunk, const Record& record) {
+      ++count;
+      if (chunk.size == 0 || chunk.size > chunk.capacity) broken = "a chunk is empty or overfull";
+      if (record.when() < table.next_due_) broken = "a record is due before next_due()";
+    };
+    for_each_record(table.open_, check);
+    for (std::size_t level = 0; level != Table::kLevels; ++level) {
+      if (table.levels_[level] == nullptr) continue;
+      for (std::size_t slot = 0; slot != Table::kSlots; ++slot) {
+        const RecordBag& bag = table.levels_[level]->bags[slot];
+        const bool used = (table.levels_[level]->used[slot / 64] >> slot % 64 & 1) != 0;
+        if (used == bag.empty()) broken = "the bit of a slot disagrees with the slot";
+        for_each_record(bag, check);
+        for_each_record(bag, [&](const RecordChunk&, const Record& record) {
+          const std::size_t shift = level * Table::kDigitBits;
+          const Tick start = record.tick() >> shift << shift;
+          if ((record.tick() >> shift) % Table::kSlots != slot) broken = "a record is misfiled";
+          if (start < table.cursor_) broken = "the cursor has passed the slot of a record";
+        });
+      }
+    }
+    if (count != table.size_) broken = "the records are miscounted";
+    return broken;
+  }
+
+  template <class Entries, class Table>
+  static std::string broken_between(const Entries& entries, const Table& table) {
+    std::map<Group, std::multiset<Millis>> records;
+    for_each_record(table, [&](const Record& record) {
+      records[{record.hash(), record.mark()}].insert(record.when());
+    });
+    std::map<Group, std::vector<Millis>> early;
+    std::size_t volatiles = 0;
+    std::size_t far = 0;
+    for (auto it = entries.begin(); it != entries.end(); ++it) {
+      const auto& stored = it->first;
+      if (!stored.is_volatile()) continue;
+      ++volatiles;
+      far += stored.stamp_.payload() >= Stamp::kFar && stored.stamp_.payload() < Stamp::kLatest;
+      const Millis deadline = entries.deadline(stored);
+      const Group group = {entries.hash_of(stored), stored.stamp_.mark()};
+      if (stored.is_filed_early()) {
+        early[group].push_back(deadline);
+        continue;
+      }
+      auto& candidates = records[group];
+      const auto exact = candidates.find(deadline);
+      if (exact == candidates.end()) return "an entry has no record at its deadline";
+      candidates.erase(exact);
+    }
+    // The sooner the deadline, the fewer records will do; so the soonest chooses first.
+    for (auto& [group, deadlines] : early) {
+      std::sort(deadlines.begin(), deadlines.end());
+      auto& candidates = records[group];
+      for (const Millis deadline : deadlines) {
+        if (candidates.empty() || *candidates.begin() > deadline) {
+          return "an entry has no record before its deadline";
+        }
+        candidates.erase(candidates.begin());
+      }
+    }
+    if (volatiles != entries.volatile_size()) return "the volatile entries are miscounted";
+    std::size_t vacant = 0;
+    for (std::size_t place = entries.deadlines_.free_; place != static_cast<std::size_t>(-1);
+         place = static_cast<std::size_t>(entries.deadlines_.far_[place])) {
+      if (++vacant > entries.deadlines_.far_.size()) return "the vacant places run in a ring";
+    }
+    if (far + vacant != entries.deadlines_.far_.size()) return "a place of a far deadline is lost";
+    if (table.size() > 3 * volatiles + kMostStale) return "there are too many stale records";
+    return "";
+  }
+
+  static constexpr std::size_t kMostStale = 2048;
+};
+
+}  // namespace keyspace::internal
+
+namespace keyspace::testing {
+
+// Throws, with the broken promise as its message, if the inside of `ks` breaks one. O(size).
+template <class Ks>
+void check_invariants(const Ks& ks) {
+  const std::string broken = internal::TestPeer::broken_invariant(ks);
+  if (!broken.empty()) throw std::logic_error(broken);
+}
+
+}  // namespace keyspace::testing
+
+#endif  // KEYSPACE_TESTS_INVARIANTS_H_

@@ -1,0 +1,70 @@
+#include "model.h"
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "catch.hpp"
+
+namespace keyspace::testing {
+namespace {
+
+// Makes at least `least` steps, in streams of very different length: the short ones start afresh
+// often, the long ones let stale records pile up and be scrubbed.
+template <class Config>
+std::size_t run_random_streams(std::size_t least) {
+  static constexpr std::size_t kLengths[] = {50, 400, 3000, 20'000, 100'000};
+  std::mt19937_64 random(20'240'229);
+  std::size_t steps = 0;
+  for (std::size_t stream = 0; steps < least; ++stream) {
+    std::vector<std::uint8_t> bytes(kLengths[stream % std::size(kLengths)]);
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    CAPTURE(stream);
+    try {
+      // Rare enough for the checks not to take all the time, and in step with nothing.
+      steps += Model<Config>(bytes, {.whole_state = 67, .invariants = 131}).run();
+    } catch (const Mismatch& mismatch) {
+      FAIL(mismatch.what());
+    }
+  }
+  return steps;
+}
+
+TEST_CASE("numbers by number agree with the model") {
+  const std::size_t steps = run_random_streams<Numbers>(1'000'000);
+  CHECK(steps >= 1'000'000);
+}
+TEST_CASE("texts by text agree with the model") {
+  const std::size_t steps = run_random_streams<Texts>(400'000);
+  CHECK(steps >= 400'000);
+}
+TEST_CASE("move-only values under a hash that may throw agree with the model") {
+  const std::size_t steps = run_random_streams<MoveOnly>(250'000);
+  CHECK(steps >= 250'000);
+}
+TEST_CASE("keys and values whose moves may throw agree with the model") {
+  const std::size_t steps = run_random_streams<Boxed>(250'000);
+  CHECK(steps >= 250'000);
+}
+TEST_CASE("keys that share three hashes agree with the model") {
+  const std::size_t steps = run_random_streams<Colliding>(150'000);
+  CHECK(steps >= 150'000);
+}
+
+TEST_CASE("short streams agree with the model though everything is checked at every step") {
+  std::mt19937_64 random(7);
+  for (int stream = 0; stream < 300; ++stream) {
+    std::vector<std::uint8_t> bytes(random() % 600);
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    CAPTURE(stream);
+    try {
+      Model<Numbers>(bytes, {.whole_state = 1, .invariants = 1}).run();
+      Model<Colliding>(bytes, {.whole_state = 1, .invariants = 1}).run();
+    } catch (const Mismatch& mismatch) {
+      FAIL(mismatch.what());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace keyspace::testing

@@ -1,0 +1,119 @@
+// Calls every member of the front door in a program without exceptions and run-time type
+// information, for a copyable and for a move-only value.
+
+#include <keyspace/clock.h>
+#include <keyspace/condition.h>
+#include <keyspace/keyspace.h>
+#include <keyspace/version.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace {
+
+using keyspace::Condition;
+using keyspace::Keyspace;
+using keyspace::ManualClock;
+using namespace std::chrono_literals;
+
+int failures = 0;
+
+void check(bool ok, const char* what) {
+  if (ok) return;
+  std::fprintf(stderr, "failed: %s\n", what);
+  ++failures;
+}
+#define CHECK(expression) check((expression), #expression)
+
+void use_copyable_values() {
+  ManualClock clock;
+  using Strings = Keyspace<std::string, std::string, ManualClock>;
+  Strings strings(clock);
+  const Strings& view = strings;
+  const std::string_view key = "key";
+
+  strings.reserve(8);
+  CHECK(strings.empty());
+  strings.set("key", "a");
+  strings.set("key", "b", 2s);
+  strings.set("key", "c", view.clock().now() + 3s);
+  CHECK(!strings.insert("key", "d"));
+  CHECK(!strings.insert("key", "d", 1s));
+  CHECK(!strings.insert("key", "d", clock.now() + 1s));
+  CHECK(!strings.replace("other", "d"));
+  CHECK(strings.replace("key", "e"));
+  CHECK(strings.replace("key", "f", 1s));
+  CHECK(strings.replace("key", "g", clock.now() + 4s));
+  CHECK(*strings.find(key) == "g");
+  CHECK(*view.find(key) == "g");
+  CHECK(view.get(key) == "g");
+  CHECK(view.contains(key));
+  CHECK(view.pttl(key) == 4000ms);
+  CHECK(view.pexpiretime(key) == clock.now() + 4s);
+  CHECK(*strings.getex(key, 5s) == "g");
+  CHECK(strings.pexpire(key, 1500ms));
+  CHECK(strings.pexpire(key, 1s, Condition::kXx));
+  CHECK(!strings.pexpireat(key, clock.now() + 1s, Condition::kNx));
+  CHECK(strings.pexpireat(key, clock.now() + 2s));
+  CHECK(view.next_deadline().has_value());
+  CHECK(strings.persist(key));
+  CHECK(view.pttl(key) == Strings::kNever);
+  CHECK(strings.rename(key, "renamed"));
+  CHECK(strings.copy("renamed", "copied"));
+  CHECK(strings.getdel("copied") == "g");
+  CHECK(view.size() == 1);
+  CHECK(view.volatile_size() == 0);
+  CHECK(strings.erase("renamed"));
+
+  strings.set("brief", "h", 1ms);
+  strings.set("lasting", "i");
+  clock.advance(1ms);
+  std::size_t live = 0;
+  view.for_each([&](const std::string&, const std::string&, Strings::time_point) { ++live; });
+  CHECK(live == 1);
+  CHECK(strings.erase_expired(64) == 1);
+  CHECK(strings.erase_expired() == 0);
+  CHECK(!view.next_deadline());
+
+  Strings moved = std::move(strings);
+  CHECK(moved.size() == 1);
+  moved.clear();
+  CHECK(moved.empty());
+}
+
+void use_move_only_values() {
+  ManualClock clock;
+  Keyspace<int, std::unique_ptr<int>, ManualClock> boxes(clock);
+  boxes.set(1, std::make_unique<int>(10), 1s);
+  CHECK(boxes.insert(2, std::make_unique<int>(20)));
+  CHECK(boxes.replace(2, std::make_unique<int>(21)));
+  CHECK(boxes.rename(2, 3));
+  CHECK(**boxes.find(3) == 21);
+  CHECK(**boxes.getex(1, 2s) == 10);
+  CHECK(**boxes.getdel(1) == 10);
+  CHECK(!boxes.contains(1));
+}
+
+void use_the_system_clocks() {
+  Keyspace<int, int> steady;
+  steady.set(1, 10, std::chrono::hours(1));
+  CHECK(steady.contains(1));
+  Keyspace<int, int, std::chrono::system_clock> wall;
+  wall.set(1, 10, std::chrono::sys_days(std::chrono::year(1970) / 1 / 2));
+  CHECK(!wall.contains(1));
+}
+
+}  // namespace
+
+int main() {
+  use_copyable_values();
+  use_move_only_values();
+  use_the_system_clocks();
+  return failures == 0 ? 0 : 1;
+}
