@@ -5,6 +5,7 @@
 #include <span>
 
 #include "model.h"
+#include "model_kinds.h"
 
 namespace {
 

@@ -20,14 +20,14 @@ struct TestPeer {
   // Returns the first promise that is broken; empty if all are kept.
   template <class Keyspace>
   static std::string broken_invariant(const Keyspace& keyspace) {
-    std::string broken = broken_in_wheel(keyspace.expiry_);
-    if (broken.empty()) broken = broken_between(keyspace.entries_, keyspace.expiry_);
+    std::string broken = broken_in_wheel(keyspace.store_.expiry_);
+    if (broken.empty()) broken = broken_between(keyspace.store_.entries_, keyspace.store_.expiry_);
     return broken;
   }
 
   template <class Keyspace>
   static std::size_t records(const Keyspace& keyspace) {
-    return keyspace.expiry_.size();
+    return keyspace.store_.expiry_.size();
   }
 
  private:

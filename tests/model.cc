@@ -1,10 +1,13 @@
 #include "model.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <random>
 #include <vector>
 
 #include "catch.hpp"
+#include "model_kinds.h"
 
 namespace keyspace::testing {
 namespace {

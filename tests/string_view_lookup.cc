@@ -1,32 +1,41 @@
 #include <chrono>
-#include <cstdlib>
+#include <cstddef>
 #include <functional>
-#include <new>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "catch.hpp"
 #include "support.h"
-
-namespace {
-// How often this program asked for memory; the only way to see a temporary std::string.
-std::size_t heap_requests = 0;
-}  // namespace
-
-// Not inlined: seen next to each other, malloc and delete look like a mismatch to the compiler.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++heap_requests;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace keyspace::testing {
 namespace {
 
 using namespace std::chrono_literals;
+
+// Counts every request, so that a temporary key cannot hide.
+std::size_t heap_requests = 0;
+
+template <class T>
+struct CountingAllocator {
+  using value_type = T;
+  CountingAllocator() = default;
+  template <class U>
+  CountingAllocator(const CountingAllocator<U>&) noexcept {}
+  T* allocate(std::size_t n) {
+    ++heap_requests;
+    return std::allocator<T>{}.allocate(n);
+  }
+  void deallocate(T* memory, std::size_t n) noexcept { std::allocator<T>{}.deallocate(memory, n); }
+  template <class U>
+  friend bool operator==(const CountingAllocator&, const CountingAllocator<U>&) noexcept {
+    return true;
+  }
+};
+
+using Text = std::basic_string<char, std::char_traits<char>, CountingAllocator<char>>;
 
 // Longer than any string can hold without the heap.
 constexpr const char* kText = "a key that no implementation stores inside a string object itself";
@@ -35,8 +44,12 @@ constexpr std::string_view kView = kText;
 // Every call that only looks a key up, by `key`; the value is an int so that it needs no memory.
 template <class Key>
 void look_up(const Key& key) {
-  Keyspace<std::string, int, ManualClock> ks;
-  ks.set(std::string(kView), 1);
+  // The hash and the equality are the defaults, the same as for std::string.
+  using Defaults = Keyspace<Text, int, ManualClock>;
+  Keyspace<Text, int, ManualClock, Defaults::hasher, Defaults::key_equal,
+           CountingAllocator<std::pair<const Text, int>>>
+      ks;
+  ks.set(Text(kView), 1);
   ks.set("other", 2, 10ms);
   const auto& reader = ks;
   // The expiry table gets its memory before the count starts.
@@ -72,10 +85,10 @@ void look_up(const Key& key) {
   CHECK(taken == 1);
   CHECK(missing);
 
-  ks.set(std::string(kView), 3);
+  ks.set(Text(kView), 3);
   CHECK(ks.rename(key, "renamed"));
   CHECK(see(ks, "renamed") == Seen<int, Instant>{3, kNoDeadline});
-  CHECK(ks.rename("renamed", std::string(kView)));
+  CHECK(ks.rename("renamed", Text(kView)));
   CHECK(ks.copy(key, "copied"));
   CHECK(see(ks, "copied") == Seen<int, Instant>{3, kNoDeadline});
   CHECK(ks.erase(key));

@@ -10,79 +10,91 @@
 #include <type_traits>
 #include <utility>
 
-#include "absl/base/attributes.h"
 #include "keyspace/clock.h"
 #include "keyspace/condition.h"
-#include "keyspace/internal/entry_map.h"
-#include "keyspace/internal/expiry_table.h"
 #include "keyspace/internal/hashing.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/store.h"
 
 namespace keyspace {
 
-// A key-value store in which keys can expire: Redis's keyspace, in the process. The verbs mean what
-// they mean in Redis (the commands of the same names), to the millisecond, with the exceptions that
-// the README lists.
+// A key-value store in which keys can expire: Redis's keyspace, in the process.
+// The verbs mean what they mean in Redis (the commands of the same names), to
+// the millisecond, with the exceptions that the README lists.
 //
 //   keyspace::Keyspace<std::string, std::string> store;
 //   store.set("mykey", "Hello");
-//   store.pexpire("mykey", 1500ms);                       // true: it dies in 1.5 seconds
-//   store.pexpire("mykey", 1s, keyspace::Condition::kXx);  // true: it had an expiry
-//   store.pexpire("mykey", 1s, keyspace::Condition::kNx);  // false: it has one
-//   store.pttl("mykey");                                  // 1000ms, or less
-//   store.find("mykey");                                  // "Hello"; null a second later
+//   store.pexpire("mykey", 1500ms);                       // true: it dies
+//   in 1.5 seconds store.pexpire("mykey", 1s, keyspace::Condition::kXx);  //
+//   true: it had an expiry store.pexpire("mykey", 1s,
+//   keyspace::Condition::kNx);  // false: it has one store.pttl("mykey"); //
+//   1000ms, or less store.find("mykey");                                  //
+//   "Hello"; null a second later
 //
-// It is not a cache with a bound: it holds what is put in until that expires or is erased. It has
-// no thread of its own: memory of dead entries is freed by erase_expired(), which the program calls
-// when it suits it, and a little by every call that adds an entry. And it calls nobody when an
-// entry dies.
+// It is not a cache with a bound: it holds what is put in until that expires or
+// is erased. It has no thread of its own: memory of dead entries is freed by
+// erase_expired(), which the program calls when it suits it, and a little by
+// every call that adds an entry. And it calls nobody when an entry dies.
 //
-// Words. A key is *volatile* if it has a deadline, else *persistent*. A *ttl* is the time from now
-// to the deadline; "no expiry" is the latest possible deadline, and kNever its ttl. An entry is
-// *live* while now < deadline, and *dead* from then on, though it may still be stored.
+// Words. A key is *volatile* if it has a deadline, else *persistent*. A *ttl*
+// is the time from now to the deadline; "no expiry" is the latest possible
+// deadline, and kNever its ttl. An entry is *live* while now < deadline, and
+// *dead* from then on, though it may still be stored.
 //
 // Invariants
-//   1. An entry is live iff now < deadline. A ttl of n ms lasts exactly n ms of the clock's time.
-//   2. A dead entry is visible to no call but size() and volatile_size(); no call revives it or
+//   1. An entry is live iff now < deadline. A ttl of n ms lasts exactly n ms of
+//   the clock's time.
+//   2. A dead entry is visible to no call but size() and volatile_size(); no
+//   call revives it or
 //      takes over its deadline. A const call changes nothing.
-//   3. A call reads the clock at most once, and not at all if no deadline is involved.
-//   4. A call does O(1) work, whatever the number of keys, plus the limit it is given. Exceptions
-//      are clear(), for_each(), reserve(), erase_expired() without a limit, and the one insertion
-//      in many that rebuilds the hash map (the first of size() after a reserve(size()) does not).
+//   3. A call reads the clock at most once, and not at all if no deadline is
+//   involved.
+//   4. A call does O(1) work, whatever the number of keys, plus the limit it is
+//   given. Exceptions
+//      are clear(), for_each(), reserve(), erase_expired() without a limit, and
+//      the one insertion in many that rebuilds the hash map (the first of
+//      size() after a reserve(size()) does not).
 //   5. A call that adds an entry first erases up to two dead ones.
 //   6. After erase_expired() without a limit no dead entry is stored.
-//   7. An exception from a key, a value, the hash, the equality or the allocator leaves every other
-//      entry as it was, and the keyspace usable. Unless said otherwise the call then had no effect,
-//      but an assignment to a value, or a move from an argument, may have happened in part.
+//   7. An exception from a key, a value, the hash, the equality or the
+//   allocator leaves every other
+//      entry as it was, and the keyspace usable. Unless said otherwise the call
+//      then had no effect, but an assignment to a value, or a move from an
+//      argument, may have happened in part.
 //
-// Time. A Clock is an object with `now()` (see TimeSource); the default counts from the start of
-// the machine, so use std::chrono::system_clock for deadlines that mean a date. Time is kept in
-// whole milliseconds; a finer clock is rounded down. Durations and time points in any coarser unit
-// convert by themselves, finer ones and bare numbers do not compile. What is too large saturates
-// to the latest finite deadline, one millisecond before time_point::max(). The clock may go
-// backwards: what was dead, and not yet erased, is then live again.
+// Time. A Clock is an object with `now()` (see TimeSource); the default counts
+// from the start of the machine, so use std::chrono::system_clock for deadlines
+// that mean a date. Time is kept in whole milliseconds; a finer clock is
+// rounded down. Durations and time points in any coarser unit convert by
+// themselves, finer ones and bare numbers do not compile. What is too large
+// saturates to the latest finite deadline, one millisecond before
+// time_point::max(). The clock may go backwards: what was dead, and not yet
+// erased, is then live again.
 //
-// Keys are found by any type that Hash and Equal both accept transparently (std::string_view and
-// const char* for string keys), else by what converts to Key. Key and Value need a move
-// constructor; if it may throw, the object is kept in a heap allocation of its own. A Hash that
-// may throw is called once for each stored key and its result kept, which takes 8 bytes: a hash
-// should be noexcept. Any hash is correct; one that collides costs time.
+// Keys are found by any type that Hash and Equal both accept transparently
+// (std::string_view and const char* for string keys), else by what converts to
+// Key. Key and Value need a move constructor; if it may throw, the object is
+// kept in a heap allocation of its own. A Hash that may throw is called once
+// for each stored key and its result kept, which takes 8 bytes: a hash should
+// be noexcept. Any hash is correct; one that collides costs time.
 //
-// A pointer to a value is valid until its entry is erased or dead, or until a call that may add an
-// entry (set, insert, copy, rename), reserve() or clear(): as in absl::flat_hash_map.
+// A pointer to a value is valid until its entry is erased or dead, or until a
+// call that may add an entry (set, insert, copy, rename), reserve() or clear():
+// as in absl::flat_hash_map.
 //
-// Thread safety: as a standard container. Calls on one object need a lock unless all are const.
-// Hash, equality, allocator, clock, and the operations of keys and values must not call the
-// keyspace.
+// Thread safety: as a standard container. Calls on one object need a lock
+// unless all are const. Hash, equality, allocator, clock, and the operations of
+// keys and values must not call the keyspace.
 template <class Key, class Value, TimeSource Clock = std::chrono::steady_clock,
-          class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
+          class Hash = internal::DefaultHash<Key>,
+          class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>>
 class Keyspace {
   // A ttl and a deadline, as calls take them: see "Time" above.
   using Ttl = internal::Ttl;
   using Deadline = internal::Deadline<internal::ClockOf<Clock>>;
 
- public:
+public:
   using key_type = Key;
   using mapped_type = Value;
   using clock_type = Clock;
@@ -91,284 +103,305 @@ class Keyspace {
   using allocator_type = Allocator;
   using size_type = std::size_t;
   using duration = std::chrono::milliseconds;
-  using time_point = std::chrono::time_point<internal::ClockOf<Clock>, duration>;
+  using time_point =
+      std::chrono::time_point<internal::ClockOf<Clock>, duration>;
 
   // "No expiry" as a ttl. As a deadline it is time_point::max().
   static constexpr duration kNever = duration::max();
 
-  explicit Keyspace(Clock clock = {}, const Hash& hash = {}, const Equal& equal = {},
-                    const Allocator& allocator = {})
-      : clock_(std::move(clock)), entries_(hash, equal, allocator), expiry_(allocator) {}
+  explicit Keyspace(Clock clock = {}, const Hash &hash = {},
+                    const Equal &equal = {}, const Allocator &allocator = {})
+      : clock_(std::move(clock)), store_(hash, equal, allocator) {}
 
-  // What was moved from is empty. REQUIRES: copies of Hash, Equal and Allocator do not throw.
-  Keyspace(Keyspace&&) noexcept = default;
-  Keyspace& operator=(Keyspace&&) noexcept = default;
+  // What was moved from is empty. REQUIRES: copies of Hash, Equal and Allocator
+  // do not throw.
+  Keyspace(Keyspace &&) noexcept = default;
+  Keyspace &operator=(Keyspace &&) noexcept = default;
 
-  // SET [PX | PXAT]. Stores `value`, and with it the given expiry or none, in place of whatever the
-  // key had. A ttl or deadline that is already over leaves the key absent.
+  // SET [PX | PXAT]. Stores `value`, and with it the given expiry or none, in
+  // place of whatever the key had. A ttl or deadline that is already over
+  // leaves the key absent.
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  void set(K&& key, V&& value) {
+  void set(K &&key, V &&value) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), internal::kNeverMillis, now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value),
+              internal::kNeverMillis, now);
   }
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  void set(K&& key, V&& value, Ttl ttl) {
+  void set(K &&key, V &&value, Ttl ttl) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline_of(ttl, now), now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value),
+              deadline_of(ttl, now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  void set(K&& key, V&& value, Deadline deadline) {
+  void set(K &&key, V &&value, Deadline deadline) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(), now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value),
+              deadline.millis(), now);
   }
 
-  // SET NX. As set(), but only if the key is missing or dead. Returns true iff it was; if not,
-  // nothing happens, and the arguments are not moved from.
+  // SET NX. As set(), but only if the key is missing or dead. Returns true iff
+  // it was; if not, nothing happens, and the arguments are not moved from.
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool insert(K&& key, V&& value) {
+  bool insert(K &&key, V &&value) {
     Now now(clock_);
     return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
                         internal::kNeverMillis, now);
   }
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool insert(K&& key, V&& value, Ttl ttl) {
+  bool insert(K &&key, V &&value, Ttl ttl) {
     Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline_of(ttl, now),
-                        now);
+    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
+                        deadline_of(ttl, now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool insert(K&& key, V&& value, Deadline deadline) {
+  bool insert(K &&key, V &&value, Deadline deadline) {
     Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(),
-                        now);
+    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
+                        deadline.millis(), now);
   }
 
-  // SET XX. As set(), but only if the key is live. Returns true iff it was; if not, nothing
-  // happens, and the arguments are not moved from.
+  // SET XX. As set(), but only if the key is live. Returns true iff it was; if
+  // not, nothing happens, and the arguments are not moved from.
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool replace(K&& key, V&& value) {
+  bool replace(K &&key, V &&value) {
     Now now(clock_);
     return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
                          internal::kNeverMillis, now);
   }
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool replace(K&& key, V&& value, Ttl ttl) {
+  bool replace(K &&key, V &&value, Ttl ttl) {
     Now now(clock_);
     return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
                          deadline_of(ttl, now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool replace(K&& key, V&& value, Deadline deadline) {
+  bool replace(K &&key, V &&value, Deadline deadline) {
     Now now(clock_);
-    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(),
-                         now);
+    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
+                         deadline.millis(), now);
   }
 
-  // GET. Returns the value of a live key, else null. To change the value in place (as INCR and
-  // APPEND do) keeps its expiry.
+  // GET. Returns the value of a live key, else null. To change the value in
+  // place (as INCR and APPEND do) keeps its expiry.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] Value* find(const K& key) {
+  [[nodiscard]] Value *find(const K &key) {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
+    const auto found = store_.locate(as_key(key), now);
     return found.live ? &found.it->second.get() : nullptr;
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] const Value* find(const K& key) const {
+  [[nodiscard]] const Value *find(const K &key) const {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
+    const auto found = store_.locate(as_key(key), now);
     return found.live ? &found.it->second.get() : nullptr;
   }
 
   // GET. Returns a copy of the value of a live key.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] std::optional<Value> get(
-      const K& key) const requires std::copy_constructible<Value> {
-    const Value* const value = find(key);
-    return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
+  [[nodiscard]] std::optional<Value>
+  get(const K &key) const requires std::copy_constructible<Value> {
+    const Value *const value = find(key);
+    return value == nullptr ? std::nullopt
+                            : std::optional<Value>(std::in_place, *value);
   }
 
   // EXISTS. Returns whether the key is live.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] bool contains(const K& key) const {
+  [[nodiscard]] bool contains(const K &key) const {
     return find(key) != nullptr;
   }
 
-  // GETEX. Returns the value of a live key, else null, and gives the key a new ttl, in one look-up:
-  // an expiry that slides with use. kNever makes the key persistent; a ttl of zero or less erases
-  // it, and the result is null.
+  // GETEX. Returns the value of a live key, else null, and gives the key a new
+  // ttl, in one look-up: an expiry that slides with use. kNever makes the key
+  // persistent; a ttl of zero or less erases it, and the result is null.
   template <internal::KeyFor<Keyspace> K = Key>
-  Value* getex(const K& key, Ttl ttl) {
+  Value *getex(const K &key, Ttl ttl) {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
-    if (!found.live) return nullptr;
+    const auto found = store_.locate(as_key(key), now);
+    if (!found.live)
+      return nullptr;
     const Millis deadline = deadline_of(ttl, now);
-    if (is_over(deadline, now)) {
-      erase_entry(found.it);
+    if (Store::is_over(deadline, now)) {
+      store_.erase(found.it);
       return nullptr;
     }
-    set_deadline(found, deadline);
+    store_.set_deadline(found, deadline);
     return &found.it->second.get();
   }
 
-  // GETDEL. Erases a live key and returns its value, moved out; nullopt if the key is not live.
+  // GETDEL. Erases a live key and returns its value, moved out; nullopt if the
+  // key is not live.
   template <internal::KeyFor<Keyspace> K = Key>
-  std::optional<Value> getdel(const K& key) {
+  std::optional<Value> getdel(const K &key) {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
-    std::optional<Value> value;  // the only one returned, so that it is not moved once more
+    const auto found = store_.locate(as_key(key), now);
+    std::optional<Value>
+        value; // the only one returned, so that it is not moved once more
     if (found.live) {
       value.emplace(std::move(found.it->second.get()));
-      erase_entry(found.it);
+      store_.erase(found.it);
     }
     return value;
   }
 
   // DEL. Erases the key. Returns true iff it was live.
-  template <internal::KeyFor<Keyspace> K = Key>
-  bool erase(const K& key) {
+  template <internal::KeyFor<Keyspace> K = Key> bool erase(const K &key) {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
-    if (found.it != entries_.end()) erase_entry(found.it);
+    const auto found = store_.locate(as_key(key), now);
+    if (found.it != store_.entries().end())
+      store_.erase(found.it);
     return found.live;
   }
 
   // PEXPIRE and PEXPIREAT, with or without NX, XX, GT or LT. In this order:
   //   - the key is missing or dead: false;
-  //   - the condition does not admit the new deadline (see condition.h): false, and nothing
+  //   - the condition does not admit the new deadline (see condition.h): false,
+  //   and nothing
   //     happens, even if the deadline has passed;
   //   - the deadline is not after now: the key is erased, true;
   //   - the deadline becomes the key's: true, also if it had that one already.
-  // A ttl of kNever, or a deadline of time_point::max(), makes the key persistent.
-  // Source: the PEXPIRE page of the Redis documentation, and Redis 7.0.15 observed.
+  // A ttl of kNever, or a deadline of time_point::max(), makes the key
+  // persistent. Source: the PEXPIRE page of the Redis documentation, and
+  // Redis 7.0.15 observed.
   template <internal::KeyFor<Keyspace> K = Key>
-  bool pexpire(const K& key, Ttl ttl, Condition condition = Condition::kAlways) {
+  bool pexpire(const K &key, Ttl ttl,
+               Condition condition = Condition::kAlways) {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
+    const auto found = store_.locate(as_key(key), now);
     return found.live && expire(found, deadline_of(ttl, now), condition, now);
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  bool pexpireat(const K& key, Deadline deadline, Condition condition = Condition::kAlways) {
+  bool pexpireat(const K &key, Deadline deadline,
+                 Condition condition = Condition::kAlways) {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
+    const auto found = store_.locate(as_key(key), now);
     return found.live && expire(found, deadline.millis(), condition, now);
   }
 
-  // PTTL. Returns the time that a live key has left, at least 1 ms; kNever if it is persistent;
-  // nullopt if the key is not live. If the time left is too large for a duration it saturates to
-  // 1 ms less than kNever.
+  // PTTL. Returns the time that a live key has left, at least 1 ms; kNever if
+  // it is persistent; nullopt if the key is not live. If the time left is too
+  // large for a duration it saturates to 1 ms less than kNever.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] std::optional<duration> pttl(const K& key) const {
+  [[nodiscard]] std::optional<duration> pttl(const K &key) const {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
-    if (!found.live) return std::nullopt;
-    const Millis deadline = entries_.deadline(found.it->first);
-    if (deadline == internal::kNeverMillis) return kNever;
+    const auto found = store_.locate(as_key(key), now);
+    if (!found.live)
+      return std::nullopt;
+    const Millis deadline = store_.deadline(found.it->first);
+    if (deadline == internal::kNeverMillis)
+      return kNever;
     return duration(internal::time_left(deadline, now()));
   }
 
-  // PEXPIRETIME. Returns the deadline of a live key, time_point::max() if it is persistent; nullopt
-  // if the key is not live.
+  // PEXPIRETIME. Returns the deadline of a live key, time_point::max() if it is
+  // persistent; nullopt if the key is not live.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] std::optional<time_point> pexpiretime(const K& key) const {
+  [[nodiscard]] std::optional<time_point> pexpiretime(const K &key) const {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
-    if (!found.live) return std::nullopt;
-    return to_time_point(entries_.deadline(found.it->first));
+    const auto found = store_.locate(as_key(key), now);
+    if (!found.live)
+      return std::nullopt;
+    return to_time_point(store_.deadline(found.it->first));
   }
 
   // PERSIST. Makes a key persistent. Returns true iff it was live and volatile.
-  template <internal::KeyFor<Keyspace> K = Key>
-  bool persist(const K& key) {
+  template <internal::KeyFor<Keyspace> K = Key> bool persist(const K &key) {
     Now now(clock_);
-    const auto found = locate(*this, as_key(key), now);
-    if (!found.live || !found.it->first.is_volatile()) return false;
-    set_deadline(found, internal::kNeverMillis);
+    const auto found = store_.locate(as_key(key), now);
+    if (!found.live || !found.it->first.is_volatile())
+      return false;
+    store_.set_deadline(found, internal::kNeverMillis);
     return true;
   }
 
-  // RENAME. Moves value and expiry of `from` to `to`, in place of whatever `to` had. Returns true
-  // iff `from` was live; a key renamed to itself stays as it is.
-  template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
-  bool rename(const K& from, L&& to) {
+  // RENAME. Moves value and expiry of `from` to `to`, in place of whatever `to`
+  // had. Returns true iff `from` was live; a key renamed to itself stays as it
+  // is.
+  template <internal::KeyFor<Keyspace> K = Key,
+            internal::KeyFor<Keyspace> L = Key>
+  bool rename(const K &from, L &&to) {
     return rename_to(as_key(from), as_key(std::forward<L>(to)));
   }
 
-  // COPY. Copies value and expiry of `from` to `to`. Returns true iff `from` was live and `to` was
-  // not; so a key is not copied to itself.
-  template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
-  bool copy(const K& from, L&& to) requires std::copy_constructible<Value> {
+  // COPY. Copies value and expiry of `from` to `to`. Returns true iff `from`
+  // was live and `to` was not; so a key is not copied to itself.
+  template <internal::KeyFor<Keyspace> K = Key,
+            internal::KeyFor<Keyspace> L = Key>
+  bool copy(const K &from, L &&to) requires std::copy_constructible<Value> {
     return copy_to(as_key(from), as_key(std::forward<L>(to)));
   }
 
-  // KEYS, SCAN. Calls f(key, value, deadline) for each live entry, in no order, with const
-  // references and time_point::max() for "persistent". `f` must not call a member that is not
-  // const; what it throws ends the walk. O(capacity).
-  template <class F>
-  void for_each(F&& f) const {
+  // KEYS, SCAN. Calls f(key, value, deadline) for each live entry, in no order,
+  // with const references and time_point::max() for "persistent". `f` must not
+  // call a member that is not const; what it throws ends the walk. O(capacity).
+  template <class F> void for_each(F &&f) const {
     Now now(clock_);
-    for (const auto& [stored, value] : entries_) {
-      if (!is_live(stored, now)) continue;
-      f(stored.key(), value.get(), to_time_point(entries_.deadline(stored)));
+    for (const auto &[stored, value] : store_.entries()) {
+      if (!store_.is_live(stored, now))
+        continue;
+      f(stored.key(), value.get(), to_time_point(store_.deadline(stored)));
     }
   }
 
-  // DBSIZE. The number of stored entries; of those that are volatile. Dead entries count until they
-  // are erased.
-  [[nodiscard]] size_type size() const noexcept { return entries_.size(); }
-  [[nodiscard]] size_type volatile_size() const noexcept { return entries_.volatile_size(); }
+  // DBSIZE. The number of stored entries; of those that are volatile. Dead
+  // entries count until they are erased.
+  [[nodiscard]] size_type size() const noexcept {
+    return store_.entries().size();
+  }
+  [[nodiscard]] size_type volatile_size() const noexcept {
+    return store_.volatile_size();
+  }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   // FLUSHDB. Erases everything. O(capacity).
-  void clear() {
-    entries_.clear();
-    expiry_.clear();
-  }
+  void clear() { store_.clear(); }
 
-  // Makes room for `size` entries in all, so that the hash map need not grow before.
-  void reserve(size_type size) { entries_.reserve(size); }
+  // Makes room for `size` entries in all, so that the hash map need not grow
+  // before.
+  void reserve(size_type size) { store_.reserve(size); }
 
-  // Erases dead entries, at most `limit` of them, and returns how many it erased.
+  // Erases dead entries, at most `limit` of them, and returns how many it
+  // erased.
   //
-  // The work is bounded by the limit too, and not all work erases: entries whose deadline was put
-  // off are filed again, and index entries are sorted as their time comes nearer. So a result
-  // below the limit, even zero, does not mean that nothing dead is left; that is so when
-  // next_deadline() is after now. Without a limit, nothing dead is left.
+  // The work is bounded by the limit too, and not all work erases: entries
+  // whose deadline was put off are filed again, and index entries are sorted as
+  // their time comes nearer. So a result below the limit, even zero, does not
+  // mean that nothing dead is left; that is so when next_deadline() is after
+  // now. Without a limit, nothing dead is left.
   //
-  // Throws what the allocator throws; entries not yet erased are left for the next call.
-  size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
-    if (volatile_size() == 0) {
-      expiry_.clear();  // a constant number of stale records at most
-      return 0;
-    }
+  // Throws what the allocator throws; entries not yet erased are left for the
+  // next call.
+  size_type
+  erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
     Now now(clock_);
-    return erase_due(limit, now);
+    return store_.erase_due(limit, now);
   }
 
-  // Returns a time before which no entry dies; nullopt if none ever will. Entries may die later
-  // than that, but a loop that sleeps until then and calls erase_expired() makes progress each
-  // time. It is in the past if dead entries are stored.
+  // Returns a time before which no entry dies; nullopt if none ever will.
+  // Entries may die later than that, but a loop that sleeps until then and
+  // calls erase_expired() makes progress each time. It is in the past if dead
+  // entries are stored.
   [[nodiscard]] std::optional<time_point> next_deadline() const noexcept {
-    if (volatile_size() == 0) return std::nullopt;
-    return to_time_point(expiry_.next_due());
+    if (volatile_size() == 0)
+      return std::nullopt;
+    return to_time_point(store_.next_due());
   }
 
-  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] const Clock &clock() const noexcept { return clock_; }
 
   // ----------------------------------------------------------------------------------------------
   // Implementation details follow.
   // ----------------------------------------------------------------------------------------------
- private:
+private:
   friend struct internal::TestPeer;
   using Millis = internal::Millis;
-  using Entries = internal::EntryMap<Key, Value, Hash, Equal, Allocator>;
-  using StoredKey = typename Entries::StoredKey;
-  using KeySlot = typename Entries::KeySlot;
-  using ValueSlot = typename Entries::ValueSlot;
+  using Store = internal::Store<Key, Value, Hash, Equal, Allocator>;
 
   // The time of one call: read when it is first asked for.
   class Now {
-   public:
-    explicit Now(const Clock& clock) noexcept : clock_(clock) {}
+  public:
+    explicit Now(const Clock &clock) noexcept : clock_(clock) {}
     Millis operator()() {
       if (!is_read_) {
         time_ = internal::floor_millis(clock_.now().time_since_epoch());
@@ -377,66 +410,21 @@ class Keyspace {
       return time_;
     }
 
-   private:
-    const Clock& clock_;
+  private:
+    const Clock &clock_;
     Millis time_ = 0;
     bool is_read_ = false;
   };
 
-  template <class Iterator>
-  struct Found {
-    Iterator it;  // end() if the key is not stored
-    std::size_t hash;
-    bool live;
-  };
-
-  // Settles for the expiry table what is to become of a record that is due.
-  struct Settler {
-    void prefetch(const internal::Record& record) const { self.entries_.prefetch(record); }
-
-    // All entries that the record may have been filed for and that are filed early are served, for
-    // it cannot be known whose record it was; of those filed exactly then, one is, as the others
-    // have their own. Returns false if the budget did not suffice.
-    bool settle(const internal::Record& record, internal::Budget& budget) {
-      for (;;) {
-        const auto it = self.entries_.find(record);
-        if (it == self.entries_.end()) return true;  // all are served, or the record was stale
-        const StoredKey& stored = it->first;
-        const bool early = stored.is_filed_early();
-        if (const Millis deadline = self.entries_.deadline(stored); now < deadline) {
-          self.expiry_.file(record.hash(), deadline);
-          self.entries_.set_deadline(stored, deadline, self.expiry_.mark());
-        } else {
-          self.entries_.erase(it);
-          --budget.erasures;
-        }
-        if (!early) return true;
-        if (budget.spent()) return false;
-        --budget.steps;
-      }
-    }
-
-    Keyspace& self;
-    Millis now;
-  };
-
-  // How many records beyond twice the volatile entries are put up with before they are scrubbed.
-  static constexpr std::size_t kStaleSlack = 1024;
-
-  static time_point to_time_point(Millis millis) noexcept { return time_point(duration(millis)); }
-  static Millis deadline_of(Ttl ttl, Now& now) {
+  static time_point to_time_point(Millis millis) noexcept {
+    return time_point(duration(millis));
+  }
+  static Millis deadline_of(Ttl ttl, Now &now) {
     return ttl.is_never() ? internal::kNeverMillis : ttl.from(now());
-  }
-  static bool is_over(Millis deadline, Now& now) {
-    return deadline != internal::kNeverMillis && deadline <= now();
-  }
-  bool is_live(const StoredKey& stored, Now& now) const {
-    return !stored.is_volatile() || now() < entries_.deadline(stored);
   }
 
   // Passes a key on if it can be looked for, else makes a Key of it.
-  template <class K>
-  static decltype(auto) as_key(K&& key) {
+  template <class K> static decltype(auto) as_key(K &&key) {
     if constexpr (internal::kIsLookup<std::remove_cvref_t<K>, Keyspace>) {
       return std::forward<K>(key);
     } else {
@@ -444,174 +432,73 @@ class Keyspace {
     }
   }
 
-  // Inlined by force, as every call begins here: a call of its own would double the work of find().
-  template <class Self, class K>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static auto locate(Self& self, const K& key, Now& now) {
-    const auto lookup = self.entries_.lookup(key);
-    const auto it = self.entries_.find(lookup);
-    const bool live = it != self.entries_.end() && self.is_live(it->first, now);
-    return Found<std::remove_const_t<decltype(it)>>{it, lookup.hash, live};
-  }
-
   template <class K, class V>
-  void set_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const auto lookup = entries_.lookup(key);
-    put(entries_.find(lookup), lookup.hash, std::forward<K>(key), std::forward<V>(value), deadline,
-        now);
+  void set_until(K &&key, V &&value, Millis deadline, Now &now) {
+    const auto found = store_.locate(key, now);
+    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline,
+               now);
   }
   template <class K, class V>
-  bool insert_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const auto found = locate(*this, key, now);
-    if (found.live) return false;
-    put(found.it, found.hash, std::forward<K>(key), std::forward<V>(value), deadline, now);
+  bool insert_until(K &&key, V &&value, Millis deadline, Now &now) {
+    const auto found = store_.locate(key, now);
+    if (found.live)
+      return false;
+    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline,
+               now);
     return true;
   }
   template <class K, class V>
-  bool replace_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const auto found = locate(*this, key, now);
-    if (!found.live) return false;
-    put(found.it, found.hash, std::forward<K>(key), std::forward<V>(value), deadline, now);
+  bool replace_until(K &&key, V &&value, Millis deadline, Now &now) {
+    const auto found = store_.locate(key, now);
+    if (!found.live)
+      return false;
+    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline,
+               now);
     return true;
-  }
-
-  // Stores the value in the entry at `it`, or in a new one if that is end().
-  template <class Iterator, class K, class V>
-  void put(Iterator it, std::size_t hash, K&& key, V&& value, Millis deadline, Now& now) {
-    if (is_over(deadline, now)) {
-      if (it != entries_.end()) erase_entry(it);
-    } else if (it == entries_.end()) {
-      add(hash, make_slot<KeySlot>(std::forward<K>(key)),
-          make_slot<ValueSlot>(std::forward<V>(value)), deadline, now);
-    } else {
-      prepare_deadline(it->first, hash, deadline);
-      if constexpr (std::is_assignable_v<Value&, V>) {
-        it->second.get() = std::forward<V>(value);
-      } else {
-        it->second.replace(make_slot<ValueSlot>(std::forward<V>(value)));
-      }
-      commit_deadline(it->first, deadline);
-    }
-  }
-
-  template <class S, class... Args>
-  S make_slot(Args&&... args) const {
-    return S(std::in_place, expiry_.allocator(), std::forward<Args>(args)...);
-  }
-
-  // Adds an entry. REQUIRES: the key is not stored, and the deadline not over.
-  void add(std::size_t hash, KeySlot key, ValueSlot value, Millis deadline, Now& now) {
-    if (volatile_size() != 0) erase_due(2, now);
-    entries_.make_room(deadline);
-    if (deadline != internal::kNeverMillis) expiry_.file(hash, deadline);
-    entries_.insert(std::move(key), std::move(value), hash, deadline, expiry_.mark());
-  }
-
-  // The one way in which an entry goes, but for Settler and clear().
-  template <class Iterator>
-  void erase_entry(Iterator it) {
-    entries_.erase(it);
-    tidy();
-  }
-
-  // Changes the deadline of an entry. A record is filed only for a sooner deadline; for a later
-  // one, the entry's record is from now on filed early.
-  template <class F>
-  void set_deadline(const F& found, Millis deadline) {
-    const StoredKey& stored = found.it->first;
-    prepare_deadline(stored, found.hash, deadline);
-    commit_deadline(stored, deadline);
-  }
-
-  // All of that which can throw, and all that cannot.
-  void prepare_deadline(const StoredKey& stored, std::size_t hash, Millis deadline) {
-    entries_.make_room_for(deadline);
-    if (deadline < entries_.deadline(stored)) file(hash, deadline);
-  }
-  void commit_deadline(const StoredKey& stored, Millis deadline) noexcept {
-    const Millis current = entries_.deadline(stored);
-    if (current < deadline && deadline != internal::kNeverMillis) {
-      entries_.postpone(stored, deadline);
-    } else if (deadline != current) {
-      entries_.set_deadline(stored, deadline, expiry_.mark());
-      tidy();
-    }
-  }
-
-  ABSL_ATTRIBUTE_NOINLINE void file(std::size_t hash, Millis deadline) {
-    tidy();  // here too, as a call that throws later does not come to commit_deadline()
-    expiry_.file(hash, deadline);
-  }
-
-  // Keeps the stale records at most a constant and twice the volatile entries. Every call that
-  // makes one comes here, and the few dozen records looked at each time suffice: a round is over
-  // before their number grows by another tenth.
-  void tidy() noexcept {
-    if (expiry_.size() > 2 * volatile_size() + kStaleSlack) expiry_.scrub(entries_);
   }
 
   template <class F>
-  bool expire(const F& found, Millis deadline, Condition condition, Now& now) {
-    const Millis current = entries_.deadline(found.it->first);
-    if (!admits(condition, to_time_point(current), to_time_point(deadline))) return false;
-    if (is_over(deadline, now)) {
-      erase_entry(found.it);
+  bool expire(const F &found, Millis deadline, Condition condition, Now &now) {
+    const Millis current = store_.deadline(found.it->first);
+    if (!admits(condition, to_time_point(current), to_time_point(deadline)))
+      return false;
+    if (Store::is_over(deadline, now)) {
+      store_.erase(found.it);
     } else {
-      set_deadline(found, deadline);
+      store_.set_deadline(found, deadline);
     }
     return true;
   }
 
-  size_type erase_due(size_type limit, Now& now) {
-    if (now() < expiry_.next_due()) return 0;
-    internal::Budget budget(limit);
-    Settler settler{*this, now()};
-    expiry_.advance(now(), budget, settler);
-    return limit - budget.erasures;
-  }
-
-  template <class K, class L>
-  bool rename_to(const K& from, L&& to) {
+  template <class K, class L> bool rename_to(const K &from, L &&to) {
     Now now(clock_);
-    const auto source = locate(*this, from, now);
-    if (!source.live) return false;
-    const auto lookup = entries_.lookup(to);
-    const auto target = entries_.find(lookup);
-    if (target == source.it) return true;
-    const Millis deadline = entries_.deadline(source.it->first);
-    if (target != entries_.end()) {
-      prepare_deadline(target->first, lookup.hash, deadline);
-      target->second.replace(std::move(source.it->second));
-      commit_deadline(target->first, deadline);
-      erase_entry(source.it);
-    } else {
-      KeySlot key = make_slot<KeySlot>(std::forward<L>(to));
-      if (deadline != internal::kNeverMillis) expiry_.file(lookup.hash, deadline);
-      ValueSlot value = std::move(source.it->second);
-      entries_.erase(source.it);
-      entries_.insert(std::move(key), std::move(value), lookup.hash, deadline, expiry_.mark());
-      tidy();
-    }
+    const auto source = store_.locate(from, now);
+    if (!source.live)
+      return false;
+    const auto target = store_.locate(to, now);
+    if (target.it != source.it)
+      store_.move(source, target, std::forward<L>(to));
     return true;
   }
 
-  template <class K, class L>
-  bool copy_to(const K& from, L&& to) {
+  template <class K, class L> bool copy_to(const K &from, L &&to) {
     Now now(clock_);
-    const auto source = locate(*this, from, now);
-    if (!source.live) return false;
-    const auto target = locate(*this, to, now);
-    if (target.live) return false;
-    const Millis deadline = entries_.deadline(source.it->first);
-    put(target.it, target.hash, std::forward<L>(to), std::as_const(source.it->second.get()),
-        deadline, now);
+    const auto source = store_.locate(from, now);
+    if (!source.live)
+      return false;
+    const auto target = store_.locate(to, now);
+    if (target.live)
+      return false;
+    store_.put(target, std::forward<L>(to),
+               std::as_const(source.it->second.get()),
+               store_.deadline(source.it->first), now);
     return true;
   }
 
   [[no_unique_address]] Clock clock_;
-  Entries entries_;
-  internal::ExpiryTable<Allocator> expiry_;
+  Store store_;
 };
 
-}  // namespace keyspace
+} // namespace keyspace
 
-#endif  // KEYSPACE_KEYSPACE_H_
+#endif // KEYSPACE_KEYSPACE_H_
