@@ -61,7 +61,7 @@ TEST_CASE("An error holds no line break") {
 TEST_CASE("quoted and split_words undo each other for every byte") {
   std::string bytes;
   for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
-  CHECK(split_words(quoted(bytes)) == Words{bytes});
+  CHECK(split_words(redis::quoted(bytes)) == Words{bytes});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -342,6 +343,36 @@ TEST_CASE("a keyspace filled under constant interruption holds what was stored")
   CHECK(state_of(fixture.ks) == expected);
   check_invariants(fixture.ks);
   check_usable(fixture, expected);
+}
+
+TEST_CASE("calls that throw again and again take no more memory") {
+  // An interrupted call may have filed a deadline that no entry came to have.
+  using S = ValuesThrow;
+  Fixture<S> fixture(8);
+  fixture.ledger.fragile = false;
+  const S::Key present(0), absent(1000), other(1);
+  const S::Value value(1);
+  fixture.ks.set(present, value, at(1'000'000));
+  fixture.ks.set(other, value, at(2'000'000));
+  const std::size_t start = fixture.ledger.bytes;
+  std::size_t most = start;
+  int thrown = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    const Instant deadline = at(100 + i * 7 % 900'000);
+    for (const S::Key* const key : {&present, &absent}) {
+      Fuse::arm(0);
+      try {
+        fixture.ks.set(*key, value, deadline);
+      } catch (const Blown&) {
+        ++thrown;
+      }
+    }
+    most = std::max(most, fixture.ledger.bytes);
+  }
+  Fuse::disarm();
+  CHECK(thrown == 200'000);
+  CHECK(most - start <= 512 * 1024);
+  check_invariants(fixture.ks);
 }
 
 // What leaves through the caller's own function leaves the keyspace alone.

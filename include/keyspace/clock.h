@@ -5,6 +5,7 @@
 #include <chrono>
 #include <concepts>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace keyspace {
@@ -20,7 +21,7 @@ concept TimeSource = std::copy_constructible<C> && requires(const C& clock) {
 namespace internal {
 // The clock that a TimeSource's time points belong to.
 template <TimeSource C>
-using ClockOf = typename decltype(std::declval<const C&>().now())::clock;
+using ClockOf = typename std::remove_cvref_t<decltype(std::declval<const C&>().now())>::clock;
 }  // namespace internal
 
 // A clock that moves only when told to, for tests. It starts at the epoch.

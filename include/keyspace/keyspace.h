@@ -18,83 +18,71 @@
 
 namespace keyspace {
 
-// A key-value store in which keys can expire: Redis's keyspace, in the process.
-// The verbs mean what they mean in Redis (the commands of the same names), to
-// the millisecond, with the exceptions that the README lists.
+// A key-value store in which keys can expire: Redis's keyspace, in the process. The verbs mean what
+// they mean in Redis (the commands of the same names), to the millisecond, with the exceptions that
+// the README lists.
 //
 //   keyspace::Keyspace<std::string, std::string> store;
 //   store.set("mykey", "Hello");
-//   store.pexpire("mykey", 1500ms);                       // true: it dies
-//   in 1.5 seconds store.pexpire("mykey", 1s, keyspace::Condition::kXx);  //
-//   true: it had an expiry store.pexpire("mykey", 1s,
-//   keyspace::Condition::kNx);  // false: it has one store.pttl("mykey"); //
-//   1000ms, or less store.find("mykey");                                  //
-//   "Hello"; null a second later
+//   store.pexpire("mykey", 1500ms);                       // true: it dies in 1.5 seconds
+//   store.pexpire("mykey", 1s, keyspace::Condition::kXx);  // true: it had an expiry
+//   store.pexpire("mykey", 1s, keyspace::Condition::kNx);  // false: it has one
+//   store.pttl("mykey");                                  // 1000ms, or less
+//   store.find("mykey");                                  // "Hello"; null a second later
 //
-// It is not a cache with a bound: it holds what is put in until that expires or
-// is erased. It has no thread of its own: memory of dead entries is freed by
-// erase_expired(), which the program calls when it suits it, and a little by
-// every call that adds an entry. And it calls nobody when an entry dies.
+// It is not a cache with a bound: it holds what is put in until that expires or is erased. It has
+// no thread of its own: memory of dead entries is freed by erase_expired(), which the program calls
+// when it suits it, and a little by every call that adds an entry. And it calls nobody when an
+// entry dies.
 //
-// Words. A key is *volatile* if it has a deadline, else *persistent*. A *ttl*
-// is the time from now to the deadline; "no expiry" is the latest possible
-// deadline, and kNever its ttl. An entry is *live* while now < deadline, and
-// *dead* from then on, though it may still be stored.
+// Words. A key is *volatile* if it has a deadline, else *persistent*. A *ttl* is the time from now
+// to the deadline; "no expiry" is the latest possible deadline, and kNever its ttl. An entry is
+// *live* while now < deadline, and *dead* from then on, though it may still be stored.
 //
 // Invariants
-//   1. An entry is live iff now < deadline. A ttl of n ms lasts exactly n ms of
-//   the clock's time.
-//   2. A dead entry is visible to no call but size() and volatile_size(); no
-//   call revives it or
+//   1. An entry is live iff now < deadline. A ttl of n ms lasts exactly n ms of the clock's time.
+//   2. A dead entry is visible to no call but size() and volatile_size(); no call revives it or
 //      takes over its deadline. A const call changes nothing.
-//   3. A call reads the clock at most once, and not at all if no deadline is
-//   involved.
-//   4. A call does O(1) work, whatever the number of keys, plus the limit it is
-//   given. Exceptions
-//      are clear(), for_each(), reserve(), erase_expired() without a limit, and
-//      the one insertion in many that rebuilds the hash map (the first of
-//      size() after a reserve(size()) does not).
-//   5. A call that adds an entry first erases up to two dead ones.
+//   3. A call reads the clock at most once, and not at all if no deadline is involved.
+//   4. A call does O(1) work, whatever the number of keys, plus the limit it is given. Exceptions
+//      are clear(), for_each(), reserve(), erase_expired() without a limit, and the one insertion
+//      in many that rebuilds the hash map; likewise one in many of the deadlines more than 36
+//      million years from the clock's epoch.
+//   5. A set, insert or copy that adds an entry first erases up to two dead ones.
 //   6. After erase_expired() without a limit no dead entry is stored.
-//   7. An exception from a key, a value, the hash, the equality or the
-//   allocator leaves every other
-//      entry as it was, and the keyspace usable. Unless said otherwise the call
-//      then had no effect, but an assignment to a value, or a move from an
-//      argument, may have happened in part.
+//   7. An exception from a key, a value, the hash, the equality or the allocator leaves every other
+//      entry as it was, and the keyspace usable. Unless said otherwise the call then had no effect,
+//      but an assignment to a value, or a move from an argument, may have happened in part.
 //
-// Time. A Clock is an object with `now()` (see TimeSource); the default counts
-// from the start of the machine, so use std::chrono::system_clock for deadlines
-// that mean a date. Time is kept in whole milliseconds; a finer clock is
-// rounded down. Durations and time points in any coarser unit convert by
-// themselves, finer ones and bare numbers do not compile. What is too large
-// saturates to the latest finite deadline, one millisecond before
-// time_point::max(). The clock may go backwards: what was dead, and not yet
-// erased, is then live again.
+// Time. A Clock is an object with `now()` (see TimeSource); the default counts from the start of
+// the machine, so use std::chrono::system_clock for deadlines that mean a date. Time is kept in
+// whole milliseconds; a finer clock is rounded down. Durations and time points in any coarser unit
+// convert by themselves, finer ones and bare numbers do not compile. What is too large saturates
+// to the latest finite deadline, one millisecond before time_point::max(). The clock may go
+// backwards: what was dead, and not yet erased, is then live again.
 //
-// Keys are found by any type that Hash and Equal both accept transparently
-// (std::string_view and const char* for string keys), else by what converts to
-// Key. Key and Value need a move constructor; if it may throw, the object is
-// kept in a heap allocation of its own. A Hash that may throw is called once
-// for each stored key and its result kept, which takes 8 bytes: a hash should
-// be noexcept. Any hash is correct; one that collides costs time.
+// Keys are found by any type that Hash and Equal both accept transparently (std::string_view and
+// const char* for string keys), else by what converts to Key. Key and Value need a move
+// constructor; if it may throw, the object is kept in a heap allocation of its own. A Hash that
+// may throw is called once for each stored key and its result kept, which takes 8 bytes: a hash
+// should be noexcept. Copies of Hash, Equal and Allocator must not throw. Any hash is correct; one
+// that collides costs time.
 //
-// A pointer to a value is valid until its entry is erased or dead, or until a
-// call that may add an entry (set, insert, copy, rename), reserve() or clear():
-// as in absl::flat_hash_map.
+// A pointer to a value is valid until its entry is erased or dead, or until the next call of set,
+// insert, replace, copy, rename, reserve or clear: as in absl::flat_hash_map.
 //
-// Thread safety: as a standard container. Calls on one object need a lock
-// unless all are const. Hash, equality, allocator, clock, and the operations of
-// keys and values must not call the keyspace.
+// Thread safety: as a standard container. Calls on one object need a lock unless all are const.
+// Hash, equality, allocator, clock, and the operations of keys and values must not call the
+// keyspace.
 template <class Key, class Value, TimeSource Clock = std::chrono::steady_clock,
-          class Hash = internal::DefaultHash<Key>,
-          class Equal = internal::DefaultEqual<Key>,
+          class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>>
 class Keyspace {
   // A ttl and a deadline, as calls take them: see "Time" above.
   using Ttl = internal::Ttl;
   using Deadline = internal::Deadline<internal::ClockOf<Clock>>;
 
-public:
+ public:
   using key_type = Key;
   using mapped_type = Value;
   using clock_type = Clock;
@@ -103,141 +91,132 @@ public:
   using allocator_type = Allocator;
   using size_type = std::size_t;
   using duration = std::chrono::milliseconds;
-  using time_point =
-      std::chrono::time_point<internal::ClockOf<Clock>, duration>;
+  using time_point = std::chrono::time_point<internal::ClockOf<Clock>, duration>;
 
   // "No expiry" as a ttl. As a deadline it is time_point::max().
   static constexpr duration kNever = duration::max();
 
-  explicit Keyspace(Clock clock = {}, const Hash &hash = {},
-                    const Equal &equal = {}, const Allocator &allocator = {})
+  explicit Keyspace(Clock clock = {}, const Hash& hash = {}, const Equal& equal = {},
+                    const Allocator& allocator = {})
       : clock_(std::move(clock)), store_(hash, equal, allocator) {}
 
-  // What was moved from is empty. REQUIRES: copies of Hash, Equal and Allocator
-  // do not throw.
-  Keyspace(Keyspace &&) noexcept = default;
-  Keyspace &operator=(Keyspace &&) noexcept = default;
+  // What was moved from is empty, and its clock is what a move makes of a Clock.
+  Keyspace(Keyspace&&) noexcept = default;
+  Keyspace& operator=(Keyspace&&) noexcept = default;
 
-  // SET [PX | PXAT]. Stores `value`, and with it the given expiry or none, in
-  // place of whatever the key had. A ttl or deadline that is already over
-  // leaves the key absent.
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  void set(K &&key, V &&value) {
+  // SET [PX | PXAT]. Stores `value`, and with it the given expiry or none, in place of whatever the
+  // key had. A ttl or deadline that is already over leaves the key absent.
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  void set(K&& key, V&& value) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-              internal::kNeverMillis, now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), internal::kNeverMillis, now);
   }
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  void set(K &&key, V &&value, Ttl ttl) {
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  void set(K&& key, V&& value, Ttl ttl) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-              deadline_of(ttl, now), now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline_of(ttl, now), now);
   }
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  void set(K &&key, V &&value, Deadline deadline) {
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  void set(K&& key, V&& value, Deadline deadline) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-              deadline.millis(), now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(), now);
   }
 
-  // SET NX. As set(), but only if the key is missing or dead. Returns true iff
-  // it was; if not, nothing happens, and the arguments are not moved from.
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool insert(K &&key, V &&value) {
+  // SET NX. As set(), but only if the key is missing or dead. Returns true iff it was; if not,
+  // nothing happens, and the arguments are not moved from (a key of a type that must be converted
+  // to Key before it can be looked for may be).
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  bool insert(K&& key, V&& value) {
     Now now(clock_);
     return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
                         internal::kNeverMillis, now);
   }
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool insert(K &&key, V &&value, Ttl ttl) {
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  bool insert(K&& key, V&& value, Ttl ttl) {
     Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-                        deadline_of(ttl, now), now);
+    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline_of(ttl, now),
+                        now);
   }
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool insert(K &&key, V &&value, Deadline deadline) {
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  bool insert(K&& key, V&& value, Deadline deadline) {
     Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-                        deadline.millis(), now);
+    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(),
+                        now);
   }
 
-  // SET XX. As set(), but only if the key is live. Returns true iff it was; if
-  // not, nothing happens, and the arguments are not moved from.
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool replace(K &&key, V &&value) {
+  // SET XX. As set(), but only if the key is live. Returns true iff it was; if not, nothing
+  // happens, and the arguments are not moved from, as in insert().
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  bool replace(K&& key, V&& value) {
     Now now(clock_);
     return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
                          internal::kNeverMillis, now);
   }
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool replace(K &&key, V &&value, Ttl ttl) {
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  bool replace(K&& key, V&& value, Ttl ttl) {
     Now now(clock_);
     return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
                          deadline_of(ttl, now), now);
   }
-  template <internal::KeyFor<Keyspace> K = Key, class V = Value>
-  bool replace(K &&key, V &&value, Deadline deadline) {
+  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
+  bool replace(K&& key, V&& value, Deadline deadline) {
     Now now(clock_);
-    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-                         deadline.millis(), now);
+    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(),
+                         now);
   }
 
-  // GET. Returns the value of a live key, else null. To change the value in
-  // place (as INCR and APPEND do) keeps its expiry.
+  // GET. Returns the value of a live key, else null. To change the value in place (as INCR and
+  // APPEND do) keeps its expiry.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] Value *find(const K &key) {
+  [[nodiscard]] Value* find(const K& key) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    return found.live ? &found.it->second.get() : nullptr;
+    return found.live ? std::addressof(found.it->second.get()) : nullptr;
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] const Value *find(const K &key) const {
+  [[nodiscard]] const Value* find(const K& key) const {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    return found.live ? &found.it->second.get() : nullptr;
+    return found.live ? std::addressof(found.it->second.get()) : nullptr;
   }
 
   // GET. Returns a copy of the value of a live key.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] std::optional<Value>
-  get(const K &key) const requires std::copy_constructible<Value> {
-    const Value *const value = find(key);
-    return value == nullptr ? std::nullopt
-                            : std::optional<Value>(std::in_place, *value);
+  [[nodiscard]] std::optional<Value> get(
+      const K& key) const requires std::copy_constructible<Value> {
+    const Value* const value = find(key);
+    return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
   }
 
   // EXISTS. Returns whether the key is live.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] bool contains(const K &key) const {
+  [[nodiscard]] bool contains(const K& key) const {
     return find(key) != nullptr;
   }
 
-  // GETEX. Returns the value of a live key, else null, and gives the key a new
-  // ttl, in one look-up: an expiry that slides with use. kNever makes the key
-  // persistent; a ttl of zero or less erases it, and the result is null.
+  // GETEX. Returns the value of a live key, else null, and gives the key a new ttl, in one look-up:
+  // an expiry that slides with use. kNever makes the key persistent; a ttl of zero or less erases
+  // it, and the result is null.
   template <internal::KeyFor<Keyspace> K = Key>
-  Value *getex(const K &key, Ttl ttl) {
+  Value* getex(const K& key, Ttl ttl) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    if (!found.live)
-      return nullptr;
+    if (!found.live) return nullptr;
     const Millis deadline = deadline_of(ttl, now);
     if (Store::is_over(deadline, now)) {
       store_.erase(found.it);
       return nullptr;
     }
     store_.set_deadline(found, deadline);
-    return &found.it->second.get();
+    return std::addressof(found.it->second.get());
   }
 
-  // GETDEL. Erases a live key and returns its value, moved out; nullopt if the
-  // key is not live.
+  // GETDEL. Erases a live key and returns its value, moved out; nullopt if the key is not live.
   template <internal::KeyFor<Keyspace> K = Key>
-  std::optional<Value> getdel(const K &key) {
+  std::optional<Value> getdel(const K& key) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    std::optional<Value>
-        value; // the only one returned, so that it is not moved once more
+    std::optional<Value> value;  // the only one returned, so that it is not moved once more
     if (found.live) {
       value.emplace(std::move(found.it->second.get()));
       store_.erase(found.it);
@@ -246,162 +225,141 @@ public:
   }
 
   // DEL. Erases the key. Returns true iff it was live.
-  template <internal::KeyFor<Keyspace> K = Key> bool erase(const K &key) {
+  template <internal::KeyFor<Keyspace> K = Key>
+  bool erase(const K& key) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    if (found.it != store_.entries().end())
-      store_.erase(found.it);
+    if (found.it != store_.entries().end()) store_.erase(found.it);
     return found.live;
   }
 
   // PEXPIRE and PEXPIREAT, with or without NX, XX, GT or LT. In this order:
   //   - the key is missing or dead: false;
-  //   - the condition does not admit the new deadline (see condition.h): false,
-  //   and nothing
+  //   - the condition does not admit the new deadline (see condition.h): false, and nothing
   //     happens, even if the deadline has passed;
   //   - the deadline is not after now: the key is erased, true;
   //   - the deadline becomes the key's: true, also if it had that one already.
-  // A ttl of kNever, or a deadline of time_point::max(), makes the key
-  // persistent. Source: the PEXPIRE page of the Redis documentation, and
-  // Redis 7.0.15 observed.
+  // A ttl of kNever, or a deadline of time_point::max(), makes the key persistent.
+  // Source: the PEXPIRE page of the Redis documentation, and Redis 7.0.15 observed.
   template <internal::KeyFor<Keyspace> K = Key>
-  bool pexpire(const K &key, Ttl ttl,
-               Condition condition = Condition::kAlways) {
+  bool pexpire(const K& key, Ttl ttl, Condition condition = Condition::kAlways) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
     return found.live && expire(found, deadline_of(ttl, now), condition, now);
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  bool pexpireat(const K &key, Deadline deadline,
-                 Condition condition = Condition::kAlways) {
+  bool pexpireat(const K& key, Deadline deadline, Condition condition = Condition::kAlways) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
     return found.live && expire(found, deadline.millis(), condition, now);
   }
 
-  // PTTL. Returns the time that a live key has left, at least 1 ms; kNever if
-  // it is persistent; nullopt if the key is not live. If the time left is too
-  // large for a duration it saturates to 1 ms less than kNever.
+  // PTTL. Returns the time that a live key has left, at least 1 ms; kNever if it is persistent;
+  // nullopt if the key is not live. If the time left is too large for a duration it saturates to
+  // 1 ms less than kNever.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] std::optional<duration> pttl(const K &key) const {
+  [[nodiscard]] std::optional<duration> pttl(const K& key) const {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    if (!found.live)
-      return std::nullopt;
+    if (!found.live) return std::nullopt;
     const Millis deadline = store_.deadline(found.it->first);
-    if (deadline == internal::kNeverMillis)
-      return kNever;
+    if (deadline == internal::kNeverMillis) return kNever;
     return duration(internal::time_left(deadline, now()));
   }
 
-  // PEXPIRETIME. Returns the deadline of a live key, time_point::max() if it is
-  // persistent; nullopt if the key is not live.
+  // PEXPIRETIME. Returns the deadline of a live key, time_point::max() if it is persistent; nullopt
+  // if the key is not live.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] std::optional<time_point> pexpiretime(const K &key) const {
+  [[nodiscard]] std::optional<time_point> pexpiretime(const K& key) const {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    if (!found.live)
-      return std::nullopt;
+    if (!found.live) return std::nullopt;
     return to_time_point(store_.deadline(found.it->first));
   }
 
   // PERSIST. Makes a key persistent. Returns true iff it was live and volatile.
-  template <internal::KeyFor<Keyspace> K = Key> bool persist(const K &key) {
+  template <internal::KeyFor<Keyspace> K = Key>
+  bool persist(const K& key) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key), now);
-    if (!found.live || !found.it->first.is_volatile())
-      return false;
+    if (!found.live || !found.it->first.is_volatile()) return false;
     store_.set_deadline(found, internal::kNeverMillis);
     return true;
   }
 
-  // RENAME. Moves value and expiry of `from` to `to`, in place of whatever `to`
-  // had. Returns true iff `from` was live; a key renamed to itself stays as it
-  // is.
-  template <internal::KeyFor<Keyspace> K = Key,
-            internal::KeyFor<Keyspace> L = Key>
-  bool rename(const K &from, L &&to) {
+  // RENAME. Moves value and expiry of `from` to `to`, in place of whatever `to` had. Returns true
+  // iff `from` was live; a key renamed to itself stays as it is.
+  template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
+  bool rename(const K& from, L&& to) {
     return rename_to(as_key(from), as_key(std::forward<L>(to)));
   }
 
-  // COPY. Copies value and expiry of `from` to `to`. Returns true iff `from`
-  // was live and `to` was not; so a key is not copied to itself.
-  template <internal::KeyFor<Keyspace> K = Key,
-            internal::KeyFor<Keyspace> L = Key>
-  bool copy(const K &from, L &&to) requires std::copy_constructible<Value> {
+  // COPY. Copies value and expiry of `from` to `to`. Returns true iff `from` was live and `to` was
+  // not; so a key is not copied to itself.
+  template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
+  bool copy(const K& from, L&& to) requires std::copy_constructible<Value> {
     return copy_to(as_key(from), as_key(std::forward<L>(to)));
   }
 
-  // KEYS, SCAN. Calls f(key, value, deadline) for each live entry, in no order,
-  // with const references and time_point::max() for "persistent". `f` must not
-  // call a member that is not const; what it throws ends the walk. O(capacity).
-  template <class F> void for_each(F &&f) const {
+  // KEYS, SCAN. Calls f(key, value, deadline) for each live entry, in no order, with const
+  // references and time_point::max() for "persistent". `f` must not call a member that is not
+  // const; what it throws ends the walk. O(capacity).
+  template <class F>
+  void for_each(F&& f) const {
     Now now(clock_);
-    for (const auto &[stored, value] : store_.entries()) {
-      if (!store_.is_live(stored, now))
-        continue;
+    for (const auto& [stored, value] : store_.entries()) {
+      if (!store_.is_live(stored, now)) continue;
       f(stored.key(), value.get(), to_time_point(store_.deadline(stored)));
     }
   }
 
-  // DBSIZE. The number of stored entries; of those that are volatile. Dead
-  // entries count until they are erased.
-  [[nodiscard]] size_type size() const noexcept {
-    return store_.entries().size();
-  }
-  [[nodiscard]] size_type volatile_size() const noexcept {
-    return store_.volatile_size();
-  }
+  // DBSIZE. The number of stored entries; of those that are volatile. Dead entries count until they
+  // are erased.
+  [[nodiscard]] size_type size() const noexcept { return store_.entries().size(); }
+  [[nodiscard]] size_type volatile_size() const noexcept { return store_.volatile_size(); }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   // FLUSHDB. Erases everything. O(capacity).
   void clear() { store_.clear(); }
 
-  // Makes room for `size` entries in all, so that the hash map need not grow
-  // before.
+  // Makes room for `size` entries in all, so that the hash map need not grow before.
   void reserve(size_type size) { store_.reserve(size); }
 
-  // Erases dead entries, at most `limit` of them, and returns how many it
-  // erased.
+  // Erases dead entries, at most `limit` of them, and returns how many it erased.
   //
-  // The work is bounded by the limit too, and not all work erases: entries
-  // whose deadline was put off are filed again, and index entries are sorted as
-  // their time comes nearer. So a result below the limit, even zero, does not
-  // mean that nothing dead is left; that is so when next_deadline() is after
-  // now. Without a limit, nothing dead is left.
+  // The work is bounded by the limit too, and not all work erases: entries whose deadline was put
+  // off are filed again, and index entries are sorted as their time comes nearer. So a result
+  // below the limit, even zero, does not mean that nothing dead is left; that is so when
+  // next_deadline() is after now. Without a limit, nothing dead is left.
   //
-  // Throws what the allocator throws; entries not yet erased are left for the
-  // next call.
-  size_type
-  erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
+  // Throws what the allocator throws; entries not yet erased are left for the next call.
+  size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
     Now now(clock_);
     return store_.erase_due(limit, now);
   }
 
-  // Returns a time before which no entry dies; nullopt if none ever will.
-  // Entries may die later than that, but a loop that sleeps until then and
-  // calls erase_expired() makes progress each time. It is in the past if dead
-  // entries are stored.
+  // Returns a time before which no entry dies; nullopt if none ever will. Entries may die later
+  // than that, but a loop that sleeps until then and calls erase_expired() makes progress each
+  // time. It is in the past if dead entries are stored.
   [[nodiscard]] std::optional<time_point> next_deadline() const noexcept {
-    if (volatile_size() == 0)
-      return std::nullopt;
+    if (volatile_size() == 0) return std::nullopt;
     return to_time_point(store_.next_due());
   }
 
-  [[nodiscard]] const Clock &clock() const noexcept { return clock_; }
+  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 
   // ----------------------------------------------------------------------------------------------
   // Implementation details follow.
   // ----------------------------------------------------------------------------------------------
-private:
+ private:
   friend struct internal::TestPeer;
   using Millis = internal::Millis;
   using Store = internal::Store<Key, Value, Hash, Equal, Allocator>;
 
   // The time of one call: read when it is first asked for.
   class Now {
-  public:
-    explicit Now(const Clock &clock) noexcept : clock_(clock) {}
+   public:
+    explicit Now(const Clock& clock) noexcept : clock_(clock) {}
     Millis operator()() {
       if (!is_read_) {
         time_ = internal::floor_millis(clock_.now().time_since_epoch());
@@ -410,21 +368,20 @@ private:
       return time_;
     }
 
-  private:
-    const Clock &clock_;
+   private:
+    const Clock& clock_;
     Millis time_ = 0;
     bool is_read_ = false;
   };
 
-  static time_point to_time_point(Millis millis) noexcept {
-    return time_point(duration(millis));
-  }
-  static Millis deadline_of(Ttl ttl, Now &now) {
+  static time_point to_time_point(Millis millis) noexcept { return time_point(duration(millis)); }
+  static Millis deadline_of(Ttl ttl, Now& now) {
     return ttl.is_never() ? internal::kNeverMillis : ttl.from(now());
   }
 
   // Passes a key on if it can be looked for, else makes a Key of it.
-  template <class K> static decltype(auto) as_key(K &&key) {
+  template <class K>
+  static decltype(auto) as_key(K&& key) {
     if constexpr (internal::kIsLookup<std::remove_cvref_t<K>, Keyspace>) {
       return std::forward<K>(key);
     } else {
@@ -433,35 +390,29 @@ private:
   }
 
   template <class K, class V>
-  void set_until(K &&key, V &&value, Millis deadline, Now &now) {
+  void set_until(K&& key, V&& value, Millis deadline, Now& now) {
     const auto found = store_.locate(key, now);
-    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline,
-               now);
+    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
   }
   template <class K, class V>
-  bool insert_until(K &&key, V &&value, Millis deadline, Now &now) {
+  bool insert_until(K&& key, V&& value, Millis deadline, Now& now) {
     const auto found = store_.locate(key, now);
-    if (found.live)
-      return false;
-    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline,
-               now);
+    if (found.live) return false;
+    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
     return true;
   }
   template <class K, class V>
-  bool replace_until(K &&key, V &&value, Millis deadline, Now &now) {
+  bool replace_until(K&& key, V&& value, Millis deadline, Now& now) {
     const auto found = store_.locate(key, now);
-    if (!found.live)
-      return false;
-    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline,
-               now);
+    if (!found.live) return false;
+    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
     return true;
   }
 
   template <class F>
-  bool expire(const F &found, Millis deadline, Condition condition, Now &now) {
+  bool expire(const F& found, Millis deadline, Condition condition, Now& now) {
     const Millis current = store_.deadline(found.it->first);
-    if (!admits(condition, to_time_point(current), to_time_point(deadline)))
-      return false;
+    if (!admits(condition, to_time_point(current), to_time_point(deadline))) return false;
     if (Store::is_over(deadline, now)) {
       store_.erase(found.it);
     } else {
@@ -470,27 +421,24 @@ private:
     return true;
   }
 
-  template <class K, class L> bool rename_to(const K &from, L &&to) {
+  template <class K, class L>
+  bool rename_to(const K& from, L&& to) {
     Now now(clock_);
     const auto source = store_.locate(from, now);
-    if (!source.live)
-      return false;
+    if (!source.live) return false;
     const auto target = store_.locate(to, now);
-    if (target.it != source.it)
-      store_.move(source, target, std::forward<L>(to));
+    if (target.it != source.it) store_.move(source, target, std::forward<L>(to));
     return true;
   }
 
-  template <class K, class L> bool copy_to(const K &from, L &&to) {
+  template <class K, class L>
+  bool copy_to(const K& from, L&& to) {
     Now now(clock_);
     const auto source = store_.locate(from, now);
-    if (!source.live)
-      return false;
+    if (!source.live) return false;
     const auto target = store_.locate(to, now);
-    if (target.live)
-      return false;
-    store_.put(target, std::forward<L>(to),
-               std::as_const(source.it->second.get()),
+    if (target.live) return false;
+    store_.put(target, std::forward<L>(to), std::as_const(source.it->second.get()),
                store_.deadline(source.it->first), now);
     return true;
   }
@@ -499,6 +447,6 @@ private:
   Store store_;
 };
 
-} // namespace keyspace
+}  // namespace keyspace
 
-#endif // KEYSPACE_KEYSPACE_H_
+#endif  // KEYSPACE_KEYSPACE_H_

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -56,7 +57,8 @@ class EntryMap {
 
  public:
   // A key and what is kept beside it. The map holds it const, for the sake of hash and equality;
-  // they look at neither the stamp nor the address of the key, so those may change.
+  // they look at neither the stamp nor the address of the key, so those may change. It moves even
+  // when it is const, as flat_hash_map may move a pair<const K, V> with nothing more.
   class StoredKey {
    public:
     explicit StoredKey(Newcomer&& newcomer) noexcept
@@ -168,14 +170,10 @@ class EntryMap {
     other.map_.clear();  // a map that was moved from allows little else
   }
   EntryMap& operator=(EntryMap&& other) noexcept {
-    if (this == &other) return *this;
-    std::destroy_at(&hash_);
-    std::construct_at(&hash_, other.hash_);  // a lambda cannot be assigned
-    std::destroy_at(&map_);
-    std::construct_at(&map_, std::move(other.map_));  // with the allocator, whatever it is
-    other.map_.clear();
-    deadlines_ = std::move(other.deadlines_);
-    volatile_size_ = std::exchange(other.volatile_size_, 0);
+    if (this != &other) {  // not by members: neither a lambda nor every allocator can be assigned
+      std::destroy_at(this);
+      std::construct_at(this, std::move(other));
+    }
     return *this;
   }
   ~EntryMap() = default;
@@ -206,9 +204,9 @@ class EntryMap {
   }
   void prefetch(const Record& record) const { map_.prefetch(RecordLookup{*this, record}); }
 
-  // Flips the mark of the entry that needs `record`, and returns whether there is one. Where
-  // entries share a hash, each finds a record of its own if each had one: records are handed out
-  // like this in any order, none goes to an entry that could have waited for a later one.
+  // Flips the mark of one entry that `record` fits, and returns whether there is one: an entry with
+  // that very deadline, else the soonest early entry that is not over by then. Any other choice
+  // could take the record from the one entry that no later record fits.
   bool claim(const Record& record) noexcept {
     const StoredKey* stored = nullptr;
     const iterator exact = map_.find(ClaimLookup{{*this, record}, &stored});
@@ -227,8 +225,8 @@ class EntryMap {
   // allocator throws, and has no effect then.
   //
   // flat_hash_map rebuilds itself in place, without an allocation, while it is no fuller than
-  // 25/32; so it allocates in no insertion if it never is. The number stands unchanged in all of
-  // its releases.
+  // 25/32; so it allocates in no insertion if it never is. (The number is that of
+  // raw_hash_set::rehash_and_grow_if_necessary and its successors, in every release up to 2026.)
   void make_room(Millis deadline) {
     const std::size_t buckets = map_.bucket_count();
     if (map_.size() >= buckets / 32 * 25 + buckets % 32 * 25 / 32) rebuild(2 * buckets + 1);
@@ -237,8 +235,8 @@ class EntryMap {
   // The same for one set_deadline(), and iterators stay valid.
   void make_room_for(Millis deadline) { deadlines_.reserve(deadline); }
 
-  // REQUIRES: the key is absent; and since the last insertion, make_room(deadline) was called or an
-  // entry with this deadline was erased.
+  // REQUIRES: the key is absent; and since the last insertion, make_room(deadline) was called or
+  // (to rename it) an entry with this deadline was erased.
   void insert(KeySlot&& key, ValueSlot&& value, std::size_t hash, Millis deadline,
               bool mark) noexcept {
     map_.try_emplace(
@@ -275,7 +273,8 @@ class EntryMap {
 
   // Makes room for `size` entries in all.
   void reserve(std::size_t size) {
-    const std::size_t buckets = size + size / 25 * 7 + 7;
+    const std::size_t most = std::numeric_limits<std::size_t>::max();
+    const std::size_t buckets = size + std::min(size / 25 * 7 + 7, most - size);
     if (buckets > map_.bucket_count()) rebuild(buckets);
   }
 
@@ -293,7 +292,8 @@ class EntryMap {
       const std::size_t hash = hash_of(stored);
       bigger.try_emplace(Newcomer{std::move(stored.key_), hash, stored.stamp_}, std::move(value));
     }
-    map_.swap(bigger);
+    std::destroy_at(&map_);  // no swap, as in operator=
+    std::construct_at(&map_, std::move(bigger));
   }
 
   MapHash hash_;

@@ -15,9 +15,9 @@
 
 namespace keyspace::internal {
 
-// What a call may still do.
+// How many more entries a call may erase, and how many more records it may handle.
 struct Budget {
-  // Enough for two records to come all the way down the wheel.
+  // Enough for two records to come all the way down the wheel, level by level, and to be settled.
   static constexpr std::size_t kSlack = 16;
 
   explicit Budget(std::size_t limit) noexcept
@@ -42,10 +42,10 @@ struct Budget {
 // record comes due, and by scrub().
 //
 // Invariants
-//   1. The cursor, moving on, comes to the start of every record's slot at or before the record's
-//      time. This stays true when it is put back, which happens when a record sooner than the
-//      cursor is filed, as after the clock went back: slots are then opened early, and what is not
-//      due is filed again.
+//   1. No slot with a record in it starts before the cursor, nor after the record's time; the start
+//      is meant of the record's own turn of the wheel. To keep this, the cursor goes back to a
+//      sooner record when one is filed, as after the clock went back. A slot may then be opened in
+//      an earlier turn, and what is not due is filed again.
 //   2. next_due() is at or before the time of every record.
 //   3. No call but clear() does more than constant work beyond its budget.
 template <class Allocator>
@@ -54,7 +54,10 @@ class ExpiryTable {
   explicit ExpiryTable(const Allocator& allocator) noexcept : chunks_(allocator) {}
   ExpiryTable(ExpiryTable&& other) noexcept : chunks_(other.chunks_) { swap(other); }
   ExpiryTable& operator=(ExpiryTable&& other) noexcept {
-    ExpiryTable(std::move(other)).swap(*this);
+    if (this != &other) {  // not by members: not every allocator can be assigned
+      std::destroy_at(this);
+      std::construct_at(this, std::move(other));
+    }
     return *this;
   }
   ~ExpiryTable() { clear(); }
@@ -64,7 +67,8 @@ class ExpiryTable {
   // The number of records, stale ones included.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  // Returns a time at or before that of every record; kNeverMillis if there is none.
+  // Returns a time at or before that of every record; kNeverMillis if there is none. It is exact
+  // while the next slot holds few records.
   [[nodiscard]] Millis next_due() const noexcept { return next_due_; }
 
   // The mark that new records bear, and that goes into their entries.
@@ -105,8 +109,8 @@ class ExpiryTable {
   //
   // A round gives the records that are needed the new mark, and claim() gives it to their entries:
   // so of several records that would do for one entry, one is kept. Slots are visited from the
-  // highest level down and the open one last. As records only move down, each is met, but where
-  // the clock went back: what is missed then waits for the next round.
+  // highest level down and the open one last. As records move down, each is met. Only where the
+  // cursor was put back one may be missed, and then waits for the next round but one.
   template <class Owner>
   void scrub(Owner& owner) noexcept {
     std::size_t seen = 0;
@@ -295,7 +299,6 @@ class ExpiryTable {
 
   void swap(ExpiryTable& other) noexcept {
     using std::swap;
-    swap(chunks_, other.chunks_);
     swap(levels_, other.levels_);
     swap(open_, other.open_);
     swap(cursor_, other.cursor_);

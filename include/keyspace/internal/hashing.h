@@ -73,6 +73,10 @@ template <class K, class Keyspace>
 concept KeyFor = kIsLookup<std::remove_cvref_t<K>, Keyspace> ||
     std::is_convertible_v<K, typename Keyspace::key_type>;
 
+// A type of which a keyspace makes its values.
+template <class V, class Keyspace>
+concept ValueFor = std::is_constructible_v<typename Keyspace::mapped_type, V>;
+
 }  // namespace keyspace::internal
 
 #endif  // KEYSPACE_INTERNAL_HASHING_H_

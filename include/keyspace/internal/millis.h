@@ -37,14 +37,28 @@ template <class Rep, class Period>
 concept WholeMilliseconds = std::integral<Rep> &&
     std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::milliseconds>;
 
+template <class Period>
+inline constexpr Millis kMillisPerTick = std::ratio_divide<Period, std::milli>::num;
+
+template <class Rep, class Period>
+requires WholeMilliseconds<Rep, Period>
+constexpr bool is_never(std::chrono::duration<Rep, Period> d) noexcept {
+  return kMillisPerTick<Period> == 1 && std::cmp_equal(d.count(), kNeverMillis);
+}
+
+// Whether `d` is finite, but too long.
+template <class Rep, class Period>
+requires WholeMilliseconds<Rep, Period>
+constexpr bool exceeds_millis(std::chrono::duration<Rep, Period> d) noexcept {
+  return !is_never(d) && std::cmp_greater(d.count(), kLatestMillis / kMillisPerTick<Period>);
+}
+
 template <class Rep, class Period>
 requires WholeMilliseconds<Rep, Period>
 constexpr Millis saturating_millis(std::chrono::duration<Rep, Period> d) noexcept {
-  constexpr Millis kFactor = std::ratio_divide<Period, std::milli>::num;
-  if constexpr (kFactor == 1) {
-    if (std::cmp_equal(d.count(), kNeverMillis)) return kNeverMillis;
-  }
-  if (std::cmp_greater(d.count(), kLatestMillis / kFactor)) return kLatestMillis;
+  constexpr Millis kFactor = kMillisPerTick<Period>;
+  if (is_never(d)) return kNeverMillis;
+  if (exceeds_millis(d)) return kLatestMillis;
   if (std::cmp_less(d.count(), kEarliestMillis / kFactor)) return kEarliestMillis;
   return static_cast<Millis>(d.count()) * kFactor;
 }
@@ -71,15 +85,17 @@ class Ttl {
   template <class Rep, class Period>
   requires WholeMilliseconds<Rep, Period>
   constexpr Ttl(std::chrono::duration<Rep, Period> ttl) noexcept  // NOLINT: implicit by design
-      : millis_(saturating_millis(ttl)) {}
+      : millis_(saturating_millis(ttl)), is_too_long_(exceeds_millis(ttl)) {}
 
   [[nodiscard]] constexpr Millis from(Millis now) const noexcept {
-    return is_never() ? kNeverMillis : saturating_add(now, millis_);
+    if (is_never()) return kNeverMillis;
+    return is_too_long_ ? kLatestMillis : saturating_add(now, millis_);
   }
   [[nodiscard]] constexpr bool is_never() const noexcept { return millis_ == kNeverMillis; }
 
  private:
   Millis millis_;
+  bool is_too_long_;  // even from the earliest time on
 };
 
 template <class Clock>

@@ -23,7 +23,7 @@ constexpr Millis to_millis(Tick tick) noexcept {
 
 // "At `when`, look at the entries whose key has this hash." One bit of the hash is not part of it
 // and holds the record's mark (see ExpiryTable::scrub).
-class Record {
+class alignas(std::uint64_t) Record {
  public:
   static constexpr std::uint64_t kMark = std::uint64_t{1} << 56;
 

@@ -21,8 +21,8 @@ class Slot {
 
   // Takes what `other` holds. Unlike an assignment it needs nothing of T but a move constructor.
   void replace(Slot&& other) noexcept {
-    std::destroy_at(&value_);
-    std::construct_at(&value_, std::move(other.value_));
+    std::destroy_at(std::addressof(value_));
+    std::construct_at(std::addressof(value_), std::move(other.value_));
   }
 
  private:

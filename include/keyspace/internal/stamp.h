@@ -35,8 +35,9 @@ class Stamp {
   static constexpr std::uint64_t kEarly = 1;
   static constexpr std::uint64_t kMark = 2;
 
-  // The 62 bits above the flags are the deadline itself up to kFar, 36 million years after the
-  // epoch. Above that lie the place of a deadline that does not fit, and two deadlines by name.
+  // The 62 bits above the flags are the deadline itself from kLowest up to kFar, 36 million years
+  // after the epoch. From kFar on they are a place in Deadlines, kFar + i for the i-th, where
+  // deadlines too low and too high lie; but kLatest and kNever stand for themselves.
   static constexpr std::int64_t kLowest = -(std::int64_t{1} << 61);
   static constexpr std::int64_t kFar = std::int64_t{1} << 60;
   static constexpr std::int64_t kLatest = (std::int64_t{1} << 61) - 2;
@@ -60,11 +61,7 @@ class Deadlines {
   explicit Deadlines(const Allocator& allocator) : far_(allocator) {}
   Deadlines(Deadlines&& other) noexcept
       : far_(std::move(other.far_)), free_(std::exchange(other.free_, kNone)) {}
-  Deadlines& operator=(Deadlines&& other) noexcept {
-    far_ = std::move(other.far_);
-    free_ = std::exchange(other.free_, kNone);
-    return *this;
-  }
+  Deadlines& operator=(Deadlines&&) = delete;
 
   [[nodiscard]] Millis read(Stamp stamp) const noexcept {
     const std::int64_t payload = stamp.payload();
