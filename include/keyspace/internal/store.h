@@ -91,11 +91,11 @@ class Store {
       if (found.it != entries_.end()) erase(found.it);
     } else if (found.it == entries_.end()) {
       add(found.hash, make_slot<KeySlot>(std::forward<K>(key)),
-          make_slot<ValueSlot>(std::forward<V>(value)), deadline, now);
+          make_slot<ValueSlot>(as_value(std::forward<V>(value))), deadline, now);
     } else {
       prepare_deadline(found, deadline);
       if constexpr (std::is_assignable_v<Value&, V>) {
-        found.it->second.get() = std::forward<V>(value);
+        found.it->second.get() = as_value(std::forward<V>(value));
       } else {
         found.it->second.replace(make_slot<ValueSlot>(std::forward<V>(value)));
       }
@@ -206,6 +206,17 @@ class Store {
     const auto it = self.entries_.find(lookup);
     const bool live = it != self.entries_.end() && self.is_live(it->first, now);
     return Found<std::remove_const_t<decltype(it)>>{it, lookup.hash, live};
+  }
+
+  // Passes a value on, but a number as a Value: a compiler that warns of the conversion would point
+  // here, and not at the caller.
+  template <class V>
+  static decltype(auto) as_value(V&& value) noexcept {
+    if constexpr (std::is_arithmetic_v<std::remove_cvref_t<V>> && std::is_arithmetic_v<Value>) {
+      return static_cast<Value>(value);
+    } else {
+      return std::forward<V>(value);
+    }
   }
 
   template <class S, class... Args>
