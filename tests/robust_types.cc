@@ -60,7 +60,7 @@ TEST_CASE("a ttl long before any time is over") {
 }
 
 TEST_CASE("a hash and an equality may be lambdas with captures") {
-  const std::uint64_t factor = 0x9e3779b97f4a7c15u;
+  std::uint64_t factor = 0x9e3779b97f4a7c15u;
   const auto hash = [factor](int key) noexcept {
     return static_cast<std::size_t>(static_cast<std::uint64_t>(key) * factor);
   };
