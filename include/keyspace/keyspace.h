@@ -42,7 +42,7 @@ namespace keyspace {
 // Invariants
 //   1. An entry is live iff now < deadline. A ttl of n ms lasts exactly n ms of the clock's time.
 //   2. A dead entry is visible to no call but size() and volatile_size(); no call revives it or
-//      takes over its deadline. A const call changes nothing.
+//      takes over its deadline (but a clock that goes back does). A const call changes nothing.
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
 //   4. A call does O(1) work, whatever the number of keys, plus the limit it is given. Exceptions
 //      are clear(), for_each(), reserve(), erase_expired() without a limit, and the one insertion
@@ -68,8 +68,8 @@ namespace keyspace {
 // should be noexcept. Copies of Hash, Equal and Allocator must not throw. Any hash is correct; one
 // that collides costs time.
 //
-// A pointer to a value is valid until its entry is erased or dead, or until the next call of set,
-// insert, replace, copy, rename, reserve or clear: as in absl::flat_hash_map.
+// A pointer to a value is valid until its entry is erased, or until the next call of set, insert,
+// replace, copy, rename, reserve, clear or erase_expired. Time alone invalidates nothing.
 //
 // Thread safety: as a standard container. Calls on one object need a lock unless all are const.
 // Hash, equality, allocator, clock, and the operations of keys and values must not call the

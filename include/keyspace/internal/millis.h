@@ -80,6 +80,9 @@ constexpr Millis floor_millis(std::chrono::duration<Rep, Period> d) noexcept {
 
 // The parameter types of the public API. They convert from every unit that is a whole number of
 // milliseconds, saturate where the number is too large, and stay "never" only for "never" itself.
+//
+// What does not convert to them counts in a finer unit or in floating point, or is a time point of
+// another clock. std::chrono::ceil<std::chrono::milliseconds> makes a finer unit do.
 class Ttl {
  public:
   template <class Rep, class Period>
