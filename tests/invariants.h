@@ -31,8 +31,8 @@ struct TestPeer {
   }
 
  private:
-  // Hash and mark: an entry and its record share both.
-  using Group = std::pair<std::size_t, bool>;
+  // Hash and tag: an entry and its record share both.
+  using Group = std::pair<std::size_t, Record::Tag>;
 
   template <class F>
   static void for_each_record(const RecordBag& bag, const F& f) {
@@ -89,7 +89,7 @@ struct TestPeer {
   static std::string broken_between(const Entries& entries, const Table& table) {
     std::map<Group, std::multiset<Millis>> records;
     for_each_record(table, [&](const Record& record) {
-      records[{record.hash(), record.mark()}].insert(record.when());
+      records[{record.hash(), record.tag()}].insert(record.when());
     });
     std::map<Group, std::vector<Millis>> early;
     std::size_t volatiles = 0;
@@ -98,9 +98,9 @@ struct TestPeer {
       const auto& stored = it->first;
       if (!stored.is_volatile()) continue;
       ++volatiles;
-      far += stored.stamp_.payload() >= Stamp::kFar && stored.stamp_.payload() < Stamp::kLatest;
+      far += stored.stamp_.is_far() && stored.stamp_.payload() != Stamp::kLatest;
       const Millis deadline = entries.deadline(stored);
-      const Group group = {entries.hash_of(stored), stored.stamp_.mark()};
+      const Group group = {entries.hash_of(stored), stored.stamp_.tag()};
       if (stored.is_filed_early()) {
         early[group].push_back(deadline);
         continue;

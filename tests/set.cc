@@ -1,4 +1,5 @@
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "catch.hpp"
@@ -156,6 +157,22 @@ TEST_CASE("set accepts a value that lives in the keyspace itself") {
   // Enough insertions to make any table grow while the argument points into it.
   for (int i = 0; i < 100; ++i) ks.set(std::to_string(i), *ks.find("k"));
   CHECK(see(ks, "99") == entry("a value too long to be stored inside a string object"));
+}
+
+TEST_CASE("set accepts a number that lives in the keyspace itself while the map is rebuilt") {
+  // At a constant size the map rebuilds itself in place now and then, and its entries move.
+  constexpr std::uint64_t kKeys = 780;
+  Keyspace<std::uint64_t, std::uint64_t, ManualClock> ks;
+  const auto value_of = [](std::uint64_t key) { return key * 7 + 3; };
+  ks.reserve(kKeys);
+  for (std::uint64_t key = 0; key != kKeys; ++key) ks.set(key, value_of(key), 1h);
+  for (std::uint64_t key = kKeys; key != 100 * kKeys; ++key) {
+    ks.erase(key - kKeys);
+    const std::uint64_t other = key - 1 - key % (kKeys - 1);
+    ks.set(key, *ks.find(other), 1h);
+    REQUIRE(*ks.find(key) == value_of(other));
+    ks.set(key, value_of(key), 1h);
+  }
 }
 
 TEST_CASE("a write reclaims two dead entries before it adds one") {

@@ -50,14 +50,20 @@ class ManualClock {
   ManualClock(const ManualClock&) = default;
   ManualClock& operator=(const ManualClock&) = default;
 
-  [[nodiscard]] time_point now() const noexcept { return time_point(duration(time_->load())); }
+  [[nodiscard]] time_point now() const noexcept {
+    return time_point(duration(time_->load(std::memory_order_relaxed)));
+  }
 
   // Moves the time of all copies by `step`, backwards if it is negative.
   // REQUIRES: the result is a time_point.
-  void advance(duration step) const noexcept { time_->fetch_add(step.count()); }
+  void advance(duration step) const noexcept {
+    time_->fetch_add(step.count(), std::memory_order_relaxed);
+  }
 
   // Moves the time of all copies to `time`, which may lie in the past.
-  void set(time_point time) const noexcept { time_->store(time.time_since_epoch().count()); }
+  void set(time_point time) const noexcept {
+    time_->store(time.time_since_epoch().count(), std::memory_order_relaxed);
+  }
 
  private:
   std::shared_ptr<std::atomic<rep>> time_;

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "keyspace/clock.h"
 #include "keyspace/condition.h"
 #include "keyspace/internal/hashing.h"
@@ -46,8 +47,8 @@ namespace keyspace {
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
 //   4. A call does O(1) work, whatever the number of keys, plus the limit it is given. Exceptions
 //      are clear(), for_each(), reserve(), erase_expired() without a limit, and the one insertion
-//      in many that rebuilds the hash map; likewise one in many of the deadlines more than 36
-//      million years from the clock's epoch.
+//      in many that rebuilds the hash map; likewise one in many of the deadlines
+//      that are not within five centuries after the clock's epoch.
 //   5. A set, insert or copy that adds an entry first erases up to two dead ones.
 //   6. After erase_expired() without a limit no dead entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves every other
@@ -107,17 +108,17 @@ class Keyspace {
   // SET [PX | PXAT]. Stores `value`, and with it the given expiry or none, in place of whatever the
   // key had. A ttl or deadline that is already over leaves the key absent.
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  void set(K&& key, V&& value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value) {
     Now now(clock_);
     set_until(as_key(std::forward<K>(key)), std::forward<V>(value), internal::kNeverMillis, now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  void set(K&& key, V&& value, Ttl ttl) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value, Ttl ttl) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline_of(ttl, now), now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), ttl.from(now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  void set(K&& key, V&& value, Deadline deadline) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value, Deadline deadline) {
     Now now(clock_);
     set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(), now);
   }
@@ -126,19 +127,18 @@ class Keyspace {
   // nothing happens, and the arguments are not moved from (a key of a type that must be converted
   // to Key before it can be looked for may be).
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  bool insert(K&& key, V&& value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value) {
     Now now(clock_);
     return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
                         internal::kNeverMillis, now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  bool insert(K&& key, V&& value, Ttl ttl) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value, Ttl ttl) {
     Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline_of(ttl, now),
-                        now);
+    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), ttl.from(now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  bool insert(K&& key, V&& value, Deadline deadline) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value, Deadline deadline) {
     Now now(clock_);
     return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(),
                         now);
@@ -155,8 +155,7 @@ class Keyspace {
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   bool replace(K&& key, V&& value, Ttl ttl) {
     Now now(clock_);
-    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-                         deadline_of(ttl, now), now);
+    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value), ttl.from(now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   bool replace(K&& key, V&& value, Deadline deadline) {
@@ -168,16 +167,16 @@ class Keyspace {
   // GET. Returns the value of a live key, else null. To change the value in place (as INCR and
   // APPEND do) keeps its expiry.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] Value* find(const K& key) {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Value* find(const K& key) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    return found.live ? std::addressof(found.it->second.get()) : nullptr;
+    const auto found = store_.locate(as_key(key));
+    return store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] const Value* find(const K& key) const {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* find(const K& key) const {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    return found.live ? std::addressof(found.it->second.get()) : nullptr;
+    const auto found = store_.locate(as_key(key));
+    return store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
   }
 
   // GET. Returns a copy of the value of a live key.
@@ -198,27 +197,28 @@ class Keyspace {
   // an expiry that slides with use. kNever makes the key persistent; a ttl of zero or less erases
   // it, and the result is null.
   template <internal::KeyFor<Keyspace> K = Key>
-  Value* getex(const K& key, Ttl ttl) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Value* getex(const K& key, Ttl ttl) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    if (!found.live) return nullptr;
-    const Millis deadline = deadline_of(ttl, now);
-    if (Store::is_over(deadline, now)) {
-      store_.erase(found.it);
+    const auto found = store_.locate(as_key(key));
+    if (!store_.is_live(found, now)) [[unlikely]]
+      return nullptr;
+    const Millis deadline = ttl.from(now);
+    if (Store::is_over(deadline, now)) [[unlikely]] {
+      store_.erase(found.entry->first);
       return nullptr;
     }
     store_.set_deadline(found, deadline);
-    return std::addressof(found.it->second.get());
+    return std::addressof(found.entry->second.get());
   }
 
   // GETDEL. Erases a live key and returns its value, moved out; nullopt if the key is not live.
   template <internal::KeyFor<Keyspace> K = Key>
   std::optional<Value> getdel(const K& key) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
+    const auto found = store_.locate(as_key(key));
     std::optional<Value> value;  // the only one returned, so that it is not moved once more
-    if (found.live) {
-      value.emplace(std::move(found.it->second.get()));
+    if (store_.is_live(found, now)) {
+      value.emplace(std::move(found.entry->second.get()));
       store_.erase(found.it);
     }
     return value;
@@ -228,9 +228,11 @@ class Keyspace {
   template <internal::KeyFor<Keyspace> K = Key>
   bool erase(const K& key) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    if (found.it != store_.entries().end()) store_.erase(found.it);
-    return found.live;
+    const auto found = store_.locate(as_key(key));
+    if (found.entry == nullptr) return false;
+    const bool was_live = store_.is_live(found, now);
+    store_.erase(found.it);
+    return was_live;
   }
 
   // PEXPIRE and PEXPIREAT, with or without NX, XX, GT or LT. In this order:
@@ -242,16 +244,22 @@ class Keyspace {
   // A ttl of kNever, or a deadline of time_point::max(), makes the key persistent.
   // Source: the PEXPIRE page of the Redis documentation, and Redis 7.0.15 observed.
   template <internal::KeyFor<Keyspace> K = Key>
-  bool pexpire(const K& key, Ttl ttl, Condition condition = Condition::kAlways) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool pexpire(const K& key, Ttl ttl,
+                                            Condition condition = Condition::kAlways) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    return found.live && expire(found, deadline_of(ttl, now), condition, now);
+    const auto found = store_.locate(as_key(key));
+    if (!store_.is_live(found, now)) [[unlikely]]
+      return false;
+    return expire(found, ttl.from(now), condition, now);
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  bool pexpireat(const K& key, Deadline deadline, Condition condition = Condition::kAlways) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool pexpireat(const K& key, Deadline deadline,
+                                              Condition condition = Condition::kAlways) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    return found.live && expire(found, deadline.millis(), condition, now);
+    const auto found = store_.locate(as_key(key));
+    if (!store_.is_live(found, now)) [[unlikely]]
+      return false;
+    return expire(found, deadline.millis(), condition, now);
   }
 
   // PTTL. Returns the time that a live key has left, at least 1 ms; kNever if it is persistent;
@@ -260,9 +268,9 @@ class Keyspace {
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] std::optional<duration> pttl(const K& key) const {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    if (!found.live) return std::nullopt;
-    const Millis deadline = store_.deadline(found.it->first);
+    const auto found = store_.locate(as_key(key));
+    if (!store_.is_live(found, now)) return std::nullopt;
+    const Millis deadline = store_.deadline(found.entry->first);
     if (deadline == internal::kNeverMillis) return kNever;
     return duration(internal::time_left(deadline, now()));
   }
@@ -272,17 +280,17 @@ class Keyspace {
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] std::optional<time_point> pexpiretime(const K& key) const {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    if (!found.live) return std::nullopt;
-    return to_time_point(store_.deadline(found.it->first));
+    const auto found = store_.locate(as_key(key));
+    if (!store_.is_live(found, now)) return std::nullopt;
+    return to_time_point(store_.deadline(found.entry->first));
   }
 
   // PERSIST. Makes a key persistent. Returns true iff it was live and volatile.
   template <internal::KeyFor<Keyspace> K = Key>
   bool persist(const K& key) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key), now);
-    if (!found.live || !found.it->first.is_volatile()) return false;
+    const auto found = store_.locate(as_key(key));
+    if (!store_.is_live(found, now) || !found.entry->first.is_volatile()) return false;
     store_.set_deadline(found, internal::kNeverMillis);
     return true;
   }
@@ -375,9 +383,6 @@ class Keyspace {
   };
 
   static time_point to_time_point(Millis millis) noexcept { return time_point(duration(millis)); }
-  static Millis deadline_of(Ttl ttl, Now& now) {
-    return ttl.is_never() ? internal::kNeverMillis : ttl.from(now());
-  }
 
   // Passes a key on if it can be looked for, else makes a Key of it.
   template <class K>
@@ -390,31 +395,30 @@ class Keyspace {
   }
 
   template <class K, class V>
-  void set_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const auto found = store_.locate(key, now);
-    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set_until(K&& key, V&& value, Millis deadline, Now& now) {
+    store_.template put</*kOverwrites=*/true>(std::forward<K>(key), std::forward<V>(value),
+                                              deadline, now);
   }
   template <class K, class V>
-  bool insert_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const auto found = store_.locate(key, now);
-    if (found.live) return false;
-    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
-    return true;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert_until(K&& key, V&& value, Millis deadline, Now& now) {
+    return store_.template put</*kOverwrites=*/false>(std::forward<K>(key), std::forward<V>(value),
+                                                      deadline, now);
   }
   template <class K, class V>
   bool replace_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const auto found = store_.locate(key, now);
-    if (!found.live) return false;
-    store_.put(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
+    const auto found = store_.locate(key);
+    if (!store_.is_live(found, now)) return false;
+    store_.put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
     return true;
   }
 
   template <class F>
-  bool expire(const F& found, Millis deadline, Condition condition, Now& now) {
-    const Millis current = store_.deadline(found.it->first);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool expire(const F& found, Millis deadline, Condition condition,
+                                           Now& now) {
+    const Millis current = store_.deadline(found.entry->first);
     if (!admits(condition, to_time_point(current), to_time_point(deadline))) return false;
-    if (Store::is_over(deadline, now)) {
-      store_.erase(found.it);
+    if (Store::is_over(deadline, now)) [[unlikely]] {
+      store_.erase(found.entry->first);
     } else {
       store_.set_deadline(found, deadline);
     }
@@ -424,22 +428,22 @@ class Keyspace {
   template <class K, class L>
   bool rename_to(const K& from, L&& to) {
     Now now(clock_);
-    const auto source = store_.locate(from, now);
-    if (!source.live) return false;
-    const auto target = store_.locate(to, now);
-    if (target.it != source.it) store_.move(source, target, std::forward<L>(to));
+    const auto source = store_.locate(from);
+    if (!store_.is_live(source, now)) return false;
+    const auto target = store_.locate(to);
+    if (target.entry != source.entry) store_.move(source, target, std::forward<L>(to));
     return true;
   }
 
   template <class K, class L>
   bool copy_to(const K& from, L&& to) {
     Now now(clock_);
-    const auto source = store_.locate(from, now);
-    if (!source.live) return false;
-    const auto target = store_.locate(to, now);
-    if (target.live) return false;
-    store_.put(target, std::forward<L>(to), std::as_const(source.it->second.get()),
-               store_.deadline(source.it->first), now);
+    const auto source = store_.locate(from);
+    if (!store_.is_live(source, now)) return false;
+    const auto target = store_.locate(to);
+    if (store_.is_live(target, now)) return false;
+    store_.put_at(target, std::forward<L>(to), std::as_const(source.entry->second.get()),
+                  store_.deadline(source.entry->first), now);
     return true;
   }
 

@@ -2,12 +2,14 @@
 #define KEYSPACE_INTERNAL_ENTRY_MAP_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <limits>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/container/flat_hash_map.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/record.h"
@@ -46,7 +48,18 @@ class EntryMap {
     std::size_t hash;
   };
 
+  // Whether find_or_insert() is to be had: keys and values can be copied for it, and nothing
+  // throws.
+  static constexpr bool kIsTrivial =
+      std::is_trivially_copyable_v<Key> && std::is_copy_constructible_v<Key> &&
+      std::is_trivially_copyable_v<Value> && std::is_copy_constructible_v<Value>;
+
  private:
+  // A key that is looked for, and of which an element is made if it is absent.
+  struct Claimant : Lookup<Key> {
+    const Allocator& allocator;
+  };
+
   // A key that is known to be absent: equal to no other.
   struct Newcomer {
     KeySlot&& key;
@@ -62,6 +75,8 @@ class EntryMap {
    public:
     explicit StoredKey(Newcomer&& newcomer) noexcept
         : key_(std::move(newcomer.key)), stamp_(newcomer.stamp), hash_{newcomer.hash} {}
+    explicit StoredKey(Claimant&& claimant) noexcept
+        : key_(std::in_place, claimant.allocator, claimant.key), hash_{claimant.hash} {}
     StoredKey(StoredKey&&) noexcept = default;
     StoredKey(const StoredKey&& other) noexcept
         : key_(std::move(other.key_)), stamp_(other.stamp_), hash_(other.hash_) {}
@@ -69,6 +84,7 @@ class EntryMap {
     [[nodiscard]] const Key& key() const noexcept { return key_.get(); }
     [[nodiscard]] bool is_volatile() const noexcept { return !stamp_.is_never(); }
     [[nodiscard]] bool is_filed_early() const noexcept { return stamp_.early(); }
+    [[nodiscard]] Stamp stamp() const noexcept { return stamp_; }
 
    private:
     friend class EntryMap;
@@ -84,9 +100,10 @@ class EntryMap {
     const EntryMap& entries;
     const Record& record;
     std::size_t hash = record.hash();
+    Record::Tag tag = record.tag();
 
     [[nodiscard]] bool fits(const StoredKey& stored) const {
-      return stored.stamp_.mark() == record.mark() &&
+      return stored.stamp_.tag() == tag &&
              (stored.stamp_.early() || entries.deadline(stored) == record.when()) &&
              entries.hash_of(stored) == hash;
     }
@@ -109,8 +126,18 @@ class EntryMap {
     }
   };
 
+  // What is to be fetched into the cache, by the hash of the key.
+  struct Prefetch {
+    std::size_t hash;
+  };
+
   struct MapHash {
     using is_transparent = void;
+    std::size_t operator()(const Prefetch& prefetch) const noexcept {
+      // Or else GCC takes flat_hash_map::prefetch() for a function without effect, and drops it.
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      return prefetch.hash;
+    }
     std::size_t operator()(const StoredKey& stored) const {
       if constexpr (kKeepsHash) {
         return stored.hash_.value;
@@ -154,6 +181,7 @@ class EntryMap {
                                       std::pair<const StoredKey, ValueSlot>>>;
 
  public:
+  using Entry = typename Map::value_type;  // a pair of a const StoredKey and a ValueSlot
   using iterator = typename Map::iterator;
   using const_iterator = typename Map::const_iterator;
 
@@ -165,6 +193,7 @@ class EntryMap {
       : hash_(other.hash_),
         map_(std::move(other.map_)),
         deadlines_(std::move(other.deadlines_)),
+        full_size_(std::exchange(other.full_size_, 0)),
         volatile_size_(std::exchange(other.volatile_size_, 0)) {
     other.map_.clear();  // a map that was moved from allows little else
   }
@@ -197,11 +226,14 @@ class EntryMap {
     return map_.find(lookup);
   }
 
+  // Finds an entry of this map. REQUIRES: its hash does not throw.
+  [[nodiscard]] iterator find(const StoredKey& stored) noexcept { return map_.find(stored); }
+
   // Finds one of the entries that `record` may have been filed for.
   [[nodiscard]] iterator find(const Record& record) {
     return map_.find(RecordLookup{*this, record});
   }
-  void prefetch(const Record& record) const { map_.prefetch(RecordLookup{*this, record}); }
+  void prefetch(const Record& record) const { map_.prefetch(Prefetch{record.hash()}); }
 
   // Flips the mark of one entry that `record` fits, and returns whether there is one: an entry with
   // that very deadline, else the soonest early entry that is not over by then. Any other choice
@@ -215,20 +247,26 @@ class EntryMap {
     return true;
   }
 
+  // Whether the entry's deadline is after now(), which is called only if there is one.
+  template <class Now>
+  [[nodiscard]] bool is_live(Stamp stamp, Now& now) const {
+    return deadlines_.is_after(stamp, now);
+  }
+  static bool can_postpone(Stamp stamp, Millis deadline) noexcept {
+    return Deadlines<Allocator>::can_postpone(stamp, deadline);
+  }
   [[nodiscard]] Millis deadline(const StoredKey& stored) const noexcept {
     return deadlines_.read(stored.stamp_);
   }
   [[nodiscard]] std::size_t hash_of(const StoredKey& stored) const { return hash_(stored); }
 
+  // Whether one more entry needs make_room().
+  [[nodiscard]] bool is_full() const noexcept { return map_.size() >= full_size_; }
+
   // Makes room for one insert() with this deadline. Invalidates iterators. Throws what the
   // allocator throws, and has no effect then.
-  //
-  // flat_hash_map rebuilds itself in place, without an allocation, while it is no fuller than
-  // 25/32; so it allocates in no insertion if it never is. (The number is that of
-  // raw_hash_set::rehash_and_grow_if_necessary and its successors, in every release up to 2026.)
   void make_room(Millis deadline) {
-    const std::size_t buckets = map_.bucket_count();
-    if (map_.size() >= buckets / 32 * 25 + buckets % 32 * 25 / 32) rebuild(2 * buckets + 1);
+    if (is_full()) rebuild(2 * map_.bucket_count() + 1);
     make_room_for(deadline);
   }
   // The same for one set_deadline(), and iterators stay valid.
@@ -237,25 +275,42 @@ class EntryMap {
   // REQUIRES: the key is absent; and since the last insertion, make_room(deadline) was called or
   // (to rename it) an entry with this deadline was erased.
   void insert(KeySlot&& key, ValueSlot&& value, std::size_t hash, Millis deadline,
-              bool mark) noexcept {
-    map_.try_emplace(
-        Newcomer{std::move(key), hash, deadlines_.write(deadline, /*early=*/false, mark)},
-        std::move(value));
+              Record::Tag tag) noexcept {
+    map_.try_emplace(Newcomer{std::move(key), hash, deadlines_.write(deadline, tag)},
+                     std::move(value));
     volatile_size_ += deadline != kNeverMillis;
   }
 
-  // Sets a deadline for which a record with this mark is filed, or none.
+  // Finds the key, or else inserts it without a deadline, with one look-up. Returns where it is,
+  // and whether it was inserted. REQUIRES: !is_full().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::pair<iterator, bool> find_or_insert(
+      Key key, std::size_t hash, Value value) requires kIsTrivial {
+    const Allocator allocator(map_.get_allocator());
+    return map_.try_emplace(Claimant{{key, hash}, allocator}, std::in_place, allocator, value);
+  }
+  // Whether an entry has room for this deadline (or none) without make_room_for().
+  static bool is_near(Millis deadline) noexcept {
+    return deadline == kNeverMillis || Deadlines<Allocator>::is_near(deadline);
+  }
+
+  // Sets a deadline for which a record with this tag is filed, or none.
   // REQUIRES: make_room_for(deadline) was called since the last change.
-  void set_deadline(const StoredKey& stored, Millis deadline, bool mark) noexcept {
+  void set_deadline(const StoredKey& stored, Millis deadline, Record::Tag tag) noexcept {
     volatile_size_ -= stored.is_volatile();
     volatile_size_ += deadline != kNeverMillis;
-    write(stored, deadline, /*early=*/false, mark);
+    deadlines_.release(stored.stamp_);
+    stored.stamp_ = deadlines_.write(deadline, tag);
   }
 
-  // Sets a deadline later than that for which a record is filed. REQUIRES: as above, and that the
-  // entry is volatile.
-  void postpone(const StoredKey& stored, Millis deadline) noexcept {
-    write(stored, deadline, /*early=*/true, stored.stamp_.mark());
+  // The same for an entry without a deadline. REQUIRES: is_near(deadline)
+  void set_first_deadline(const StoredKey& stored, Millis deadline, Record::Tag tag) noexcept {
+    ++volatile_size_;
+    stored.stamp_ = deadlines_.write(deadline, tag);
+  }
+
+  // Sets a deadline that the entry's record precedes. REQUIRES: stored.can_postpone(deadline)
+  void postpone(const StoredKey& stored, Stamp stamp, Millis deadline) noexcept {
+    stored.stamp_ = deadlines_.postpone(stamp, deadline);
   }
 
   void erase(iterator it) {
@@ -266,6 +321,7 @@ class EntryMap {
 
   void clear() {
     map_.clear();
+    set_full_size();
     deadlines_.clear();
     volatile_size_ = 0;
   }
@@ -280,9 +336,12 @@ class EntryMap {
  private:
   friend struct TestPeer;
 
-  void write(const StoredKey& stored, Millis deadline, bool early, bool mark) noexcept {
-    deadlines_.release(stored.stamp_);
-    stored.stamp_ = deadlines_.write(deadline, early, mark);
+  // flat_hash_map rebuilds itself in place, without an allocation, while it is no fuller than
+  // 25/32; so it allocates in no insertion if it never is. (The number is that of
+  // raw_hash_set::rehash_and_grow_if_necessary and its successors, in every release up to 2026.)
+  void set_full_size() noexcept {
+    const std::size_t buckets = map_.bucket_count();
+    full_size_ = buckets / 32 * 25 + buckets % 32 * 25 / 32;
   }
 
   void rebuild(std::size_t buckets) {
@@ -293,11 +352,13 @@ class EntryMap {
     }
     std::destroy_at(&map_);  // no swap, as in operator=
     std::construct_at(&map_, std::move(bigger));
+    set_full_size();
   }
 
   MapHash hash_;
   Map map_;
   Deadlines<Allocator> deadlines_;
+  std::size_t full_size_ = 0;  // of the map: it must not grow beyond
   std::size_t volatile_size_ = 0;
 };
 

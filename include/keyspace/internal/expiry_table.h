@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/record.h"
 
@@ -52,7 +53,7 @@ template <class Allocator>
 class ExpiryTable {
  public:
   explicit ExpiryTable(const Allocator& allocator) noexcept : chunks_(allocator) {}
-  ExpiryTable(ExpiryTable&& other) noexcept : chunks_(other.chunks_) { swap(other); }
+  ExpiryTable(ExpiryTable&& other) noexcept : chunks_(std::move(other.chunks_)) { swap(other); }
   ExpiryTable& operator=(ExpiryTable&& other) noexcept {
     if (this != &other) {  // not by members: not every allocator can be assigned
       std::destroy_at(this);
@@ -62,7 +63,7 @@ class ExpiryTable {
   }
   ~ExpiryTable() { clear(); }
 
-  [[nodiscard]] Allocator allocator() const { return Allocator(chunks_); }
+  [[nodiscard]] Allocator allocator() const { return Allocator(chunks_.allocator()); }
 
   // The number of records, stale ones included.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -71,11 +72,15 @@ class ExpiryTable {
   // while the next slot holds few records.
   [[nodiscard]] Millis next_due() const noexcept { return next_due_; }
 
-  // The mark that new records bear, and that goes into their entries.
-  [[nodiscard]] bool mark() const noexcept { return mark_; }
+  // The tag of a record that is filed now for this time.
+  [[nodiscard]] Record::Tag tag(Millis when) const noexcept { return Record::tag(mark_, when); }
 
   // Adds a record. Throws what the allocator throws, and then has no effect.
   void file(std::size_t hash, Millis when) { file(Record(hash, mark_, when)); }
+  // The same, but returns false and does nothing if it takes more than a few instructions.
+  bool try_file(std::size_t hash, Millis when) noexcept {
+    return try_file(Record(hash, mark_, when));
+  }
 
   // Takes the records due at `now`, slot by slot, until the budget is spent. Calls
   // `owner.prefetch(record)` for several, then `owner.settle(record, budget)` for each, which may
@@ -83,11 +88,20 @@ class ExpiryTable {
   // allocator throw; the record in question stays.
   template <class Owner>
   void advance(Millis now, Budget& budget, Owner& owner) {
-    while (!budget.spent() && (!open_.empty() || open_next(now))) {
+    for (;;) {
+      if (open_.empty()) {
+        const NextSlot next = next_slot();
+        if (next.id == kOpen || to_millis(next.start) > now) {
+          stop_before(next, now, owner);
+          return;
+        }
+        open(next);
+      }
+      if (budget.spent()) return;
       RecordChunk& chunk = open_.front();
       std::size_t batch = std::min<std::size_t>(chunk.size, budget.steps);
       for (std::size_t i = chunk.size - batch; i != chunk.size; ++i) {
-        owner.prefetch(chunk.records()[i]);
+        if (chunk.records()[i].when() <= now) owner.prefetch(chunk.records()[i]);
       }
       for (; batch != 0 && !budget.spent(); --batch) {
         const Record record = chunk.back();
@@ -101,7 +115,6 @@ class ExpiryTable {
         --size_;
       }
     }
-    if (open_.empty()) find_next_due(now);
   }
 
   // Looks at a few dozen records and drops those for which `owner.claim(record)` is false. Called
@@ -203,16 +216,39 @@ class ExpiryTable {
     if (id >= kSlots) level_of(id)->used[id % kSlots / 64] &= ~(std::uint64_t{1} << id % 64);
   }
 
+  struct Place {
+    std::size_t level;
+    std::size_t slot;
+  };
+  // Returns where a record that is due at or after the cursor belongs.
+  [[nodiscard]] Place place_of(Tick tick) const noexcept {
+    const auto highest_bit = static_cast<std::size_t>(63 - std::countl_zero((tick ^ cursor_) | 1));
+    const std::size_t level = highest_bit / kDigitBits;
+    return {level, tick >> level * kDigitBits & (kSlots - 1)};
+  }
+
+  bool try_file(const Record& record) noexcept {
+    const Tick tick = record.tick();
+    if (tick < cursor_) return false;
+    const auto [level, slot] = place_of(tick);
+    if (levels_[level] == nullptr) return false;
+    if (!levels_[level]->bags[slot].try_push(record)) return false;
+    next_due_ = std::min(next_due_, record.when());
+    ++size_;
+    return true;
+  }
   void file(const Record& record) {
-    if (record.tick() < cursor_ || size_ == 0) cursor_ = record.tick();
-    const Tick difference = record.tick() ^ cursor_;
-    const std::size_t level =
-        static_cast<std::size_t>(std::bit_width(difference | 1) - 1) / kDigitBits;
+    if (!try_file(record)) [[unlikely]]
+      file_in_new_chunk(record);
+  }
+  ABSL_ATTRIBUTE_NOINLINE void file_in_new_chunk(const Record& record) {
+    if (size_ == 0) next_due_ = kNeverMillis;
+    if (size_ == 0 || record.tick() < cursor_) cursor_ = record.tick();
+    const auto [level, slot] = place_of(record.tick());
     if (levels_[level] == nullptr) levels_[level] = allocate_level();
-    const SlotId slot = id(level, record.tick() >> level * kDigitBits & (kSlots - 1));
-    bag(slot).push(record, chunks_);
-    occupy(slot);
-    next_due_ = size_ == 0 ? record.when() : std::min(next_due_, record.when());
+    levels_[level]->bags[slot].push(record, chunks_);
+    occupy(id(level, slot));
+    next_due_ = std::min(next_due_, record.when());
     ++size_;
   }
 
@@ -234,37 +270,42 @@ class ExpiryTable {
       if (slot == kSlots) continue;
       const Tick start = (turn - digit + slot + (slot < digit ? kSlots : 0)) << shift;
       if (start <= next.start) next = {id(level, slot), start};
+      // Slots of higher levels start with a turn of level 0.
+      if (level == 0 && cursor_ % kSlots != 0 && start / kSlots == cursor_ / kSlots) break;
     }
     return next;
   }
 
-  // Opens the next slot if its start is not after `now`, and returns whether it is not.
-  bool open_next(Millis now) noexcept {
-    const NextSlot next = next_slot();
-    if (next.id == kOpen || to_millis(next.start) > now) return false;
+  void open(const NextSlot& next) noexcept {
     cursor_ = next.start;
     next_due_ = to_millis(next.start);
     open_ = std::exchange(bag(next.id), RecordBag());
     vacate(next.id);
-    return true;
   }
 
-  // Sets next_due_, and moves the cursor up to `now`. REQUIRES: the open slot is empty
-  void find_next_due(Millis now) noexcept {
-    const NextSlot next = next_slot();
-    next_due_ = next.id == kOpen ? kNeverMillis : to_millis(next.start);
-    if (next_due_ <= now) return;
+  // Moves the cursor up to `now`, and sets next_due_. REQUIRES: the open slot is empty, and the
+  // next one starts after `now`.
+  template <class Owner>
+  void stop_before(const NextSlot& next, Millis now, Owner& owner) noexcept {
     cursor_ = std::max(cursor_, to_tick(now));
-    // The slot's start is exact at level 0. Above, a look at its records pays if they are few.
-    if (next.id < id(1, 0) || !bag(next.id).has_one_chunk()) return;
-    vacate(next.id);
-    Tick earliest = next_slot().start;
-    occupy(next.id);
+    next_due_ = next.id == kOpen ? kNeverMillis : to_millis(next.start);
+    if (next.id == kOpen) return;
     RecordChunk& chunk = bag(next.id).front();
-    for (std::size_t i = 0; i != chunk.size; ++i) {
-      earliest = std::min(earliest, chunk.records()[i].tick());
+    if (next.id < id(1, 0)) {
+      // The slot's start is exact. A loop that calls each tick will soon want what is due then.
+      for (std::size_t i = 0; i != std::min<std::size_t>(chunk.size, 4); ++i) {
+        owner.prefetch(chunk.records()[i]);
+      }
+    } else if (bag(next.id).has_one_chunk()) {
+      // Above level 0, a look at the slot's records pays if they are few.
+      vacate(next.id);
+      Tick earliest = next_slot().start;
+      occupy(next.id);
+      for (std::size_t i = 0; i != chunk.size; ++i) {
+        earliest = std::min(earliest, chunk.records()[i].tick());
+      }
+      next_due_ = to_millis(earliest);
     }
-    next_due_ = to_millis(earliest);
   }
 
   // Returns the slot in which this round goes on; null if the round is over.
@@ -286,13 +327,13 @@ class ExpiryTable {
   }
 
   Level* allocate_level() {
-    Rebound<Level> allocator(chunks_);
+    Rebound<Level> allocator(chunks_.allocator());
     auto memory = std::allocator_traits<Rebound<Level>>::allocate(allocator, 1);
     return std::construct_at(std::to_address(memory));
   }
   void deallocate_level(Level* level) noexcept {
     using Traits = std::allocator_traits<Rebound<Level>>;
-    Rebound<Level> allocator(chunks_);
+    Rebound<Level> allocator(chunks_.allocator());
     Traits::deallocate(allocator, std::pointer_traits<typename Traits::pointer>::pointer_to(*level),
                        1);
   }
@@ -309,7 +350,7 @@ class ExpiryTable {
     swap(mark_, other.mark_);
   }
 
-  [[no_unique_address]] Rebound<RecordChunk> chunks_;
+  ChunkPool<Allocator> chunks_;
   std::array<Level*, kLevels> levels_ = {};
   RecordBag open_;
   Tick cursor_ = 0;

@@ -21,6 +21,9 @@ inline constexpr Millis kNeverMillis = std::numeric_limits<Millis>::max();
 inline constexpr Millis kLatestMillis = kNeverMillis - 1;
 inline constexpr Millis kEarliestMillis = std::numeric_limits<Millis>::min();
 
+// Two and a half centuries. What lies between 0 and this is handled by the shortest path.
+inline constexpr Millis kLongMillis = Millis{1} << 43;
+
 constexpr Millis saturating_add(Millis a, Millis b) noexcept {
   if (b > 0 && a > kLatestMillis - b) return kLatestMillis;
   if (b < 0 && a < kEarliestMillis - b) return kEarliestMillis;
@@ -90,11 +93,17 @@ class Ttl {
   constexpr Ttl(std::chrono::duration<Rep, Period> ttl) noexcept  // NOLINT: implicit by design
       : millis_(saturating_millis(ttl)), is_too_long_(exceeds_millis(ttl)) {}
 
-  [[nodiscard]] constexpr Millis from(Millis now) const noexcept {
-    if (is_never()) return kNeverMillis;
-    return is_too_long_ ? kLatestMillis : saturating_add(now, millis_);
+  // Returns the deadline of this ttl from now() on, which is called unless that is "never".
+  template <class Now>
+  [[nodiscard]] constexpr Millis from(Now& now) const {
+    if (0 < millis_ && millis_ < kLongMillis) [[likely]] {
+      const Millis start = now();
+      if (0 <= start && start < kLongMillis) [[likely]]
+        return start + millis_;
+    }
+    if (millis_ == kNeverMillis) return kNeverMillis;
+    return is_too_long_ ? kLatestMillis : saturating_add(now(), millis_);
   }
-  [[nodiscard]] constexpr bool is_never() const noexcept { return millis_ == kNeverMillis; }
 
  private:
   Millis millis_;

@@ -26,6 +26,13 @@ class alignas(std::uint64_t) Record {
  public:
   static constexpr std::uint64_t kMark = std::uint64_t{1} << 56;
 
+  // What an entry remembers of its record: the mark, and in which period of 256 ms the record is
+  // filed. Periods are numbered up to the end of each, and modulo 2^17, which are 9 hours.
+  using Tag = std::uint32_t;
+  static constexpr int kTagBits = 18;
+  static constexpr Tag kTagMark = 1;
+  static constexpr Tag kTagMask = (Tag{1} << kTagBits) - 1;
+
   constexpr Record(std::uint64_t hash, bool mark, Millis when) noexcept
       : hash_(hash | (mark ? kMark : 0)), when_(to_tick(when)) {}
 
@@ -37,7 +44,25 @@ class alignas(std::uint64_t) Record {
   [[nodiscard]] constexpr Millis when() const noexcept { return to_millis(when_); }
   constexpr void flip_mark() noexcept { hash_ ^= kMark; }
 
+  [[nodiscard]] constexpr Tag tag() const noexcept { return tag(mark(), when_); }
+  static constexpr Tag tag(bool mark, Millis when) noexcept { return tag(mark, to_tick(when)); }
+
+  // Returns a time at or after that of every record with this tag that is filed at or before
+  // `deadline`. It is less than a period after `deadline`. REQUIRES: there may be such a record.
+  static constexpr Millis latest_time(Tag tag, Millis deadline) noexcept {
+    const Tick last = period(static_cast<Tick>(deadline));
+    return static_cast<Millis>((last - ((last - (tag >> 1)) & (kTagMask >> 1))) << kPeriodBits);
+  }
+
  private:
+  static constexpr int kPeriodBits = 8;
+  static constexpr Tick period(Tick tick) noexcept {
+    return (tick + (Tick{1} << kPeriodBits) - 1) >> kPeriodBits;
+  }
+  static constexpr Tag tag(bool mark, Tick tick) noexcept {
+    return static_cast<Tag>(period(tick) << 1 & kTagMask) | (mark ? kTagMark : 0);
+  }
+
   std::uint64_t hash_;
   Tick when_;
 };
@@ -48,6 +73,7 @@ inline constexpr std::size_t kHashMask = static_cast<std::size_t>(~Record::kMark
 
 // Up to a few dozen records, in memory that follows the header.
 struct alignas(Record) RecordChunk {
+  static constexpr std::size_t kMinCapacity = 3;
   static constexpr std::size_t kMaxCapacity = 31;
 
   [[nodiscard]] Record* records() noexcept { return reinterpret_cast<Record*>(this + 1); }
@@ -61,8 +87,68 @@ struct alignas(Record) RecordChunk {
 };
 static_assert(sizeof(RecordChunk) % alignof(Record) == 0);
 
+// Where chunks come from and go back to. Keeps some of the smallest at hand: near its time a record
+// often has a chunk for itself.
+template <class Allocator>
+class ChunkPool {
+  using Chunks = typename std::allocator_traits<Allocator>::template rebind_alloc<RecordChunk>;
+  using Traits = std::allocator_traits<Chunks>;
+
+ public:
+  explicit ChunkPool(const Allocator& allocator) noexcept : chunks_(allocator) {}
+  ChunkPool(ChunkPool&& other) noexcept
+      : chunks_(other.chunks_),
+        spares_(std::exchange(other.spares_, nullptr)),
+        spare_count_(std::exchange(other.spare_count_, 0)) {}
+  ChunkPool& operator=(ChunkPool&&) = delete;
+  ~ChunkPool() {
+    while (spares_ != nullptr) deallocate(std::exchange(spares_, spares_->next));
+  }
+
+  [[nodiscard]] const Chunks& allocator() const noexcept { return chunks_; }
+
+  // Throws what the allocator throws.
+  RecordChunk* make(std::size_t capacity) {
+    if (capacity == RecordChunk::kMinCapacity && spares_ != nullptr) {
+      --spare_count_;
+      return std::exchange(spares_, spares_->next);
+    }
+    auto memory = Traits::allocate(chunks_, units(capacity));
+    return std::construct_at(std::to_address(memory),
+                             RecordChunk{nullptr, 0, 0, static_cast<std::uint16_t>(capacity)});
+  }
+
+  // REQUIRES: the chunk is empty.
+  void drop(RecordChunk* chunk) noexcept {
+    if (chunk->capacity == RecordChunk::kMinCapacity && spare_count_ != kMaxSpares) {
+      ++spare_count_;
+      chunk->round = 0;
+      chunk->next = std::exchange(spares_, chunk);
+    } else {
+      deallocate(chunk);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMaxSpares = 256;
+
+  static constexpr std::size_t units(std::size_t capacity) noexcept {
+    return 1 + capacity * sizeof(Record) / sizeof(RecordChunk);
+  }
+  static_assert(sizeof(Record) % sizeof(RecordChunk) == 0);
+
+  void deallocate(RecordChunk* chunk) noexcept {
+    Traits::deallocate(chunks_, std::pointer_traits<typename Traits::pointer>::pointer_to(*chunk),
+                       units(chunk->capacity));
+  }
+
+  [[no_unique_address]] Chunks chunks_;
+  RecordChunk* spares_ = nullptr;
+  std::size_t spare_count_ = 0;
+};
+
 // Records in no order: a ring of chunks that are never empty. Does not own its memory: chunks come
-// from and go back to an allocator of RecordChunk that the caller passes in.
+// from and go back to a pool that the caller passes in.
 class RecordBag {
  public:
   [[nodiscard]] bool empty() const noexcept { return last_ == nullptr; }
@@ -73,54 +159,53 @@ class RecordBag {
   [[nodiscard]] RecordChunk& front() const noexcept { return *last_->next; }
 
   // Adds `record` to the front chunk, or to a new front chunk. Throws what the allocator throws.
-  template <class Allocator>
-  void push(const Record& record, Allocator& allocator) {
-    if (empty() || front().size == front().capacity) {
-      const std::size_t capacity =
-          empty() ? 3 : std::min<std::size_t>(2 * front().capacity + 1u, RecordChunk::kMaxCapacity);
-      link(make_chunk(capacity, allocator));
-    }
+  template <class Pool>
+  void push(const Record& record, Pool& pool) {
+    if (try_push(record)) return;
+    link(pool.make(
+        empty() ? RecordChunk::kMinCapacity
+                : std::min<std::size_t>(2 * front().capacity + 1u, RecordChunk::kMaxCapacity)));
     front().append(record);
+  }
+  // The same, but returns false and does nothing if that takes a new chunk.
+  bool try_push(const Record& record) noexcept {
+    if (empty()) return false;
+    RecordChunk& chunk = front();
+    if (chunk.size == chunk.capacity) return false;
+    chunk.append(record);
+    return true;
   }
 
   // Removes the last record of the front chunk.
-  template <class Allocator>
-  void pop(Allocator& allocator) noexcept {
-    if (--front().size == 0) drop_front(allocator);
+  template <class Pool>
+  void pop(Pool& pool) noexcept {
+    if (--front().size == 0) drop_front(pool);
   }
 
   // Makes the next chunk the front. A front chunk that is empty, or that the last one has room for,
   // is merged into the last.
-  template <class Allocator>
-  void rotate(Allocator& allocator) noexcept {
+  template <class Pool>
+  void rotate(Pool& pool) noexcept {
     RecordChunk& chunk = front();
     if (&chunk != last_ && chunk.size <= last_->capacity - last_->size) {
       for (; chunk.size != 0; --chunk.size) last_->append(chunk.back());
     }
     if (chunk.size == 0) {
-      drop_front(allocator);
+      drop_front(pool);
     } else {
       last_ = &chunk;
     }
   }
 
-  template <class Allocator>
-  void clear(Allocator& allocator) noexcept {
-    while (!empty()) drop_front(allocator);
+  template <class Pool>
+  void clear(Pool& pool) noexcept {
+    while (!empty()) {
+      front().size = 0;
+      drop_front(pool);
+    }
   }
 
  private:
-  template <class Allocator>
-  static RecordChunk* make_chunk(std::size_t capacity, Allocator& allocator) {
-    auto memory = std::allocator_traits<Allocator>::allocate(allocator, units(capacity));
-    return std::construct_at(std::to_address(memory),
-                             RecordChunk{nullptr, 0, 0, static_cast<std::uint16_t>(capacity)});
-  }
-  static constexpr std::size_t units(std::size_t capacity) noexcept {
-    return 1 + capacity * sizeof(Record) / sizeof(RecordChunk);
-  }
-  static_assert(sizeof(Record) % sizeof(RecordChunk) == 0);
-
   void link(RecordChunk* chunk) noexcept {
     if (empty()) {
       chunk->next = chunk;
@@ -130,17 +215,15 @@ class RecordBag {
     }
   }
 
-  template <class Allocator>
-  void drop_front(Allocator& allocator) noexcept {
-    using Traits = std::allocator_traits<Allocator>;
+  template <class Pool>
+  void drop_front(Pool& pool) noexcept {
     RecordChunk* const chunk = last_->next;
     if (chunk == last_) {
       last_ = nullptr;
     } else {
       last_->next = chunk->next;
     }
-    Traits::deallocate(allocator, std::pointer_traits<typename Traits::pointer>::pointer_to(*chunk),
-                       units(chunk->capacity));
+    pool.drop(chunk);
   }
 
   RecordChunk* last_ = nullptr;  // its `next` is the front

@@ -9,9 +9,11 @@ namespace keyspace::internal {
 
 // Holds a T and moves without throwing. A T whose move may throw lives on the heap, as in std::any:
 // no map recovers from a move that fails in the middle of a rehash.
-template <class T, class Allocator, bool kInPlace = std::is_nothrow_move_constructible_v<T>>
+template <class T, class Allocator, bool = std::is_nothrow_move_constructible_v<T>>
 class Slot {
  public:
+  static constexpr bool kInPlace = true;
+
   template <class... Args>
   explicit Slot(std::in_place_t, const Allocator&, Args&&... args)
       : value_(std::forward<Args>(args)...) {}
@@ -36,6 +38,8 @@ class Slot<T, Allocator, false> {
   using Pointer = typename Traits::pointer;
 
  public:
+  static constexpr bool kInPlace = false;
+
   template <class... Args>
   explicit Slot(std::in_place_t, const Allocator& allocator, Args&&... args)
       : allocator_(allocator) {

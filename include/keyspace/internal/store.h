@@ -16,20 +16,21 @@ namespace keyspace::internal {
 // The entries and the expiry table, and all that keeps them in agreement.
 //
 // An entry keeps its deadline; the table keeps records of (hash, mark, time). Nothing points from
-// one to the other. A record fits an entry if the entry's key has that hash, the entry has that
-// mark, and either its deadline is that time, or the entry is *early*: its record is filed
-// somewhere before its deadline. From that follows what each change does:
+// one to the other. A record fits an entry if the entry's key has that hash, the entry has the
+// record's tag, and either its deadline is that time, or the entry is *early*: its record is filed
+// at or before its deadline. From that follows what each change does:
 //
-//   an expiry for a new or persistent key,  files a record at the deadline; an old one is stale
-//   or a sooner deadline
-//   a later deadline                        makes the entry early, and no more
+//   a deadline that the entry's record      makes the entry early, and no more
+//   precedes, as every later one
+//   any other deadline                      files a record at it; an old one is stale
 //   the entry is erased, or persistent      leaves the record, stale
 //   a record comes due                      each early entry that it fits is erased or gets a new
 //                                           record, and one entry with that deadline is erased; if
 //                                           it fits none, it was stale
 //
-// The mark is the colour of a mark-and-sweep collector, of which stale records are the garbage: see
-// ExpiryTable::scrub.
+// The tag is the record's mark, and in rough terms its time: so the entry knows what its record
+// precedes. The mark is the colour of a mark-and-sweep collector, of which stale records are the
+// garbage: see ExpiryTable::scrub.
 //
 // Invariants
 //   1. For each entry with a deadline there is a record of its own that fits it, filed at its
@@ -44,13 +45,15 @@ class Store {
  public:
   using Entries = EntryMap<Key, Value, Hash, Equal, Allocator>;
   using StoredKey = typename Entries::StoredKey;
+  using Entry = typename Entries::Entry;
 
   // What a look-up found.
   template <class Iterator>
   struct Found {
-    Iterator it;       // end() if the key is not stored
-    std::size_t hash;  // of the key
-    bool live;
+    Iterator it;  // end() if the key is not stored
+    std::remove_reference_t<decltype(*std::declval<Iterator>())>* entry;  // null if it is not
+    std::size_t hash;                                                     // of the key
+    Stamp stamp;                                                          // of the entry
   };
 
   Store(const Hash& hash, const Equal& equal, const Allocator& allocator)
@@ -70,36 +73,63 @@ class Store {
   }
   template <class Now>
   bool is_live(const StoredKey& stored, Now& now) const {
-    return !stored.is_volatile() || now() < entries_.deadline(stored);
+    return entries_.is_live(stored.stamp(), now);
+  }
+  template <class F, class Now>
+  bool is_live(const F& found, Now& now) const {
+    return found.entry != nullptr && entries_.is_live(found.stamp, now);
   }
 
-  // Looks up a key. Inlined by force: a call of its own would double the work of find().
-  template <class K, class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, Now& now) {
-    return locate_in(*this, key, now);
+  // Looks up a key. Inlined by force, as is all that a call with one look-up does: what a call of
+  // its own costs is a good part of the work.
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) {
+    const auto lookup = entries_.lookup(key);
+    return found(entries_.find(lookup), lookup.hash);
   }
-  template <class K, class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, Now& now) const {
-    return locate_in(*this, key, now);
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) const {
+    const auto lookup = entries_.lookup(key);
+    return found(entries_.find(lookup), lookup.hash);
+  }
+
+  // Stores a value under a key, with a deadline, in place of what is stored there; but only if that
+  // is dead or nothing, unless kOverwrites. Returns whether it did. If the deadline is over, the
+  // key is erased instead.
+  template <bool kOverwrites, class K, class V, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool put(K&& key, V&& value, Millis deadline, Now& now) {
+    if constexpr (Entries::kIsTrivial && std::is_nothrow_constructible_v<Key, K> &&
+                  std::is_nothrow_constructible_v<Value, V>) {
+      if (can_add_now(deadline, now)) [[likely]] {
+        const std::size_t hash = entries_.lookup(key).hash;
+        const auto [it, is_new] = entries_.find_or_insert(Key(std::forward<K>(key)), hash,
+                                                          Value(as_value(std::forward<V>(value))));
+        Entry& entry = *it;
+        if (is_new) {
+          if (deadline != kNeverMillis) set_first_deadline(entry.first, hash, deadline);
+        } else if (!kOverwrites && is_live(entry.first, now)) {
+          return false;
+        } else {
+          overwrite(entry, hash, std::forward<V>(value), deadline);
+        }
+        return true;
+      }
+    }
+    return put_in_two_steps<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
+                                         now);
   }
 
   // Stores a value under the key that was looked for, with a deadline, in place of what was found.
-  // If the deadline is over, nothing is stored in its place.
+  // If the deadline is over, the entry is erased instead.
   template <class F, class K, class V, class Now>
-  void put(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
+  void put_at(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
     if (is_over(deadline, now)) {
-      if (found.it != entries_.end()) erase(found.it);
-    } else if (found.it == entries_.end()) {
+      if (found.entry != nullptr) erase(found.it);
+    } else if (found.entry == nullptr) {
       add(found.hash, make_slot<KeySlot>(std::forward<K>(key)),
           make_slot<ValueSlot>(as_value(std::forward<V>(value))), deadline, now);
     } else {
-      prepare_deadline(found, deadline);
-      if constexpr (std::is_assignable_v<Value&, V>) {
-        found.it->second.get() = as_value(std::forward<V>(value));
-      } else {
-        found.it->second.replace(make_slot<ValueSlot>(std::forward<V>(value)));
-      }
-      commit_deadline(found.it->first, deadline);
+      overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
     }
   }
 
@@ -107,28 +137,33 @@ class Store {
   // found there. REQUIRES: `from` is live, and not the entry of `to`.
   template <class F, class K>
   void move(const F& from, const F& to, K&& key) {
-    const Millis deadline = entries_.deadline(from.it->first);
-    if (to.it != entries_.end()) {
-      prepare_deadline(to, deadline);
-      to.it->second.replace(std::move(from.it->second));
-      commit_deadline(to.it->first, deadline);
+    const Millis deadline = entries_.deadline(from.entry->first);
+    if (to.entry != nullptr) {
+      prepare_deadline(to.entry->first, to.hash, deadline);
+      to.entry->second.replace(std::move(from.entry->second));
+      commit_deadline(to.entry->first, deadline);
       erase(from.it);
     } else {
       KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
       if (deadline != kNeverMillis) file(to.hash, deadline);
-      ValueSlot value_slot = std::move(from.it->second);
+      ValueSlot value_slot = std::move(from.entry->second);
       entries_.erase(from.it);
       entries_.insert(std::move(key_slot), std::move(value_slot), to.hash, deadline,
-                      expiry_.mark());
+                      expiry_.tag(deadline));
       tidy();
     }
   }
 
   // Changes the deadline of a live entry. REQUIRES: the deadline is not over.
   template <class F>
-  void set_deadline(const F& found, Millis deadline) {
-    prepare_deadline(found, deadline);
-    commit_deadline(found.it->first, deadline);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set_deadline(const F& found, Millis deadline) {
+    const StoredKey& stored = found.entry->first;
+    if (entries_.can_postpone(found.stamp, deadline)) [[likely]] {
+      entries_.postpone(stored, found.stamp, deadline);
+    } else {
+      prepare_deadline(stored, found.hash, deadline);
+      commit_deadline(stored, deadline);
+    }
   }
 
   template <class Iterator>
@@ -136,6 +171,9 @@ class Store {
     entries_.erase(it);
     tidy();
   }
+  // The same, at the price of another look-up, where an iterator would have to be kept just in
+  // case.
+  ABSL_ATTRIBUTE_NOINLINE void erase(const StoredKey& stored) { erase(entries_.find(stored)); }
 
   // Erases up to `limit` entries whose deadline is over, with work in proportion to the limit, and
   // returns how many it erased.
@@ -167,7 +205,7 @@ class Store {
   using KeySlot = typename Entries::KeySlot;
   using ValueSlot = typename Entries::ValueSlot;
 
-  // How many records beyond twice the volatile entries are put up with before they are scrubbed.
+  // How many stale records beyond two for each volatile entry are put up with before a scrub.
   static constexpr std::size_t kStaleSlack = 1024;
 
   // Decides for the expiry table what becomes of a record that is due.
@@ -185,7 +223,7 @@ class Store {
         const bool early = stored.is_filed_early();
         if (const Millis deadline = store.entries_.deadline(stored); now < deadline) {
           store.expiry_.file(record.hash(), deadline);
-          store.entries_.set_deadline(stored, deadline, store.expiry_.mark());
+          store.entries_.set_deadline(stored, deadline, store.expiry_.tag(deadline));
         } else {
           store.entries_.erase(it);
           --budget.erasures;
@@ -200,12 +238,10 @@ class Store {
     Millis now;
   };
 
-  template <class Self, class K, class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static auto locate_in(Self& self, const K& key, Now& now) {
-    const auto lookup = self.entries_.lookup(key);
-    const auto it = self.entries_.find(lookup);
-    const bool live = it != self.entries_.end() && self.is_live(it->first, now);
-    return Found<std::remove_const_t<decltype(it)>>{it, lookup.hash, live};
+  template <class Iterator>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Found<Iterator> found(Iterator it, std::size_t hash) const {
+    if (it == entries_.end()) return {it, nullptr, hash, Stamp()};
+    return {it, std::addressof(*it), hash, it->first.stamp()};
   }
 
   // Passes a value on, but a number as a Value: a compiler that warns of the conversion would point
@@ -224,30 +260,89 @@ class Store {
     return S(std::in_place, expiry_.allocator(), std::forward<Args>(args)...);
   }
 
+  // Whether an entry with this deadline could be added at once: nothing is to be reclaimed before,
+  // no room to be made, and the deadline is not over.
+  template <class Now>
+  bool can_add_now(Millis deadline, Now& now) const {
+    if (entries_.is_full() || !Entries::is_near(deadline)) return false;
+    if (deadline == kNeverMillis) return volatile_size() == 0;  // else the clock must be read
+    return now() < deadline && now() < next_due();
+  }
+
+  template <bool kOverwrites, class K, class V, class Now>
+  ABSL_ATTRIBUTE_NOINLINE bool put_in_two_steps(K&& key, V&& value, Millis deadline, Now now) {
+    const auto found = locate(key);
+    if (!kOverwrites && is_live(found, now)) return false;
+    put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
+    return true;
+  }
+
+  // Changes value and deadline of an entry.
+  template <class V>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void overwrite(Entry& entry, std::size_t hash, V&& value,
+                                              Millis deadline) {
+    if (const Stamp stamp = entry.first.stamp(); entries_.can_postpone(stamp, deadline))
+        [[likely]] {
+      assign(entry.second, std::forward<V>(value));
+      entries_.postpone(entry.first, stamp, deadline);
+    } else {
+      prepare_deadline(entry.first, hash, deadline);
+      assign(entry.second, std::forward<V>(value));
+      commit_deadline(entry.first, deadline);
+    }
+  }
+
+  template <class V>
+  void assign(ValueSlot& slot, V&& value) {
+    if constexpr (std::is_assignable_v<Value&, V>) {
+      slot.get() = as_value(std::forward<V>(value));
+    } else {
+      slot.replace(make_slot<ValueSlot>(std::forward<V>(value)));
+    }
+  }
+
   // Adds an entry. REQUIRES: the key is not stored, and the deadline not over.
   template <class Now>
   void add(std::size_t hash, KeySlot key, ValueSlot value, Millis deadline, Now& now) {
     if (volatile_size() != 0) erase_due(2, now);  // else the clock need not be read
     entries_.make_room(deadline);
     if (deadline != kNeverMillis) file(hash, deadline);
-    entries_.insert(std::move(key), std::move(value), hash, deadline, expiry_.mark());
+    entries_.insert(std::move(key), std::move(value), hash, deadline, expiry_.tag(deadline));
   }
 
   // A change of deadline in two parts: all that can throw, and all that cannot. No scrub may come
   // between them, or it takes the new record for a stale one.
-  template <class F>
-  void prepare_deadline(const F& found, Millis deadline) {
+  ABSL_ATTRIBUTE_NOINLINE void prepare_deadline(const StoredKey& stored, std::size_t hash,
+                                                Millis deadline) {
+    if (deadline == entries_.deadline(stored)) return;
     entries_.make_room_for(deadline);
-    if (deadline < entries_.deadline(found.it->first)) file(found.hash, deadline);
+    if (deadline != kNeverMillis) file(hash, deadline);
   }
-  void commit_deadline(const StoredKey& stored, Millis deadline) noexcept {
-    const Millis current = entries_.deadline(stored);
-    if (current < deadline && deadline != kNeverMillis) {
-      entries_.postpone(stored, deadline);
-    } else if (deadline != current) {
-      entries_.set_deadline(stored, deadline, expiry_.mark());
-      tidy();
-    }
+  ABSL_ATTRIBUTE_NOINLINE void commit_deadline(const StoredKey& stored, Millis deadline) noexcept {
+    if (deadline == entries_.deadline(stored)) return;
+    entries_.set_deadline(stored, deadline, expiry_.tag(deadline));
+    tidy();
+  }
+
+  // Gives a deadline to an entry that was just inserted without one, or else takes it out again.
+  // REQUIRES: is_near(deadline)
+  void set_first_deadline(const StoredKey& stored, std::size_t hash, Millis deadline) {
+    if (!expiry_.try_file(hash, deadline)) [[unlikely]]
+      file_or_erase(stored, hash, deadline);
+    entries_.set_first_deadline(stored, deadline, expiry_.tag(deadline));
+  }
+  ABSL_ATTRIBUTE_NOINLINE void file_or_erase(const StoredKey& stored, std::size_t hash,
+                                             Millis deadline) {
+    struct Undo {
+      ~Undo() {
+        if (!is_filed) entries.erase(entries.find(stored));
+      }
+      Entries& entries;
+      const StoredKey& stored;
+      bool is_filed = false;
+    } undo{entries_, stored};
+    expiry_.file(hash, deadline);
+    undo.is_filed = true;
   }
 
   // Files a record for an entry that the caller is about to change. Tidies up first: if the caller
@@ -264,7 +359,7 @@ class Store {
     if (has_too_many_records()) expiry_.scrub(entries_);
   }
   [[nodiscard]] bool has_too_many_records() const noexcept {
-    return expiry_.size() > 2 * volatile_size() + kStaleSlack;
+    return expiry_.size() > 3 * volatile_size() + kStaleSlack;
   }
 
   Entries entries_;
