@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,63 @@ TEST_CASE("a keyspace keeps a handle to the ManualClock it was given") {
   CHECK(clock.now() == at(0));
 }
 
+TEST_CASE("CachedClock stands still until it is refreshed") {
+  const ManualClock source(at(3));
+  const CachedClock<ManualClock> clock(source);
+  const CachedClock<ManualClock> copy = clock;
+  CHECK(clock.now() == at(3));
+  source.advance(5ms);
+  CHECK(clock.now() == at(3));
+  copy.refresh();
+  CHECK(clock.now() == at(8));
+  CHECK(copy.now() == at(8));
+  source.set(at(-1));
+  clock.refresh();
+  CHECK(copy.now() == at(-1));
+}
+
+TEST_CASE("a key dies when the CachedClock of its keyspace is refreshed") {
+  const ManualClock source;
+  const CachedClock<ManualClock> clock(source);
+  Keyspace<int, int, CachedClock<ManualClock>> ks(clock);
+  ks.set(1, 1, 10ms);
+  source.advance(10ms);
+  CHECK(ks.contains(1));
+  clock.refresh();
+  CHECK_FALSE(ks.contains(1));
+}
+
+TEST_CASE("CachedClock rounds a finer clock towards the past and keeps its time points") {
+  struct Source {
+    [[nodiscard]] static std::chrono::system_clock::time_point now() noexcept {
+      return std::chrono::system_clock::time_point(-1ns);
+    }
+  };
+  const CachedClock<Source> clock;
+  STATIC_REQUIRE(std::is_same_v<decltype(clock)::time_point,
+                                std::chrono::time_point<std::chrono::system_clock, Millis>>);
+  CHECK(clock.now().time_since_epoch() == -1ms);
+}
+
+TEST_CASE("CoarseClock tells the time of steady_clock to its resolution") {
+  // The timer interrupt itself may be late, so some slack.
+  const auto slack = 2 * CoarseClock::resolution() + 1s;
+  const auto before = std::chrono::steady_clock::now().time_since_epoch();
+  const auto time = CoarseClock::now().time_since_epoch();
+  const auto after = std::chrono::steady_clock::now().time_since_epoch();
+  CHECK(time >= before - slack);
+  CHECK(time <= after);
+  CHECK(CoarseClock::resolution() > 0ns);
+  CHECK(CoarseClock::resolution() <= 10ms);
+  STATIC_REQUIRE(std::is_empty_v<CoarseClock>);
+
+  Keyspace<int, int, CoarseClock> ks;
+  ks.set(1, 1, 1h);
+  ks.set(2, 2, CoarseClock::now());
+  CHECK(ks.contains(1));
+  CHECK_FALSE(ks.contains(2));
+}
+
 // --- How often a call reads the clock ---
 
 using Counted = Keyspace<std::string, std::string, CountingClock>;
@@ -73,6 +131,11 @@ const std::vector<Call>& calls() {
       {"replace deadline", [](Counted& ks, K k) { ks.replace(k, "w", at(5)); }},
       {"find", [](Counted& ks, K k) { static_cast<void>(ks.find(k)); }},
       {"get", [](Counted& ks, K k) { static_cast<void>(ks.get(k)); }},
+      {"mget",
+       [](Counted& ks, K k) {
+         std::vector<std::string*> values(100);
+         ks.mget(std::vector<std::string>(100, k), values.begin());
+       }},
       {"contains", [](Counted& ks, K k) { static_cast<void>(ks.contains(k)); }},
       {"getex", [](Counted& ks, K k) { static_cast<void>(ks.getex(k, 5ms)); }},
       {"getex over", [](Counted& ks, K k) { static_cast<void>(ks.getex(k, 0ms)); }},

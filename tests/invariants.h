@@ -30,6 +30,20 @@ struct TestPeer {
     return keyspace.store_.expiry_.size();
   }
 
+  // The number of records in each slot of the wheel, the open one left out.
+  template <class Keyspace>
+  static std::map<std::size_t, std::size_t> records_by_slot(const Keyspace& keyspace) {
+    std::map<std::size_t, std::size_t> counts;
+    const auto& table = keyspace.store_.expiry_;
+    for (std::size_t i = 0; i != table.kLevels * table.kSlots; ++i) {
+      const auto* const level = table.levels_[i / table.kSlots];
+      if (level == nullptr) continue;
+      for_each_record(level->bags[i % table.kSlots],
+                      [&](const RecordChunk&, const Record&) { ++counts[i]; });
+    }
+    return counts;
+  }
+
  private:
   // Hash and tag: an entry and its record share both.
   using Group = std::pair<std::size_t, Record::Tag>;

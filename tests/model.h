@@ -278,7 +278,7 @@ class Model {
         &Model::do_insert,        &Model::do_insert_ttl,   &Model::do_insert_ttl,
         &Model::do_insert_at,     &Model::do_replace,      &Model::do_replace_ttl,
         &Model::do_replace_at,    &Model::do_change,       &Model::do_read,
-        &Model::do_read,          &Model::do_getex,        &Model::do_getex,
+        &Model::do_mget,          &Model::do_getex,        &Model::do_getex,
         &Model::do_getex,         &Model::do_getdel,       &Model::do_erase,
         &Model::do_erase,         &Model::do_erase,        &Model::do_pexpire,
         &Model::do_pexpire,       &Model::do_pexpire,      &Model::do_pexpire,
@@ -403,6 +403,22 @@ class Model {
   void do_read() {
     name_ = "read";
     check_key(decode_key());
+  }
+  void do_mget() {
+    name_ = "mget";
+    const std::uint64_t first = decode_key();
+    const std::uint64_t count = bytes_.byte() % 70;
+    std::vector<Key> keys;
+    for (std::uint64_t i = 0; i != count; ++i) {
+      keys.push_back(Config::key((first + i) % keys_));
+    }
+    std::vector<const Value*> found(keys.size());
+    insist(std::as_const(ks_).mget(keys, found.begin()) == found.end(), "the end is wrong");
+    for (std::uint64_t i = 0; i != keys.size(); ++i) {
+      const Entry* const entry = live((first + i) % keys_);
+      insist((found[i] != nullptr) == (entry != nullptr), "mget is wrong");
+      if (entry != nullptr) insist(Config::number(*found[i]) == entry->value, "the value is wrong");
+    }
   }
   void do_getex() {
     name_ = "getex";

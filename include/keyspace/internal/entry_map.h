@@ -41,13 +41,6 @@ class EntryMap {
   using KeySlot = Slot<Key, Allocator>;
   using ValueSlot = Slot<Value, Allocator>;
 
-  // A key to look for, and its hash.
-  template <class K>
-  struct Lookup {
-    const K& key;
-    std::size_t hash;
-  };
-
   // Whether find_or_insert() is to be had: keys and values can be copied for it, and nothing
   // throws.
   static constexpr bool kIsTrivial =
@@ -55,6 +48,13 @@ class EntryMap {
       std::is_trivially_copyable_v<Value> && std::is_copy_constructible_v<Value>;
 
  private:
+  // A key to look for, and its hash.
+  template <class K>
+  struct Lookup {
+    const K& key;
+    std::size_t hash;
+  };
+
   // A key that is looked for, and of which an element is made if it is absent.
   struct Claimant : Lookup<Key> {
     const Allocator& allocator;
@@ -214,16 +214,18 @@ class EntryMap {
   [[nodiscard]] std::size_t volatile_size() const noexcept { return volatile_size_; }
 
   template <class K>
-  [[nodiscard]] Lookup<K> lookup(const K& key) const {
-    return {key, hash_.of(key)};
+  [[nodiscard]] std::size_t hash_of(const K& key) const {
+    return hash_.of(key);
+  }
+  [[nodiscard]] std::size_t hash_of(const StoredKey& stored) const { return hash_(stored); }
+
+  template <class K>
+  [[nodiscard]] iterator find(const K& key, std::size_t hash) {
+    return map_.find(Lookup<K>{key, hash});
   }
   template <class K>
-  [[nodiscard]] iterator find(const Lookup<K>& lookup) {
-    return map_.find(lookup);
-  }
-  template <class K>
-  [[nodiscard]] const_iterator find(const Lookup<K>& lookup) const {
-    return map_.find(lookup);
+  [[nodiscard]] const_iterator find(const K& key, std::size_t hash) const {
+    return map_.find(Lookup<K>{key, hash});
   }
 
   // Finds an entry of this map. REQUIRES: its hash does not throw.
@@ -233,7 +235,8 @@ class EntryMap {
   [[nodiscard]] iterator find(const Record& record) {
     return map_.find(RecordLookup{*this, record});
   }
-  void prefetch(const Record& record) const { map_.prefetch(Prefetch{record.hash()}); }
+  // Begins to fetch what a find() with this hash looks at.
+  void prefetch(std::size_t hash) const { map_.prefetch(Prefetch{hash}); }
 
   // Flips the mark of one entry that `record` fits, and returns whether there is one: an entry with
   // that very deadline, else the soonest early entry that is not over by then. Any other choice
@@ -258,8 +261,6 @@ class EntryMap {
   [[nodiscard]] Millis deadline(const StoredKey& stored) const noexcept {
     return deadlines_.read(stored.stamp_);
   }
-  [[nodiscard]] std::size_t hash_of(const StoredKey& stored) const { return hash_(stored); }
-
   // Whether one more entry needs make_room().
   [[nodiscard]] bool is_full() const noexcept { return map_.size() >= full_size_; }
 

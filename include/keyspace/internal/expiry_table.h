@@ -83,7 +83,7 @@ class ExpiryTable {
   }
 
   // Takes the records due at `now`, slot by slot, until the budget is spent. Calls
-  // `owner.prefetch(record)` for several, then `owner.settle(record, budget)` for each, which may
+  // `owner.prefetch(hash)` for several, then `owner.settle(record, budget)` for each, which may
   // file others, and returns whether it is done with this one. Throws what settle() and the
   // allocator throw; the record in question stays.
   template <class Owner>
@@ -101,7 +101,7 @@ class ExpiryTable {
       RecordChunk& chunk = open_.front();
       std::size_t batch = std::min<std::size_t>(chunk.size, budget.steps);
       for (std::size_t i = chunk.size - batch; i != chunk.size; ++i) {
-        if (chunk.records()[i].when() <= now) owner.prefetch(chunk.records()[i]);
+        if (chunk.records()[i].when() <= now) owner.prefetch(chunk.records()[i].hash());
       }
       for (; batch != 0 && !budget.spent(); --batch) {
         const Record record = chunk.back();
@@ -136,7 +136,7 @@ class ExpiryTable {
       RecordChunk& chunk = bag->front();
       chunk.round = round_;
       seen += chunk.size;
-      for (std::size_t i = 0; i != chunk.size; ++i) owner.prefetch(chunk.records()[i]);
+      for (std::size_t i = 0; i != chunk.size; ++i) owner.prefetch(chunk.records()[i].hash());
       for (std::size_t i = chunk.size; i-- != 0;) {
         Record& record = chunk.records()[i];
         if (record.mark() == mark_) continue;
@@ -294,7 +294,7 @@ class ExpiryTable {
     if (next.id < id(1, 0)) {
       // The slot's start is exact. A loop that calls each tick will soon want what is due then.
       for (std::size_t i = 0; i != std::min<std::size_t>(chunk.size, 4); ++i) {
-        owner.prefetch(chunk.records()[i]);
+        owner.prefetch(chunk.records()[i].hash());
       }
     } else if (bag(next.id).has_one_chunk()) {
       // Above level 0, a look at the slot's records pays if they are few.

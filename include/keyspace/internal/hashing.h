@@ -4,9 +4,11 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "absl/hash/hash.h"
 
@@ -72,6 +74,11 @@ inline constexpr bool kIsLookup =
 template <class K, class Keyspace>
 concept KeyFor = kIsLookup<std::remove_cvref_t<K>, Keyspace> ||
     std::is_convertible_v<K, typename Keyspace::key_type>;
+
+// Something to walk over more than once, that consists of such.
+template <class Keys, class Keyspace>
+concept KeysFor = std::forward_iterator<decltype(std::begin(std::declval<const Keys&>()))> &&
+    KeyFor<decltype(*std::begin(std::declval<const Keys&>())), Keyspace>;
 
 // A type of which a keyspace makes its values.
 template <class V, class Keyspace>

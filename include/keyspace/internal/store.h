@@ -84,13 +84,28 @@ class Store {
   // its own costs is a good part of the work.
   template <class K>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) {
-    const auto lookup = entries_.lookup(key);
-    return found(entries_.find(lookup), lookup.hash);
+    return locate(key, entries_.hash_of(key));
   }
   template <class K>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) const {
-    const auto lookup = entries_.lookup(key);
-    return found(entries_.find(lookup), lookup.hash);
+    return locate(key, entries_.hash_of(key));
+  }
+  // The same with the hash of the key, as prefetch() returned it.
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, std::size_t hash) {
+    return found(entries_.find(key, hash), hash);
+  }
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, std::size_t hash) const {
+    return found(entries_.find(key, hash), hash);
+  }
+
+  // Begins to fetch what locate() looks at, and returns the hash of the key.
+  template <class K>
+  std::size_t prefetch(const K& key) const {
+    const std::size_t hash = entries_.hash_of(key);
+    entries_.prefetch(hash);
+    return hash;
   }
 
   // Stores a value under a key, with a deadline, in place of what is stored there; but only if that
@@ -101,7 +116,7 @@ class Store {
     if constexpr (Entries::kIsTrivial && std::is_nothrow_constructible_v<Key, K> &&
                   std::is_nothrow_constructible_v<Value, V>) {
       if (can_add_now(deadline, now)) [[likely]] {
-        const std::size_t hash = entries_.lookup(key).hash;
+        const std::size_t hash = entries_.hash_of(key);
         const auto [it, is_new] = entries_.find_or_insert(Key(std::forward<K>(key)), hash,
                                                           Value(as_value(std::forward<V>(value))));
         Entry& entry = *it;
@@ -210,7 +225,7 @@ class Store {
 
   // Decides for the expiry table what becomes of a record that is due.
   struct Settler {
-    void prefetch(const Record& record) const { store.entries_.prefetch(record); }
+    void prefetch(std::size_t hash) const { store.entries_.prefetch(hash); }
 
     // Serves all early entries that the record fits, as it cannot be known whose it was; of those
     // with this very deadline one, as each has a record like this. Returns false if the budget did
