@@ -86,8 +86,8 @@ TEST_CASE("random deadlines of the same keys file few records") {
 }
 
 TEST_CASE("erase_expired files no more records than its limit and a few") {
-  // Hours of deadlines that are a tick apart: many records wait in the same slots of high levels.
-  constexpr std::uint64_t kKeys = 50'000;
+  // Deadlines a tick apart, far away: many records wait in the same slots of high levels.
+  constexpr std::uint64_t kKeys = 3000;
   const std::size_t limit = GENERATE(as<std::size_t>{}, 0, 1, 7, 64);
   const bool postponed = GENERATE(false, true);
   Numbers ks;
@@ -98,7 +98,7 @@ TEST_CASE("erase_expired files no more records than its limit and a few") {
   }
   ks.clock().advance(40min);
   std::size_t calls = 0;
-  while (ks.next_deadline() <= ks.clock().now() && ++calls < 3000) {
+  while (ks.next_deadline() <= ks.clock().now() && ++calls < 200) {
     const auto before = TestPeer::records_by_slot(ks);
     const std::size_t erased = ks.erase_expired(limit);
     REQUIRE(erased <= limit);

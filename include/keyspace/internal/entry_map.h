@@ -255,12 +255,14 @@ class EntryMap {
   [[nodiscard]] bool is_live(Stamp stamp, Now& now) const {
     return deadlines_.is_after(stamp, now);
   }
+  // Whether a new deadline takes no new record, nor anything else that postpone() does not do.
   static bool can_postpone(Stamp stamp, Millis deadline) noexcept {
     return Deadlines<Allocator>::can_postpone(stamp, deadline);
   }
   [[nodiscard]] Millis deadline(const StoredKey& stored) const noexcept {
     return deadlines_.read(stored.stamp_);
   }
+
   // Whether one more entry needs make_room().
   [[nodiscard]] bool is_full() const noexcept { return map_.size() >= full_size_; }
 
@@ -309,7 +311,8 @@ class EntryMap {
     stored.stamp_ = deadlines_.write(deadline, tag);
   }
 
-  // Sets a deadline that the entry's record precedes. REQUIRES: stored.can_postpone(deadline)
+  // Sets a deadline that the entry's record precedes. REQUIRES: `stamp` is the entry's, and
+  // can_postpone(stamp, deadline)
   void postpone(const StoredKey& stored, Stamp stamp, Millis deadline) noexcept {
     stored.stamp_ = deadlines_.postpone(stamp, deadline);
   }

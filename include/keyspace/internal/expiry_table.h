@@ -127,16 +127,12 @@ class ExpiryTable {
   template <class Owner>
   void scrub(Owner& owner) noexcept {
     std::size_t seen = 0;
-    for (int chunks = 0; chunks != kChunksToScrub && seen < RecordChunk::kMaxCapacity; ++chunks) {
-      RecordBag* const bag = bag_to_scrub();
-      if (bag == nullptr) {
-        start_round();
-        return;
-      }
+    RecordBag* bag = bag_to_scrub();
+    for (int chunks = 0;
+         bag != nullptr && chunks != kChunksToScrub && seen < RecordChunk::kMaxCapacity; ++chunks) {
       RecordChunk& chunk = bag->front();
       chunk.round = round_;
       seen += chunk.size;
-      for (std::size_t i = 0; i != chunk.size; ++i) owner.prefetch(chunk.records()[i].hash());
       for (std::size_t i = chunk.size; i-- != 0;) {
         Record& record = chunk.records()[i];
         if (record.mark() == mark_) continue;
@@ -150,7 +146,10 @@ class ExpiryTable {
       }
       bag->rotate(chunks_);
       if (bag->empty()) vacate(scrubbing_);
+      bag = bag_to_scrub();
+      if (bag != nullptr) prefetch(bag->front(), owner);  // most often for the next call
     }
+    if (bag == nullptr) start_round();
   }
 
   void clear() noexcept {
@@ -293,9 +292,7 @@ class ExpiryTable {
     RecordChunk& chunk = bag(next.id).front();
     if (next.id < id(1, 0)) {
       // The slot's start is exact. A loop that calls each tick will soon want what is due then.
-      for (std::size_t i = 0; i != std::min<std::size_t>(chunk.size, 4); ++i) {
-        owner.prefetch(chunk.records()[i].hash());
-      }
+      prefetch(chunk, owner);
     } else if (bag(next.id).has_one_chunk()) {
       // Above level 0, a look at the slot's records pays if they are few.
       vacate(next.id);
@@ -306,6 +303,11 @@ class ExpiryTable {
       }
       next_due_ = to_millis(earliest);
     }
+  }
+
+  template <class Owner>
+  static void prefetch(RecordChunk& chunk, Owner& owner) noexcept {
+    for (std::size_t i = 0; i != chunk.size; ++i) owner.prefetch(chunk.records()[i].hash());
   }
 
   // Returns the slot in which this round goes on; null if the round is over.

@@ -1,10 +1,10 @@
 #ifndef KEYSPACE_INTERNAL_STAMP_H_
 #define KEYSPACE_INTERNAL_STAMP_H_
 
-#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>

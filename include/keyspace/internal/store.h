@@ -2,6 +2,7 @@
 #define KEYSPACE_INTERNAL_STORE_H_
 
 #include <cstddef>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "keyspace/internal/expiry_table.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/record.h"
+#include "keyspace/internal/stamp.h"
 
 namespace keyspace::internal {
 
