@@ -71,6 +71,34 @@ TEST_CASE("a sooner deadline is kept though the record was forgotten for its age
   CHECK(ks.erase_expired() == 1);
 }
 
+TEST_CASE("a deadline is exact on both sides of what an entry itself has room for") {
+  constexpr std::int64_t kEnd = std::int64_t{1} << 44;
+  constexpr std::int64_t kEdges[] = {-256,     -1,       0,        1,    2,        kEnd / 2 - 1,
+                                     kEnd / 2, kEnd - 2, kEnd - 1, kEnd, kEnd + 1, kEnd * 2};
+  for (const std::int64_t first : kEdges) {
+    for (const std::int64_t second : kEdges) {
+      CAPTURE(first, second);
+      Numbers ks(ManualClock(at(-1000)));
+      ks.set(1, 1, at(first));
+      REQUIRE(ks.pexpiretime(1) == at(first));
+      ks.pexpireat(1, at(second));
+      REQUIRE(ks.pexpiretime(1) == at(second));
+      check_invariants(ks);
+      ks.set(1, 2, at(first));
+      REQUIRE(ks.pexpiretime(1) == at(first));
+      ks.getex(1, Millis{second + 1000});
+      REQUIRE(ks.pexpiretime(1) == at(second));
+      check_invariants(ks);
+      ks.clock().set(at(second - 1));
+      REQUIRE(ks.erase_expired() == 0);
+      REQUIRE(ks.contains(1));
+      ks.clock().set(at(second));
+      REQUIRE_FALSE(ks.contains(1));
+      REQUIRE(ks.erase_expired() == 1);
+    }
+  }
+}
+
 TEST_CASE("random deadlines of the same keys file few records") {
   constexpr std::uint64_t kKeys = 100;
   Numbers ks;

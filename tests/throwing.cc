@@ -345,6 +345,37 @@ TEST_CASE("a keyspace filled under constant interruption holds what was stored")
   check_usable(fixture, expected);
 }
 
+TEST_CASE("a number is stored with its deadline or not at all when memory runs out") {
+  using Pair = std::pair<const std::uint64_t, std::uint64_t>;
+  using Numbers =
+      Keyspace<std::uint64_t, std::uint64_t, ManualClock, internal::DefaultHash<std::uint64_t>,
+               internal::DefaultEqual<std::uint64_t>, LedgerAllocator<Pair>>;
+  Ledger ledger;
+  Numbers ks(ManualClock{}, {}, {}, LedgerAllocator<Pair>(ledger));
+  ledger.fragile = true;
+  int failures = 0;
+  for (std::uint64_t key = 0; key != 3000; ++key) {
+    const Instant deadline = at(static_cast<std::int64_t>(1 + key * key % 100'000'007));
+    for (int more = 0;; ++more) {
+      Fuse::arm(more);
+      try {
+        ks.set(key, key, deadline);
+        break;
+      } catch (const Blown&) {
+        ++failures;
+        REQUIRE(ks.size() == key);
+        REQUIRE(ks.volatile_size() == key);
+        REQUIRE_FALSE(ks.contains(key));
+      }
+    }
+    Fuse::disarm();
+    REQUIRE(ks.pexpiretime(key) == deadline);
+    if (key % 100 == 0) check_invariants(ks);
+  }
+  CHECK(failures > 200);  // of a chunk of records in most cases, of a larger map in some
+  check_invariants(ks);
+}
+
 TEST_CASE("calls that throw again and again take no more memory") {
   // An interrupted call may have filed a deadline that no entry came to have.
   using S = ValuesThrow;
