@@ -1,50 +1,124 @@
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
 #include "catch.hpp"
+#include "compare.h"
+#include "results.h"
 #include "workload.h"
 
+namespace {
+
 using namespace workload;
+using results::Goal;
 
-TEST_CASE("change, ten thousand of a million keys") {
-  Bare bare = filled_bare();
-  Store store = filled_store(kTtl);
-  std::uint64_t round = 0;
-  // Later each time, as under a clock that moves.
-  const auto later = [&] { return kTtl + std::chrono::milliseconds(++round); };
+// Values to store into elements. Strings are swapped, as to write their letters would be to leave
+// the map. There are several, so that a store does not wait for what the one before it has found.
+template <class Types>
+class Spares {
+ public:
+  void swap(typename Types::Value& value) {
+    std::swap(value, spares_[next_]);
+    next_ = (next_ + 1) % spares_.size();
+  }
 
-  BENCHMARK("baseline: flat_hash_map::find and store") {
-    ++round;
-    for (const std::uint64_t key : picks()) bare.find(key)->second = round;
-    return round;
-  };
-  BENCHMARK("pexpire to a later deadline") {
-    const auto ttl = later();
-    std::size_t set = 0;
-    for (const std::uint64_t key : picks()) set += store.pexpire(key, ttl);
-    return set;
-  };
-  BENCHMARK("getex") {
-    const auto ttl = later();
-    std::uint64_t sum = 0;
-    for (const std::uint64_t key : picks()) sum += *store.getex(key, ttl);
-    return sum;
-  };
-  BENCHMARK("pexpire to a random deadline") {
-    ++round;
-    std::size_t set = 0;
-    for (const std::uint64_t key : picks()) {
-      const std::uint64_t ttl = 1 + (key + round * 7919) % 600'000;
-      set += store.pexpire(key, std::chrono::milliseconds(ttl));
-    }
-    return set;
+ private:
+  using Values = std::array<typename Types::Value, 64>;
+  static Values filled() {
+    Values spares;
+    spares.fill(typename Types::Speller().value({}));
+    return spares;
+  }
+
+  Values spares_ = filled();
+  std::size_t next_ = 0;
+};
+
+template <class Types>
+void change(std::size_t keys) {
+  const Ids<Types> ids = random_ids<Types>(keys);
+  Rotation<Types> picks(picks_of<Types>(ids));
+  Bare<Types> bare = filled_bare<Types>(ids);
+  Store<Types> store = filled_store<Types>(ids, same_ttl);
+
+  const auto row = [&](const char* work, const char* baseline, double ratio) {
+    return results::Row{work, baseline, keys, Types::kName, Goal::ratio_at_most(ratio)};
   };
 
-  BENCHMARK("baseline: flat_hash_map::insert_or_assign over existing keys") {
-    ++round;
-    for (const std::uint64_t key : picks()) bare.insert_or_assign(key, round);
-    return round;
+  compare(
+      row("set over a key, with a ttl", "insert_or_assign", 1.6), Rotation<Types>::kSize,
+      [&] {
+        typename Types::Speller spell;
+        return sum_over(picks.next(), [&](const auto& id) {
+          return bare.insert_or_assign(spell.key(id), spell.value(id)).second;
+        });
+      },
+      [&] {
+        typename Types::Speller spell;
+        return sum_over_time(picks.next(), store.clock(), [&](const auto& id) {
+          store.set(spell.key(id), spell.value(id), kTtl);
+          return 0U;
+        });
+      });
+
+  const auto find_and_store = [&] {
+    typename Types::Speller spell;
+    Spares<Types> spares;
+    return sum_over(picks.next(), [&](const auto& id) {
+      const auto it = bare.find(spell.key(id));
+      if (it == bare.end()) return false;
+      spares.swap(it->second);
+      return true;
+    });
   };
-  BENCHMARK("set with a ttl over existing keys") {
-    const auto ttl = later();
-    for (const std::uint64_t key : picks()) store.set(key, round, ttl);
-    return round;
-  };
+  compare(row("pexpire to a later deadline", "find and store", 1.4), Rotation<Types>::kSize,
+          find_and_store, [&] {
+            typename Types::Speller spell;
+            return sum_over_time(picks.next(), store.clock(), [&](const auto& id) {
+              return store.pexpire(spell.key(id), kTtl);
+            });
+          });
+
+  compare(
+      row("getex", "find, store and read", 1.4), Rotation<Types>::kSize,
+      [&] {
+        typename Types::Speller spell;
+        Spares<Types> spares;
+        return sum_over(picks.next(), [&](const auto& id) {
+          const auto it = bare.find(spell.key(id));
+          if (it == bare.end()) return std::uint64_t{0};
+          const std::uint64_t found = read(it->second);
+          spares.swap(it->second);
+          return found;
+        });
+      },
+      [&] {
+        typename Types::Speller spell;
+        return sum_over_time(picks.next(), store.clock(), [&](const auto& id) {
+          const auto* const value = store.getex(spell.key(id), kTtl);
+          return value == nullptr ? 0 : read(*value);
+        });
+      });
+
+  // The last row: time stands still in it, and later some keys would be dead.
+  std::uint64_t run = 0;
+  compare(row("pexpire to a random deadline", "find and store", 4), Rotation<Types>::kSize,
+          find_and_store, [&] {
+            ++run;
+            typename Types::Speller spell;
+            return sum_over(picks.next(), [&](const auto& id) {
+              return store.pexpire(spell.key(id), random_ttl(Types::number(id) * (2 * run + 1)));
+            });
+          });
 }
+
+TEMPLATE_TEST_CASE("change with 1 k keys", "[1k]", Numbers, Strings) { change<TestType>(1'000); }
+TEMPLATE_TEST_CASE("change with 1 M keys", "[1M]", Numbers, Strings) {
+  change<TestType>(1'000'000);
+}
+TEMPLATE_TEST_CASE("change with 10 M keys", "[10M]", Numbers, Strings) {
+  change<TestType>(10'000'000);
+}
+
+}  // namespace

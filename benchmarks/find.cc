@@ -1,31 +1,95 @@
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
 #include "catch.hpp"
+#include "compare.h"
+#include "results.h"
 #include "workload.h"
 
+namespace {
+
 using namespace workload;
+using results::Goal;
 
-TEST_CASE("find, ten thousand of a million keys") {
-  const Bare bare = filled_bare();
-  const Store persistent = filled_store(Store::kNever);
-  const Store expiring = filled_store(kTtl);
-
-  const auto sum_of_bare = [&](const std::vector<std::uint64_t>& wanted) {
-    std::uint64_t sum = 0;
-    for (const std::uint64_t key : wanted) {
-      if (const auto it = bare.find(key); it != bare.end()) sum += it->second;
-    }
-    return sum;
-  };
-  const auto sum_of = [](const Store& store, const std::vector<std::uint64_t>& wanted) {
-    std::uint64_t sum = 0;
-    for (const std::uint64_t key : wanted) {
-      if (const std::uint64_t* const value = store.find(key)) sum += *value;
-    }
-    return sum;
-  };
-
-  BENCHMARK("baseline: flat_hash_map::find") { return sum_of_bare(picks()); };
-  BENCHMARK("find, persistent keys") { return sum_of(persistent, picks()); };
-  BENCHMARK("find, volatile keys") { return sum_of(expiring, picks()); };
-  BENCHMARK("baseline: flat_hash_map::find, absent keys") { return sum_of_bare(strangers()); };
-  BENCHMARK("find, absent keys") { return sum_of(expiring, strangers()); };
+template <class Types>
+std::uint64_t find_all(const Bare<Types>& bare, std::span<const typename Types::Id> ids) {
+  typename Types::Speller spell;
+  return sum_over(ids, [&](const auto& id) {
+    const auto it = bare.find(spell.key(id));
+    return it == bare.end() ? 0 : read(it->second);
+  });
 }
+template <class Types, class Clock>
+std::uint64_t find_all(const Store<Types, Clock>& store, std::span<const typename Types::Id> ids) {
+  typename Types::Speller spell;
+  return sum_over(ids, [&](const auto& id) {
+    const auto* const value = store.find(spell.key(id));
+    return value == nullptr ? 0 : read(*value);
+  });
+}
+
+// The goals of three rows: those of the keys that are there, and of those that are not.
+struct Goals {
+  Goal persistent;
+  Goal expiring;
+  Goal absent;
+};
+
+template <class Types, class Clock>
+void find(std::size_t keys, const std::string& note, const Goals& goals) {
+  const Ids<Types> ids = random_ids<Types>(keys);
+  Rotation<Types> picks(picks_of<Types>(ids));
+  Rotation<Types> strangers(absent_ids<Types>());
+  const Bare<Types> bare = filled_bare<Types>(ids);
+
+  const auto row = [&](const char* work, Goal goal) {
+    return results::Row{work + note, "find", keys, Types::kName, goal};
+  };
+  const auto find_bare = [&bare](Rotation<Types>& wanted) {
+    return [&] { return find_all<Types>(bare, wanted.next()); };
+  };
+  const auto find_in = [](const auto& store, Rotation<Types>& wanted) {
+    return [&] { return find_all<Types, Clock>(store, wanted.next()); };
+  };
+  {
+    const auto store = filled_store<Types, Clock>(ids, no_ttl);
+    compare(row("find persistent", goals.persistent), Rotation<Types>::kSize, find_bare(picks),
+            find_in(store, picks));
+  }
+  {
+    const auto store = filled_store<Types, Clock>(ids, same_ttl);
+    compare(row("find volatile", goals.expiring), Rotation<Types>::kSize, find_bare(picks),
+            find_in(store, picks));
+    compare(row("find absent", goals.absent), Rotation<Types>::kSize, find_bare(strangers),
+            find_in(store, strangers));
+  }
+}
+
+template <class Types>
+void find_by_manual_clock(std::size_t keys) {
+  find<Types, keyspace::ManualClock>(
+      keys, "", {Goal::ratio_at_most(1.10), Goal::ratio_at_most(1.20), Goal::ratio_at_most(1.10)});
+}
+
+// The same where a call of find has to ask the system for the time.
+void find_by_steady_clock(std::size_t keys) {
+  find<Numbers, std::chrono::steady_clock>(keys, ", steady_clock", {});
+}
+
+TEMPLATE_TEST_CASE("find with 1 k keys", "[1k]", Numbers, Strings) {
+  find_by_manual_clock<TestType>(1'000);
+}
+TEMPLATE_TEST_CASE("find with 1 M keys", "[1M]", Numbers, Strings) {
+  find_by_manual_clock<TestType>(1'000'000);
+}
+TEMPLATE_TEST_CASE("find with 10 M keys", "[10M]", Numbers, Strings) {
+  find_by_manual_clock<TestType>(10'000'000);
+}
+
+TEST_CASE("find by steady_clock with 1 k keys", "[1k]") { find_by_steady_clock(1'000); }
+TEST_CASE("find by steady_clock with 1 M keys", "[1M]") { find_by_steady_clock(1'000'000); }
+
+}  // namespace

@@ -1,63 +1,219 @@
 #ifndef KEYSPACE_BENCHMARKS_WORKLOAD_H_
 #define KEYSPACE_BENCHMARKS_WORKLOAD_H_
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "keyspace/keyspace.h"
 
-// What every benchmark works on: a million u64 keys, ten thousand of which, in random order, one
-// run of a benchmark uses. The clock stands still, so that the map is measured and not the clock.
+// What the works are done on: keys and values of two kinds. The order in which a work takes the
+// keys is drawn beforehand, and kept as ids: no more than the bytes of a key, side by side, so that
+// to read them takes little of the time of the map under test.
 namespace workload {
 
-using Bare = absl::flat_hash_map<std::uint64_t, std::uint64_t>;
-using Store = keyspace::Keyspace<std::uint64_t, std::uint64_t, keyspace::ManualClock>;
+// --- Keys and values ---
 
-inline constexpr std::size_t kKeys = 1'000'000;
-inline constexpr std::size_t kOperations = 10'000;
-inline constexpr std::chrono::minutes kTtl{10};
+using Random = std::mt19937_64;
 
-inline std::vector<std::uint64_t> random_numbers(std::size_t count, std::uint64_t seed) {
-  std::mt19937_64 generator(seed);
-  std::vector<std::uint64_t> numbers(count);
-  for (std::uint64_t& number : numbers) number = generator();
-  return numbers;
+struct Numbers {
+  using Key = std::uint64_t;
+  using Value = std::uint64_t;
+  using Id = std::uint64_t;
+  static constexpr char kName[] = "u64 -> u64";
+
+  static Id draw(Random& random) { return random(); }
+  static std::uint64_t number(Id id) { return id; }
+
+  struct Speller {
+    Key key(Id id) const { return id; }
+    Value value(Id id) const { return id; }
+  };
+};
+
+// Strings that are too long to be kept without an allocation.
+struct Strings {
+  using Key = std::string;
+  using Value = std::string;
+  using Id = std::array<char, 16>;
+  static constexpr char kName[] = "16 B -> 32 B";
+
+  static Id draw(Random& random) { return std::bit_cast<Id>(std::array{random(), random()}); }
+  static std::uint64_t number(const Id& id) {
+    return std::bit_cast<std::array<std::uint64_t, 2>>(id).front();
+  }
+
+  // Makes keys and values in strings of its own, and so allocates nothing for each. All bytes of a
+  // key are copied at once: the processor waits if it has to load together what was stored apart.
+  class Speller {
+   public:
+    const Key& key(const Id& id) {
+      std::memcpy(key_.data(), id.data(), id.size());
+      return key_;
+    }
+    const Value& value(const Id& id) {
+      std::memcpy(value_.data(), id.data(), id.size());
+      std::memcpy(value_.data() + id.size(), id.data(), id.size());
+      return value_;
+    }
+
+   private:
+    Key key_ = Key(sizeof(Id), ' ');
+    Value value_ = Value(2 * sizeof(Id), ' ');
+  };
+};
+
+// Reads a value, so that the look-up is not all there is to a find.
+inline std::uint64_t read(std::uint64_t value) { return value; }
+inline std::uint64_t read(const std::string& value) {
+  return static_cast<unsigned char>(value.front());
 }
 
-inline const std::vector<std::uint64_t>& keys() {
-  static const std::vector<std::uint64_t> keys = random_numbers(kKeys, 1);
-  return keys;
+// --- Sequences of ids ---
+
+// Without optimization the figures say nothing, and a few picks show that the suite runs.
+#ifdef NDEBUG
+inline constexpr std::size_t kPicks = 1'000'000;
+#else
+inline constexpr std::size_t kPicks = 10'000;
+#endif
+
+template <class Types>
+using Ids = std::vector<typename Types::Id>;
+
+template <class Types>
+Ids<Types> random_ids(std::size_t count, std::uint64_t seed = 1) {
+  Random random(seed);
+  Ids<Types> ids(count);
+  for (auto& id : ids) id = Types::draw(random);
+  return ids;
 }
 
-inline const std::vector<std::uint64_t>& picks() {
-  static const std::vector<std::uint64_t> picks = [] {
-    std::vector<std::uint64_t> numbers = random_numbers(kOperations, 2);
-    for (std::uint64_t& number : numbers) number = keys()[number % kKeys];
-    return numbers;
-  }();
+// Returns kPicks ids, none of which is among the random_ids() of the keys.
+template <class Types>
+Ids<Types> absent_ids() {
+  return random_ids<Types>(kPicks, 2);
+}
+
+// Returns kPicks of the ids, at random, of which some come more than once.
+template <class Types>
+Ids<Types> picks_of(const Ids<Types>& ids) {
+  Random random(3);
+  Ids<Types> picks(kPicks);
+  for (auto& pick : picks) pick = ids[random() % ids.size()];
   return picks;
 }
 
-inline const std::vector<std::uint64_t>& strangers() {
-  static const std::vector<std::uint64_t> strangers = random_numbers(kOperations, 3);
-  return strangers;
+template <class Types>
+Ids<Types> shuffled(Ids<Types> ids) {
+  std::shuffle(ids.begin(), ids.end(), Random(4));
+  return ids;
 }
 
-inline Bare filled_bare() {
-  Bare bare;
-  bare.reserve(kKeys);
-  for (const std::uint64_t key : keys()) bare.emplace(key, key);
+// Returns the sum of f(id), for a benchmark to return: what is returned has to be computed.
+template <class Ids, class F>
+std::uint64_t sum_over(const Ids& ids, F f) {
+  std::uint64_t sum = 0;
+  for (const auto& id : ids) sum += f(id);
+  return sum;
+}
+
+// The same, and moves the clock on by a millisecond after each thousand.
+template <class Id, class F>
+std::uint64_t sum_over_time(std::span<const Id> ids, const keyspace::ManualClock& clock, F f) {
+  constexpr std::size_t kPerMillisecond = 1'000;
+  std::uint64_t sum = 0;
+  for (; !ids.empty(); ids = ids.subspan(std::min(kPerMillisecond, ids.size()))) {
+    sum += sum_over(ids.first(std::min(kPerMillisecond, ids.size())), f);
+    clock.advance(std::chrono::milliseconds(1));
+  }
+  return sum;
+}
+
+// Picks to go through again and again, a part in each run of a benchmark. A round of compare() has
+// four runs: with five parts, baseline and work come to measure each of them.
+template <class Types>
+class Rotation {
+ public:
+  static constexpr std::size_t kSize = kPicks / 5;
+
+  explicit Rotation(Ids<Types> picks) : picks_(std::move(picks)) {}
+
+  std::span<const typename Types::Id> next() {
+    const std::size_t start = std::exchange(start_, (start_ + kSize) % kPicks);
+    return std::span(picks_).subspan(start, kSize);
+  }
+
+ private:
+  Ids<Types> picks_;
+  std::size_t start_ = 0;
+};
+
+// --- Time ---
+
+inline constexpr std::chrono::milliseconds kTtl = std::chrono::minutes(10);
+
+// Ttls of an entry, by the number that its key was drawn as.
+
+inline std::chrono::milliseconds same_ttl(std::uint64_t) { return kTtl; }
+inline std::chrono::milliseconds no_ttl(std::uint64_t) { return std::chrono::milliseconds::max(); }
+
+// Returns a ttl from 1 ms to kTtl, each as likely as any other.
+inline std::chrono::milliseconds random_ttl(std::uint64_t number) {
+  const auto count = static_cast<std::uint64_t>(kTtl.count());
+  return std::chrono::milliseconds(1 + ((number >> 32) * count >> 32));
+}
+
+// --- Containers ---
+
+template <class Types>
+using Bare = absl::flat_hash_map<typename Types::Key, typename Types::Value>;
+template <class Types, class Clock = keyspace::ManualClock>
+using Store = keyspace::Keyspace<typename Types::Key, typename Types::Value, Clock>;
+
+template <class Map>
+Map reserved(std::size_t keys) {
+  Map map;
+  map.reserve(keys);
+  return map;
+}
+
+// Returns how many were new.
+template <class Types>
+std::size_t fill(Bare<Types>& bare, std::span<const typename Types::Id> ids) {
+  typename Types::Speller spell;
+  return sum_over(
+      ids, [&](const auto& id) { return bare.try_emplace(spell.key(id), spell.value(id)).second; });
+}
+template <class Types, class Clock, class TtlOf>
+std::size_t fill(Store<Types, Clock>& store, std::span<const typename Types::Id> ids,
+                 TtlOf ttl_of) {
+  typename Types::Speller spell;
+  return sum_over(ids, [&](const auto& id) {
+    return store.insert(spell.key(id), spell.value(id), ttl_of(Types::number(id)));
+  });
+}
+
+template <class Types>
+Bare<Types> filled_bare(const Ids<Types>& ids) {
+  auto bare = reserved<Bare<Types>>(ids.size());
+  fill<Types>(bare, ids);
   return bare;
 }
-
-inline Store filled_store(std::chrono::milliseconds ttl) {
-  Store store;
-  store.reserve(kKeys);
-  for (const std::uint64_t key : keys()) store.set(key, key, ttl);
+template <class Types, class Clock = keyspace::ManualClock, class TtlOf>
+Store<Types, Clock> filled_store(const Ids<Types>& ids, TtlOf ttl_of) {
+  auto store = reserved<Store<Types, Clock>>(ids.size());
+  fill<Types, Clock>(store, ids, ttl_of);
   return store;
 }
 

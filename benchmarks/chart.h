@@ -1,0 +1,16 @@
+#ifndef KEYSPACE_BENCHMARKS_CHART_H_
+#define KEYSPACE_BENCHMARKS_CHART_H_
+
+#include <iosfwd>
+#include <vector>
+
+#include "results.h"
+
+namespace results {
+
+// Draws the ratios that have a goal, as an SVG of bars that suits a light page and a dark one.
+void write_chart(std::ostream& out, const std::vector<Result>& results);
+
+}  // namespace results
+
+#endif  // KEYSPACE_BENCHMARKS_CHART_H_

@@ -1,0 +1,36 @@
+#ifndef KEYSPACE_BENCHMARKS_COUNTING_ALLOCATOR_H_
+#define KEYSPACE_BENCHMARKS_COUNTING_ALLOCATOR_H_
+
+#include <cstddef>
+#include <memory>
+
+// The bytes that counting allocators have been asked for and have not got back. What the system's
+// allocator takes beyond that, for each allocation, does not count.
+inline std::size_t counted_bytes = 0;
+
+// Allocates as std::allocator does, and counts.
+template <class T>
+struct CountingAllocator {
+  using value_type = T;
+
+  CountingAllocator() = default;
+  template <class U>
+  CountingAllocator(const CountingAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
+
+  T* allocate(std::size_t count) {
+    T* const memory = std::allocator<T>().allocate(count);
+    counted_bytes += count * sizeof(T);
+    return memory;
+  }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    counted_bytes -= count * sizeof(T);
+    std::allocator<T>().deallocate(memory, count);
+  }
+
+  template <class U>
+  bool operator==(const CountingAllocator<U>&) const noexcept {
+    return true;
+  }
+};
+
+#endif  // KEYSPACE_BENCHMARKS_COUNTING_ALLOCATOR_H_

@@ -1,0 +1,199 @@
+#include "redis.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+extern char** environ;  // NOLINT: POSIX has it declared by the program
+
+namespace redis {
+namespace {
+
+using namespace std::chrono_literals;
+
+volatile sig_atomic_t is_told_to_end = 0;
+
+[[noreturn]] void fail(const std::string& what, int error = errno) {
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+sockaddr_un address_of(const std::filesystem::path& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof address.sun_path) {
+    throw std::runtime_error("The path is too long for a socket: " + path.string());
+  }
+  path.native().copy(address.sun_path, sizeof address.sun_path);
+  return address;
+}
+
+// Returns the socket, or -1 with errno set.
+int try_to_connect(const sockaddr_un& address) {
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  if (socket < 0) return -1;
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    return socket;
+  }
+  const int error = errno;
+  ::close(socket);
+  errno = error;
+  return -1;
+}
+
+}  // namespace
+
+// --- Server ---
+
+Server::Server() {
+  std::string name = std::filesystem::temp_directory_path() / "expiration_lag.XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) fail("No temporary directory can be made");
+  directory_ = name;
+}
+
+Server::~Server() {
+  if (process_ != 0) {
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+std::unique_ptr<Server> Server::start() {
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+    ::signal(signal, [](int) { is_told_to_end = 1; });
+  }
+  ::signal(SIGPIPE, SIG_IGN);  // so that send() fails instead
+
+  std::unique_ptr<Server> server(new Server);
+  std::vector<std::string> words = {"redis-server"};
+  const auto set = [&](const char* option, std::string value) {
+    words.insert(words.end(), {option, std::move(value)});
+  };
+  set("--dir", server->directory_);
+  set("--unixsocket", server->socket());
+  set("--port", "0");
+  set("--logfile", "/dev/null");
+  set("--save", "");
+  set("--appendonly", "no");
+  set("--notify-keyspace-events", "Ex");
+
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t process;
+  const int error =
+      ::posix_spawnp(&process, arguments[0], nullptr, nullptr, arguments.data(), environ);
+  if (error == ENOENT) return nullptr;
+  if (error != 0) fail("redis-server cannot be started", error);
+  server->process_ = process;
+  return server;
+}
+
+// --- Connection ---
+
+Connection::Connection(const Server& server) {
+  const sockaddr_un address = address_of(server.socket());
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while ((socket_ = try_to_connect(address)) < 0) {
+    const bool may_be_starting = errno == ENOENT || errno == ECONNREFUSED;
+    if (!may_be_starting || is_told_to_end || std::chrono::steady_clock::now() >= give_up) {
+      fail("redis-server cannot be connected to");
+    }
+    std::this_thread::sleep_for(10ms);
+  }
+}
+
+Connection::~Connection() { ::close(socket_); }
+
+void Connection::send(std::string_view commands) {
+  while (!commands.empty()) {
+    const ssize_t sent = ::send(socket_, commands.data(), commands.size(), 0);
+    if (sent < 0) fail("Nothing can be sent to redis-server");
+    commands.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+std::string Connection::receive() {
+  const std::string line = receive_line();
+  std::string text = line.substr(1);
+  switch (line.front()) {
+    case '+':
+    case ':':
+      return text;
+    case '$':
+      return receive_line(std::stoul(text));
+    case '*': {
+      std::string last;
+      for (auto left = std::stoul(text); left != 0; --left) last = receive();
+      return last;
+    }
+    default:
+      throw std::runtime_error("redis-server replied: " + line);
+  }
+}
+
+bool Connection::wait_until(std::chrono::system_clock::time_point time) {
+  return !bytes_.empty() || wait_for_bytes_until(time);
+}
+
+std::string Connection::receive_line(std::size_t size) {
+  std::size_t end;
+  while ((end = bytes_.find("\r\n", size)) == std::string::npos) {
+    wait_for_bytes_until(std::chrono::system_clock::time_point::max());
+    std::array<char, 4096> chunk;
+    const ssize_t received = ::recv(socket_, chunk.data(), chunk.size(), 0);
+    if (received < 0) fail("Nothing can be received from redis-server");
+    if (received == 0) throw std::runtime_error("redis-server has ended the connection");
+    bytes_.append(chunk.data(), static_cast<std::size_t>(received));
+  }
+  std::string line = bytes_.substr(0, end);
+  bytes_.erase(0, end + 2);
+  return line;
+}
+
+bool Connection::wait_for_bytes_until(std::chrono::system_clock::time_point time) {
+  // Waits in short turns: a signal that comes just before poll() does not interrupt it.
+  constexpr std::chrono::system_clock::duration kTurn = 100ms;
+  for (auto left = kTurn; left > 0ms;) {
+    left = time - std::chrono::system_clock::now();
+    const auto turn = std::chrono::ceil<std::chrono::milliseconds>(std::clamp(left, {}, kTurn));
+    pollfd events = {socket_, POLLIN, 0};
+    const int ready = ::poll(&events, 1, static_cast<int>(turn.count()));
+    if (is_told_to_end) throw std::runtime_error("The program was told to end");
+    if (ready < 0 && errno != EINTR) fail("redis-server cannot be waited for");
+    if (ready > 0) return true;
+  }
+  return false;
+}
+
+// --- Pipeline ---
+
+void Pipeline::add(std::string_view command) {
+  // So few that neither side has to wait for the other to read.
+  constexpr std::size_t kMost = 1'000;
+  commands_ += command;
+  if (++size_ == kMost) finish();
+}
+
+void Pipeline::finish() {
+  connection_.send(commands_);
+  commands_.clear();
+  for (; size_ != 0; --size_) connection_.receive();
+}
+
+}  // namespace redis

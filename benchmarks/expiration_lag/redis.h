@@ -1,0 +1,83 @@
+#ifndef KEYSPACE_BENCHMARKS_EXPIRATION_LAG_REDIS_H_
+#define KEYSPACE_BENCHMARKS_EXPIRATION_LAG_REDIS_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+// A private redis-server and a client of it, as small as can be. What goes wrong is thrown, as a
+// std::runtime_error that says it in a sentence.
+namespace redis {
+
+// A redis-server that keeps nothing on disk, tells of each key that expires, and is otherwise as it
+// comes. The destructor ends it. For that to happen when the program is told to end by a signal,
+// SIGHUP, SIGINT and SIGTERM make waiting for a reply throw, from the first start() on.
+class Server {
+ public:
+  // Returns null if there is no redis-server on the PATH.
+  static std::unique_ptr<Server> start();
+
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  [[nodiscard]] std::filesystem::path socket() const { return directory_ / "socket"; }
+
+ private:
+  Server();
+
+  std::filesystem::path directory_;
+  pid_t process_ = 0;  // 0: not yet started
+};
+
+class Connection {
+ public:
+  // Connects to a server that may still be starting.
+  explicit Connection(const Server& server);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  // Sends commands. Each is words with a space between them, and ends with "\r\n".
+  void send(std::string_view commands);
+
+  // Waits for a reply and returns it as text; of an array, the last element. Throws if it is an
+  // error.
+  std::string receive();
+
+  // Waits for a reply to come, until `time` at most. Returns true if one has.
+  bool wait_until(std::chrono::system_clock::time_point time);
+
+ private:
+  // Returns what comes before "\r\n", which is looked for from the byte at `size` on.
+  std::string receive_line(std::size_t size = 0);
+  bool wait_for_bytes_until(std::chrono::system_clock::time_point time);
+
+  int socket_;
+  std::string bytes_;  // received, and not yet part of a reply that was returned
+};
+
+// Sends many commands, without waiting for the reply to one before the next is sent.
+class Pipeline {
+ public:
+  explicit Pipeline(Connection& connection) : connection_(connection) {}
+
+  void add(std::string_view command);
+
+  // Waits until all that was added is done.
+  void finish();
+
+ private:
+  Connection& connection_;
+  std::string commands_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace redis
+
+#endif  // KEYSPACE_BENCHMARKS_EXPIRATION_LAG_REDIS_H_

@@ -1,0 +1,16 @@
+#ifndef KEYSPACE_BENCHMARKS_TABLE_H_
+#define KEYSPACE_BENCHMARKS_TABLE_H_
+
+#include <iosfwd>
+#include <vector>
+
+#include "results.h"
+
+namespace results {
+
+// Writes the results as a table of plain text, one line each.
+void write_table(std::ostream& out, const std::vector<Result>& results);
+
+}  // namespace results
+
+#endif  // KEYSPACE_BENCHMARKS_TABLE_H_
