@@ -25,7 +25,7 @@ TEST_CASE("mget finds what find finds, key by key") {
   }
   ks.clock().advance(1ms);
   // Sizes about the size of a batch, and many batches.
-  for (const std::size_t size : {0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1200}) {
+  for (const std::size_t size : {0U, 1U, 2U, 15U, 16U, 17U, 31U, 32U, 33U, 63U, 64U, 65U, 1200U}) {
     CAPTURE(size);
     std::vector<std::uint64_t> keys;
     for (std::uint64_t i = 0; i != size; ++i) keys.push_back((i * 7) % 1200);

@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "invariants.h"
 #include "keyspace/keyspace.h"
+#include "support.h"
 
 // Clocks, hashes, allocators and values of an unusual kind.
 
@@ -57,6 +58,85 @@ TEST_CASE("a ttl long before any time is over") {
   ks.set(1, 1);
   CHECK(ks.pexpire(1, std::chrono::hours::min() + 1h));
   CHECK(!ks.contains(1));
+}
+
+TEST_CASE("nothing lives on a clock that stands at the end of time and a ttl of zero") {
+  Ints ks{ManualClock(Instant::max())};
+  ks.set(1, 1, 0ms);
+  CHECK_FALSE(ks.contains(1));
+  ks.set(2, 2);
+  CHECK(ks.pexpire(2, 0ms));
+  CHECK_FALSE(ks.contains(2));
+}
+
+// Can be copied bit by bit, and takes what it is made of.
+struct Released {
+  explicit Released(std::unique_ptr<int>&& owner) noexcept : number(owner.release()) {}
+  int* number;
+};
+
+TEST_CASE("a value is made of its argument once, and not where it is refused") {
+  Keyspace<int, Released, ManualClock> ks;
+  ks.reserve(10);
+  const auto set = [&](int number) { ks.set(1, std::make_unique<int>(number), 1h); };
+  const auto take = [&] { return std::unique_ptr<int>(ks.find(1)->number); };
+  set(1);
+  CHECK(*take() == 1);
+  set(2);
+  const auto second = take();
+  REQUIRE(second != nullptr);
+  CHECK(*second == 2);
+  auto third = std::make_unique<int>(3);
+  CHECK_FALSE(ks.insert(1, std::move(third), 1h));
+  CHECK(third != nullptr);
+}
+
+// Prefers its template to a copy, unless what is copied is const or about to go.
+struct Reference {
+  template <class T>
+  explicit Reference(T&& object) noexcept : address(std::addressof(object)) {}
+  Reference(const Reference&) = default;
+  Reference(Reference&&) = default;
+  Reference& operator=(const Reference&) = default;
+  const void* address;
+};
+
+TEST_CASE("a value that can be made of anything is copied where it is to be copied") {
+  Keyspace<int, Reference, ManualClock> ks;
+  ks.reserve(10);
+  const int object = 0;
+  ks.set(1, object);
+  CHECK(ks.find(1)->address == &object);
+  ks.set(2, Reference(object), 1h);
+  CHECK(ks.find(2)->address == &object);
+}
+
+// Trivial to copy, but said to throw, which not all compilers believe.
+struct Wary {
+  Wary(int n) noexcept : number(n) {}  // NOLINT(google-explicit-constructor)
+  Wary(const Wary&) noexcept(false) = default;
+  Wary& operator=(const Wary&) = default;
+  int number;
+};
+
+TEST_CASE("a trivial copy that is said to throw is stored or not when memory runs out") {
+  using Pair = std::pair<const int, Wary>;
+  Ledger ledger;
+  Keyspace<int, Wary, ManualClock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
+           LedgerAllocator<Pair>>
+      ks(ManualClock{}, {}, {}, LedgerAllocator<Pair>(ledger));
+  ks.reserve(100);
+  ledger.fragile = true;
+  Fuse::arm(0);
+  try {
+    ks.set(1, 7);
+  } catch (const Blown&) {
+    CHECK(ks.empty());
+  }
+  Fuse::disarm();
+  for (int i = 0; i != 200; ++i) ks.set(i, i, 1h);
+  CHECK(ks.size() == 200);
+  CHECK(ks.find(150)->number == 150);
 }
 
 TEST_CASE("a hash and an equality may be lambdas with captures") {

@@ -42,10 +42,11 @@ class EntryMap {
   using ValueSlot = Slot<Value, Allocator>;
 
   // Whether find_or_insert() is to be had: keys and values can be copied for it, and nothing
-  // throws.
+  // throws. (A copy that is trivial may yet be declared to throw, and then is kept in a box.)
   static constexpr bool kIsTrivial =
-      std::is_trivially_copyable_v<Key> && std::is_copy_constructible_v<Key> &&
-      std::is_trivially_copyable_v<Value> && std::is_copy_constructible_v<Value>;
+      std::is_trivially_copyable_v<Key> && std::is_nothrow_copy_constructible_v<Key> &&
+      std::is_trivially_copyable_v<Value> && std::is_nothrow_copy_constructible_v<Value> &&
+      KeySlot::kInPlace && ValueSlot::kInPlace;
 
  private:
   // A key to look for, and its hash.
@@ -289,7 +290,8 @@ class EntryMap {
   ABSL_ATTRIBUTE_ALWAYS_INLINE std::pair<iterator, bool> find_or_insert(
       Key key, std::size_t hash, Value value) requires kIsTrivial {
     const Allocator allocator(map_.get_allocator());
-    return map_.try_emplace(Claimant{{key, hash}, allocator}, std::in_place, allocator, value);
+    return map_.try_emplace(Claimant{{key, hash}, allocator}, std::in_place, allocator,
+                            std::move(value));
   }
   // Whether an entry has room for this deadline (or none) without make_room_for().
   static bool is_near(Millis deadline) noexcept {

@@ -1,6 +1,7 @@
 #ifndef KEYSPACE_INTERNAL_MILLIS_H_
 #define KEYSPACE_INTERNAL_MILLIS_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <concepts>
@@ -27,7 +28,7 @@ inline constexpr Millis kLongMillis = Millis{1} << 43;
 constexpr Millis saturating_add(Millis a, Millis b) noexcept {
   if (b > 0 && a > kLatestMillis - b) return kLatestMillis;
   if (b < 0 && a < kEarliestMillis - b) return kEarliestMillis;
-  return a + b;
+  return std::min(a + b, kLatestMillis);  // a clock may stand at the very end
 }
 
 // Returns the time from `now` until the later `deadline`.

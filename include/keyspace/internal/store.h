@@ -115,12 +115,11 @@ class Store {
   // key is erased instead.
   template <bool kOverwrites, class K, class V, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool put(K&& key, V&& value, Millis deadline, Now& now) {
-    if constexpr (Entries::kIsTrivial && std::is_nothrow_constructible_v<Key, K> &&
-                  std::is_nothrow_constructible_v<Value, V>) {
+    if constexpr (Entries::kIsTrivial && kIsCopied<Key, K> && kIsCopied<Value, V>) {
       if (can_add_now(deadline, now)) [[likely]] {
         const std::size_t hash = entries_.hash_of(key);
-        const auto [it, is_new] = entries_.find_or_insert(Key(std::forward<K>(key)), hash,
-                                                          Value(as_value(std::forward<V>(value))));
+        const auto [it, is_new] = entries_.find_or_insert(
+            static_cast<Key>(std::as_const(key)), hash, static_cast<Value>(std::as_const(value)));
         Entry& entry = *it;
         if (is_new) {
           if (deadline != kNeverMillis) set_first_deadline(entry.first, hash, deadline);
@@ -260,6 +259,12 @@ class Store {
     if (it == entries_.end()) return {it, nullptr, hash, Stamp()};
     return {it, std::addressof(*it), hash, it->first.stamp()};
   }
+
+  // Whether to make a T of a U is to copy it, which can be done twice and leaves the U alone.
+  template <class T, class U>
+  static constexpr bool kIsCopied = std::is_same_v<std::remove_cvref_t<U>, T> ||
+                                    (std::is_arithmetic_v<std::remove_cvref_t<U>> &&
+                                     std::is_arithmetic_v<T>);
 
   // Passes a value on, but a number as a Value: a compiler that warns of the conversion would point
   // here, and not at the caller.
