@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -84,6 +85,21 @@ TEST_CASE("CachedClock rounds a finer clock towards the past and keeps its time 
   STATIC_REQUIRE(std::is_same_v<decltype(clock)::time_point,
                                 std::chrono::time_point<std::chrono::system_clock, Millis>>);
   CHECK(clock.now().time_since_epoch() == -1ms);
+}
+
+TEST_CASE("CachedClock saturates where a coarse clock counts further than milliseconds do") {
+  struct Source {
+    using rep = std::chrono::hours::rep;
+    using period = std::chrono::hours::period;
+    using duration = std::chrono::hours;
+    using time_point = std::chrono::time_point<Source>;
+    [[nodiscard]] time_point now() const noexcept { return time_point(duration(hours)); }
+    rep hours;
+  };
+  const CachedClock<Source> late(Source{std::numeric_limits<Source::rep>::max()});
+  CHECK(late.now().time_since_epoch() == Millis::max() - 1ms);
+  const CachedClock<Source> early(Source{std::numeric_limits<Source::rep>::min()});
+  CHECK(early.now().time_since_epoch() == Millis::min());
 }
 
 TEST_CASE("CoarseClock tells the time of steady_clock to its resolution") {

@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "keyspace/internal/millis.h"
+
 namespace keyspace {
 
 // An object that tells the time: `now()` is const and returns a std::chrono::time_point. The
@@ -23,9 +25,7 @@ namespace internal {
 // The clock that a TimeSource's time points belong to.
 template <TimeSource C>
 using ClockOf = typename std::remove_cvref_t<decltype(std::declval<const C&>().now())>::clock;
-}  // namespace internal
 
-namespace internal {
 // A time that all copies of this share. Any thread may read or move it. A move copies: there is no
 // clock without a time.
 template <class Clock>
@@ -111,15 +111,19 @@ class CachedClock {
   using time_point = std::chrono::time_point<internal::ClockOf<Source>, duration>;
   static constexpr bool is_steady = false;
 
-  explicit CachedClock(Source source = {})
-      : source_(std::move(source)), time_(std::chrono::floor<duration>(source_.now())) {}
+  explicit CachedClock(Source source = {}) : source_(std::move(source)), time_(read()) {}
 
   [[nodiscard]] time_point now() const noexcept { return time_.get(); }
 
-  // Moves the time of all copies to that of the other clock. Throws what that throws.
-  void refresh() const { time_.set(std::chrono::floor<duration>(source_.now())); }
+  // Moves the time of all copies to that of the other clock. Throws what that throws. Where several
+  // threads call it at once, the time may stay at what any of them read.
+  void refresh() const { time_.set(read()); }
 
  private:
+  [[nodiscard]] time_point read() const {
+    return time_point(duration(internal::floor_millis(source_.now().time_since_epoch())));
+  }
+
   [[no_unique_address]] Source source_;
   internal::SharedTime<internal::ClockOf<Source>> time_;
 };

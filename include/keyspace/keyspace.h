@@ -411,19 +411,20 @@ class Keyspace {
 
   template <class Self, class Keys, class Out>
   static Out find_all(Self& self, const Keys& keys, Out out) {
-    constexpr std::size_t kBatch = 32;
-    std::array<std::size_t, kBatch> hashes;
+    constexpr std::size_t kAhead = 8;  // a core fetches no more than so many at once
+    std::array<std::size_t, kAhead> hashes;
+    auto ahead = std::begin(keys);
+    for (std::size_t i = 0; i != kAhead && ahead != std::end(keys); ++i, ++ahead) {
+      hashes[i] = self.store_.prefetch(as_key(*ahead));
+    }
     Now now(self.clock_);
-    for (auto next = std::begin(keys); next != std::end(keys);) {
-      std::size_t size = 0;
-      for (auto it = next; it != std::end(keys) && size != kBatch; ++it) {
-        hashes[size++] = self.store_.prefetch(as_key(*it));
-      }
-      for (std::size_t i = 0; i != size; ++i, ++next) {
-        const auto found = self.store_.locate(as_key(*next), hashes[i]);
-        *out++ =
-            self.store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
-      }
+    std::size_t i = 0;
+    for (auto next = std::begin(keys); next != std::end(keys); ++next) {
+      const auto found = self.store_.locate(as_key(*next), hashes[i]);
+      *out++ =
+          self.store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
+      if (ahead != std::end(keys)) hashes[i] = self.store_.prefetch(as_key(*ahead++));
+      i = (i + 1) % kAhead;
     }
     return out;
   }

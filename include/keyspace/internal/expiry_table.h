@@ -122,8 +122,9 @@ class ExpiryTable {
   //
   // A round gives the records that are needed the new mark, and claim() gives it to their entries:
   // so of several records that would do for one entry, one is kept. Slots are visited from the
-  // highest level down and the open one last. As records move down, each is met. Only where the
-  // cursor was put back one may be missed, and then waits for the next round but one.
+  // highest level down and the open one last. As records move down, each is met; but where the
+  // cursor was put back, or a budget ended in the middle of a high slot, one may be missed, and
+  // then waits for the next round but one.
   template <class Owner>
   void scrub(Owner& owner) noexcept {
     std::size_t seen = 0;

@@ -168,7 +168,7 @@ class RecordBag {
     front().append(record);
   }
   // The same, but returns false and does nothing if that takes a new chunk.
-  bool try_push(const Record& record) noexcept {
+  bool try_push(const Record& record) const noexcept {
     if (empty()) return false;
     RecordChunk& chunk = front();
     if (chunk.size == chunk.capacity) return false;

@@ -376,7 +376,7 @@ class Store {
 
   // Keeps invariant 2. Every call that makes a record stale comes here once for each, and a scrub
   // looks at a few dozen; so it is round before a fraction as many are added, and what was stale at
-  // its start is gone.
+  // its start is gone (but for what it may miss, as ExpiryTable::scrub says).
   void tidy() noexcept {
     if (has_too_many_records()) expiry_.scrub(entries_);
   }
