@@ -130,9 +130,12 @@ class Store {
         }
         return true;
       }
+      return put_out_of_line<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
+                                          now);
+    } else {
+      return put_in_two_steps<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
+                                           now);
     }
-    return put_in_two_steps<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
-                                         now);
   }
 
   // Stores a value under the key that was looked for, with a deadline, in place of what was found.
@@ -292,11 +295,17 @@ class Store {
   }
 
   template <bool kOverwrites, class K, class V, class Now>
-  ABSL_ATTRIBUTE_NOINLINE bool put_in_two_steps(K&& key, V&& value, Millis deadline, Now now) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool put_in_two_steps(K&& key, V&& value, Millis deadline,
+                                                     Now& now) {
     const auto found = locate(key);
     if (!kOverwrites && is_live(found, now)) return false;
     put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
     return true;
+  }
+  template <bool kOverwrites, class K, class V, class Now>
+  ABSL_ATTRIBUTE_NOINLINE bool put_out_of_line(K&& key, V&& value, Millis deadline, Now now) {
+    return put_in_two_steps<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
+                                         now);
   }
 
   // Changes value and deadline of an entry.
