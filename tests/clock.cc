@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -89,16 +88,12 @@ TEST_CASE("CachedClock rounds a finer clock towards the past and keeps its time 
 
 TEST_CASE("CachedClock saturates where a coarse clock counts further than milliseconds do") {
   struct Source {
-    using rep = std::chrono::hours::rep;
-    using period = std::chrono::hours::period;
-    using duration = std::chrono::hours;
-    using time_point = std::chrono::time_point<Source>;
-    [[nodiscard]] time_point now() const noexcept { return time_point(duration(hours)); }
-    rep hours;
+    [[nodiscard]] std::chrono::sys_time<std::chrono::hours> now() const noexcept { return time; }
+    std::chrono::sys_time<std::chrono::hours> time;
   };
-  const CachedClock<Source> late(Source{std::numeric_limits<Source::rep>::max()});
+  const CachedClock<Source> late(Source{std::chrono::sys_time<std::chrono::hours>::max()});
   CHECK(late.now().time_since_epoch() == Millis::max() - 1ms);
-  const CachedClock<Source> early(Source{std::numeric_limits<Source::rep>::min()});
+  const CachedClock<Source> early(Source{std::chrono::sys_time<std::chrono::hours>::min()});
   CHECK(early.now().time_since_epoch() == Millis::min());
 }
 

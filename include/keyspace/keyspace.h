@@ -411,7 +411,7 @@ class Keyspace {
 
   template <class Self, class Keys, class Out>
   static Out find_all(Self& self, const Keys& keys, Out out) {
-    constexpr std::size_t kAhead = 8;  // a core fetches no more than so many at once
+    constexpr std::size_t kAhead = 8;  // with more, a core has to wait for fetches to begin
     std::array<std::size_t, kAhead> hashes;
     auto ahead = std::begin(keys);
     for (std::size_t i = 0; i != kAhead && ahead != std::end(keys); ++i, ++ahead) {

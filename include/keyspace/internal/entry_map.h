@@ -229,7 +229,7 @@ class EntryMap {
     return map_.find(Lookup<K>{key, hash});
   }
 
-  // Finds an entry of this map. REQUIRES: its hash does not throw.
+  // Finds an entry of this map. Does not throw: a hash that might is kept.
   [[nodiscard]] iterator find(const StoredKey& stored) noexcept { return map_.find(stored); }
 
   // Finds one of the entries that `record` may have been filed for.
@@ -313,8 +313,8 @@ class EntryMap {
     stored.stamp_ = deadlines_.write(deadline, tag);
   }
 
-  // Sets a deadline that the entry's record precedes. REQUIRES: `stamp` is the entry's, and
-  // can_postpone(stamp, deadline)
+  // Sets a deadline at or after the time of the entry's record. REQUIRES: `stamp` is the entry's,
+  // and can_postpone(stamp, deadline)
   void postpone(const StoredKey& stored, Stamp stamp, Millis deadline) noexcept {
     stored.stamp_ = deadlines_.postpone(stamp, deadline);
   }

@@ -36,7 +36,8 @@ struct Budget {
 // slots of level n - 1. A record lies at the level of the highest digit, to base 256, in which its
 // time differs from the cursor, in the slot which that digit names. When the cursor comes to the
 // start of a slot, the slot is opened: records that are due go to the owner, the others are filed
-// again, at a lower level. So a record is moved at most seven times before it is due.
+// again, at a lower level. So a record is moved at most seven times before it is due, unless the
+// cursor goes back meanwhile.
 //
 // The table knows times and hashes; it never sees a key, a value or a clock. Nothing points from
 // an entry to its record, so a record may be stale. Only the owner can tell, and is asked when the
@@ -270,7 +271,7 @@ class ExpiryTable {
       if (slot == kSlots) continue;
       const Tick start = (turn - digit + slot + (slot < digit ? kSlots : 0)) << shift;
       if (start <= next.start) next = {id(level, slot), start};
-      // Slots of higher levels start with a turn of level 0.
+      // No slot of a higher level starts in the middle of a turn of level 0.
       if (level == 0 && cursor_ % kSlots != 0 && start / kSlots == cursor_ / kSlots) break;
     }
     return next;
@@ -292,7 +293,7 @@ class ExpiryTable {
     if (next.id == kOpen) return;
     RecordChunk& chunk = bag(next.id).front();
     if (next.id < id(1, 0)) {
-      // The slot's start is exact. A loop that calls each tick will soon want what is due then.
+      // The start is that of records. A loop that calls each tick will soon want what is due then.
       prefetch(chunk, owner);
     } else if (bag(next.id).has_one_chunk()) {
       // Above level 0, a look at the slot's records pays if they are few.

@@ -27,7 +27,8 @@ class alignas(std::uint64_t) Record {
   static constexpr std::uint64_t kMark = std::uint64_t{1} << 56;
 
   // What an entry remembers of its record: the mark, and in which period of 256 ms the record is
-  // filed. Periods are numbered up to the end of each, and modulo 2^17, which are 9 hours.
+  // filed. Period n ends with, and includes, the time 256 n. Periods are counted modulo 2^17, which
+  // are 9 hours; so it does not matter that a Tick is shifted.
   using Tag = std::uint32_t;
   static constexpr int kTagBits = 18;
   static constexpr Tag kTagMark = 1;
@@ -48,7 +49,8 @@ class alignas(std::uint64_t) Record {
   static constexpr Tag tag(bool mark, Millis when) noexcept { return tag(mark, to_tick(when)); }
 
   // Returns a time at or after that of every record with this tag that is filed at or before
-  // `deadline`. It is less than a period after `deadline`. REQUIRES: there may be such a record.
+  // `deadline`. It is less than a period after `deadline`. REQUIRES: there was such a record, for
+  // an entry with this deadline, which is after 0 and fits a Stamp.
   static constexpr Millis latest_time(Tag tag, Millis deadline) noexcept {
     const Tick last = period(static_cast<Tick>(deadline));
     return static_cast<Millis>((last - ((last - (tag >> 1)) & (kTagMask >> 1))) << kPeriodBits);
@@ -56,6 +58,7 @@ class alignas(std::uint64_t) Record {
 
  private:
   static constexpr int kPeriodBits = 8;
+  static_assert(63 - kPeriodBits >= kTagBits - 1);
   static constexpr Tick period(Tick tick) noexcept {
     return (tick + (Tick{1} << kPeriodBits) - 1) >> kPeriodBits;
   }

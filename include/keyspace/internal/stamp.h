@@ -40,7 +40,8 @@ class Stamp {
   // one test of the sign tells the three kinds apart: no deadline (0), near and far.
   //
   // The payload of a near stamp is the deadline, which is after the epoch and within five centuries
-  // of it. That of a far stamp is a place in Deadlines; but kLatest stands for itself.
+  // of it. That of a far stamp is the number of a place in Deadlines; or kLatest, which is none,
+  // and stands for kLatestMillis.
   static constexpr int kEarlyBit = Record::kTagBits;
   static constexpr int kPayloadBit = kEarlyBit + 1;
   static constexpr std::int64_t kEarly = std::int64_t{1} << kEarlyBit;
@@ -105,7 +106,7 @@ class Deadlines {
   }
 
   // Whether the record that was filed for an entry with `stamp` does for a new `deadline` too, as
-  // it is filed before that, and postpone() can be called. May say no where yes is true.
+  // it is filed at or before that, and postpone() can be called. May say no where yes is true.
   [[nodiscard]] static bool can_postpone(Stamp stamp, Millis deadline) noexcept {
     return stamp.is_near() && deadline < Stamp::kPayloadEnd &&
            (deadline >= stamp.payload() ||

@@ -26,9 +26,9 @@ namespace keyspace::internal {
 //   precedes, as every later one
 //   any other deadline                      files a record at it; an old one is stale
 //   the entry is erased, or persistent      leaves the record, stale
-//   a record comes due                      each early entry that it fits is erased or gets a new
-//                                           record, and one entry with that deadline is erased; if
-//                                           it fits none, it was stale
+//   a record comes due                      early entries that it fits are erased or get new
+//                                           records, until one with that very deadline is met and
+//                                           erased; if it fits none, it was stale
 //
 // The tag is the record's mark, and in rough terms its time: so the entry knows what its record
 // precedes. The mark is the colour of a mark-and-sweep collector, of which stale records are the
@@ -37,8 +37,9 @@ namespace keyspace::internal {
 // Invariants
 //   1. For each entry with a deadline there is a record of its own that fits it, filed at its
 //      deadline, or before that if the entry is early.
-//   2. All other records are stale, and at most a constant plus twice the volatile entries. (A call
-//      that an exception ends may leave more, and later calls make up for it.)
+//   2. All other records are stale, and at most a constant plus some two for each volatile entry.
+//   (A
+//      call that an exception ends may leave more, and later calls make up for it.)
 //
 // The time comes as `now`, to be called only if it matters, and the same throughout a call.
 // Deadlines are finite, or kNeverMillis for none.
@@ -231,9 +232,9 @@ class Store {
   struct Settler {
     void prefetch(std::size_t hash) const { store.entries_.prefetch(hash); }
 
-    // Serves all early entries that the record fits, as it cannot be known whose it was; of those
-    // with this very deadline one, as each has a record like this. Returns false if the budget did
-    // not suffice.
+    // Serves the early entries that the record fits, as it cannot be known whose it was, until it
+    // meets one with this very deadline: as many records as entries are left then. Returns false if
+    // the budget did not suffice.
     bool settle(const Record& record, Budget& budget) {
       for (;;) {
         const auto it = store.entries_.find(record);
@@ -302,6 +303,7 @@ class Store {
     put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
     return true;
   }
+  // Takes `now` by value: the caller can keep its own in registers, and is done with it.
   template <bool kOverwrites, class K, class V, class Now>
   ABSL_ATTRIBUTE_NOINLINE bool put_out_of_line(K&& key, V&& value, Millis deadline, Now now) {
     return put_in_two_steps<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
@@ -383,7 +385,7 @@ class Store {
     expiry_.file(hash, deadline);
   }
 
-  // Keeps invariant 2. Every call that makes a record stale comes here once for each, and a scrub
+  // Keeps invariant 2. Every call that makes a record stale comes here for each, and a scrub
   // looks at a few dozen; so it is round before a fraction as many are added, and what was stale at
   // its start is gone (but for what it may miss, as ExpiryTable::scrub says).
   void tidy() noexcept {
