@@ -56,7 +56,7 @@ std::string_view color_of(std::size_t keys) {
   return size == kSizes.end() ? kSizes.back().color : size->color;
 }
 
-// The results of one work on keys and values of the same types: they have one label and one goal.
+// The times of one work on keys and values of the same types: they have one label and one goal.
 struct Group {
   const Row& row;
   std::vector<const Result*> bars;
@@ -66,7 +66,7 @@ std::vector<Group> groups_of(const std::vector<Result>& results) {
   std::vector<Group> groups;
   for (const Result& result : results) {
     const Row& row = result.row();
-    if (!row.goal.ratio()) continue;
+    if (!row.goal.ratio() || row.unit != "ns") continue;
     const auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& other) {
       return other.row.work == row.work && other.row.types == row.types;
     });
@@ -167,8 +167,7 @@ class Chart {
 
   void draw_group(const Group& group, int top) {
     text(0, top + 10, "", group.row.work);
-    const std::string_view figure = group.row.unit == "M/s" ? ", throughput to " : ", to ";
-    text(0, top + 24, "quiet", group.row.types + std::string(figure) + group.row.baseline);
+    text(0, top + 24, "quiet", group.row.types + ", to " + group.row.baseline);
     int y = top;
     for (const Result* const result : group.bars) {
       const double ratio = *result->ratio();
