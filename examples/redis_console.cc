@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "redis/commands.h"
 #include "redis/render.h"
@@ -43,7 +43,7 @@ void print_usage(const redis::Command& command) {
 void print_help(const redis::Words& words) {
   if (words.size() < 2) {
     for (const redis::Command& command : redis::commands()) print_usage(command);
-    std::cout << "  help [command]\n  quit\n";
+    std::cout << "  help [command]\n";
     return;
   }
   if (const redis::Command* const command = redis::find_command(words[1])) {
@@ -53,25 +53,29 @@ void print_help(const redis::Words& words) {
   }
 }
 
-redis::Database::Time now() {
-  return std::chrono::floor<redis::Database::Time::duration>(std::chrono::system_clock::now());
+redis::Instance::Time now() {
+  return std::chrono::floor<redis::Instance::Time::duration>(std::chrono::system_clock::now());
 }
 
 // Answers one line; returns whether to go on.
-bool answer(redis::Database& database, std::string_view line) {
-  std::optional<redis::Words> words = redis::split_words(line);
+bool answer(redis::Instance& instance, redis::Session& session, std::string_view line) {
+  const std::optional<redis::Words> words = redis::split_words(line);
   if (!words) {
     std::cout << "Invalid argument(s)\n";
     return true;
   }
   if (words->empty()) return true;
   const std::string first = redis::lower_case(words->front());
-  if (first == "quit" || first == "exit") return false;
+  if (first == "exit") return false;
   if (first == "help" || first == "?") {
     print_help(*words);
     return true;
   }
-  std::cout << redis::render(database.run(*std::move(words), now()));
+  instance.set_time(now());
+  const redis::Reply reply =
+      redis::run(instance, session, std::vector<std::string_view>(words->begin(), words->end()));
+  if (session.is_over || instance.shutdown_asked) return false;
+  std::cout << redis::render(reply);
   return true;
 }
 
@@ -83,10 +87,13 @@ int main(int argc, char**) {
     return EXIT_FAILURE;
   }
   const std::string_view prompt = at_terminal() ? "keyspace> " : "";
-  redis::Database database;
+  redis::Instance instance;
+  instance.host.start = now();
+  redis::Session session;
   std::string line;
   bool more = true;
-  while (more && std::cout << prompt && std::getline(std::cin, line)) more = answer(database, line);
+  while (more && std::cout << prompt && std::getline(std::cin, line))
+    more = answer(instance, session, line);
   if (more && !prompt.empty()) std::cout << '\n';
   return std::cout.flush() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <limits>
 
-#include "errors.h"
 #include "number.h"
+#include "replies.h"
 #include "words.h"
 
 namespace redis {
@@ -50,8 +50,7 @@ std::optional<ExpiryForm> expiry_form(std::string_view word) {
 
 // Takes words[i] and the number behind it if they are an expiry of the form seen before, if any.
 // Leaves `i` on the last word taken. Returns whether it took any.
-bool take_expiry(std::span<const std::string> words, std::size_t& i,
-                 std::optional<Expiry>& expiry) {
+bool take_expiry(WordViews words, std::size_t& i, std::optional<Expiry>& expiry) {
   const std::optional<ExpiryForm> form = expiry_form(words[i]);
   if (!form || i + 1 == words.size()) return false;
   if (expiry && expiry->form != *form) return false;
@@ -74,7 +73,7 @@ Result<Instant> positive_deadline(const Expiry& expiry, Instant now, std::string
   return deadline(*number, expiry.form, now, command);
 }
 
-Result<SetOptions> parse_set_options(std::span<const std::string> words) {
+Result<SetOptions> parse_set_options(WordViews words) {
   using Presence = SetOptions::Presence;
   SetOptions options;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -93,7 +92,7 @@ Result<SetOptions> parse_set_options(std::span<const std::string> words) {
   return options;
 }
 
-Result<GetexOptions> parse_getex_options(std::span<const std::string> words) {
+Result<GetexOptions> parse_getex_options(WordViews words) {
   GetexOptions options;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (is_option(words[i], "persist") && !options.expiry) {
@@ -105,13 +104,13 @@ Result<GetexOptions> parse_getex_options(std::span<const std::string> words) {
   return options;
 }
 
-Result<keyspace::Condition> parse_condition(std::span<const std::string> words) {
+Result<keyspace::Condition> parse_condition(WordViews words) {
   using keyspace::Condition;
   bool nx = false;
   bool xx = false;
   bool gt = false;
   bool lt = false;
-  for (const std::string& word : words) {
+  for (const std::string_view word : words) {
     if (is_option(word, "nx")) {
       nx = true;
     } else if (is_option(word, "xx")) {

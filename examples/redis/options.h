@@ -1,21 +1,17 @@
 #ifndef EXAMPLES_REDIS_OPTIONS_H_
 #define EXAMPLES_REDIS_OPTIONS_H_
 
-#include <keyspace/clock.h>
 #include <keyspace/condition.h>
 
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <string>
 #include <string_view>
 
+#include "database.h"
 #include "reply.h"
+#include "words.h"
 
 namespace redis {
-
-// Unix time in milliseconds: what Redis counts deadlines in.
-using Instant = keyspace::ManualClock::time_point;
 
 // How a number in a command stands for a deadline.
 enum class ExpiryForm : std::uint8_t {
@@ -51,17 +47,17 @@ struct SetOptions {
   bool keep_ttl = false;
   std::optional<Expiry> expiry;
 };
-[[nodiscard]] Result<SetOptions> parse_set_options(std::span<const std::string> words);
+[[nodiscard]] Result<SetOptions> parse_set_options(WordViews words);
 
 // The options of GETEX: at most one of the two.
 struct GetexOptions {
   bool persist = false;
   std::optional<Expiry> expiry;
 };
-[[nodiscard]] Result<GetexOptions> parse_getex_options(std::span<const std::string> words);
+[[nodiscard]] Result<GetexOptions> parse_getex_options(WordViews words);
 
 // Returns the condition that the NX, XX, GT, LT after an EXPIRE spell.
-[[nodiscard]] Result<keyspace::Condition> parse_condition(std::span<const std::string> words);
+[[nodiscard]] Result<keyspace::Condition> parse_condition(WordViews words);
 
 }  // namespace redis
 

@@ -50,15 +50,21 @@ class Renderer {
   Renderer(std::string& out, std::size_t indent) : out_(out), indent_(indent) {}
 
   void operator()(const Nil&) const { out_ += "(nil)\n"; }
-  void operator()(const Status& status) const { out_ += status.text + '\n'; }
+  void operator()(const Status& status) const { out_.append(status.text) += '\n'; }
   void operator()(const Error& error) const { out_ += "(error) " + error.text + '\n'; }
   void operator()(std::int64_t number) const {
     out_ += "(integer) " + std::to_string(number) + '\n';
   }
-  void operator()(const Bulk& bytes) const {
+  void operator()(const Bulk& bytes) const { (*this)(View(bytes)); }
+  void operator()(View bytes) const {
     append_quoted(out_, bytes);
     out_ += '\n';
   }
+  void operator()(const Text& text) const {
+    out_ += text.text;
+    if (!text.text.ends_with('\n')) out_ += '\n';
+  }
+  void operator()(const Map& map) const { (*this)(map.elements); }
 
   void operator()(const Array& elements) const {
     if (elements.empty()) {

@@ -15,8 +15,9 @@ struct Reply;
 
 struct Nil {};
 
+// Words of the program's own, such as OK.
 struct Status {
-  std::string text;
+  std::string_view text;
 };
 
 // A refusal. Its text starts with a code word, mostly ERR, and holds no line break, because a line
@@ -29,18 +30,35 @@ struct Error {
 };
 
 using Bulk = std::string;
+
+// A bulk that stands in a database or in the command: valid until the next command.
+using View = std::string_view;
+
+// A bulk for people to read.
+struct Text {
+  std::string text;
+};
+
 using Array = std::vector<Reply>;
+
+// Keys and values in turn.
+struct Map {
+  Array elements;
+};
 
 // What a command answers, before any protocol or screen gives it a form.
 struct Reply {
-  using Value = std::variant<Nil, Status, Error, std::int64_t, Bulk, Array>;
+  using Value = std::variant<Nil, Status, Error, std::int64_t, Bulk, View, Text, Array, Map>;
 
   Reply(Nil) {}                                          // NOLINT: a nil is a reply, and so on
-  Reply(Status status) : value(std::move(status)) {}     // NOLINT
+  Reply(Status status) : value(status) {}                // NOLINT
   Reply(Error error) : value(std::move(error)) {}        // NOLINT
   Reply(std::int64_t number) : value(number) {}          // NOLINT
   Reply(Bulk bytes) : value(std::move(bytes)) {}         // NOLINT
+  Reply(View bytes) : value(bytes) {}                    // NOLINT
+  Reply(Text text) : value(std::move(text)) {}           // NOLINT
   Reply(Array elements) : value(std::move(elements)) {}  // NOLINT
+  Reply(Map map) : value(std::move(map)) {}              // NOLINT
 
   Value value;
 };

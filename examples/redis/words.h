@@ -2,6 +2,7 @@
 #define EXAMPLES_REDIS_WORDS_H_
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@ namespace redis {
 
 // The words of one command, its name first. A word may hold any bytes.
 using Words = std::vector<std::string>;
+using WordViews = std::span<const std::string_view>;
 
 // Splits a line into words by redis-cli's rules; nullopt if a quote is left open, or if text
 // follows a closing quote without a blank between.

@@ -1,0 +1,38 @@
+#include "conversation.h"
+
+#include "commands.h"
+#include "resp.h"
+
+namespace redis {
+
+void Conversation::answer() {
+  is_paused_ = false;
+  while (!session_.is_over && !instance_.shutdown_asked) {
+    if (unsent_.size() > kUnsentLimit) {
+      is_paused_ = true;
+      return;
+    }
+    switch (requests_.next()) {
+      case RequestReader::Next::kMore:
+        return;
+      case RequestReader::Next::kError:
+        say(requests_.error());
+        session_.is_over = true;
+        return;
+      case RequestReader::Next::kRequest:
+        say(run(instance_, session_, requests_.words()));
+    }
+  }
+}
+
+void Conversation::say(const Reply& reply) {
+  // As in Redis, a server that is to shut down says no more.
+  if (instance_.shutdown_asked) return;
+  if (resp_size_bound(reply) > kReplyLimit) {
+    session_.is_over = true;
+    return;
+  }
+  append_resp(unsent_, reply, session_.protocol);
+}
+
+}  // namespace redis

@@ -1,0 +1,55 @@
+#ifndef EXAMPLES_REDIS_CONVERSATION_H_
+#define EXAMPLES_REDIS_CONVERSATION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "instance.h"
+#include "request.h"
+
+namespace redis {
+
+// What is said between an instance and one client, apart from how it travels: bytes in, bytes out.
+//
+// What is not yet sent is bounded: above kUnsentLimit no request is answered, and a reply larger
+// than kReplyLimit ends the conversation.
+class Conversation {
+ public:
+  static constexpr std::size_t kUnsentLimit = std::size_t{256} << 20;
+  static constexpr std::size_t kReplyLimit = std::size_t{1} << 30;
+
+  Conversation(Instance& instance, std::uint64_t id) : instance_(instance) { session_.id = id; }
+
+  // Returns room for bytes from the client, of which received() then says how many came.
+  [[nodiscard]] std::span<char> room() { return requests_.room(); }
+  void received(std::size_t size) { requests_.received(size); }
+
+  // Answers the requests that are there, until none is left or the limit is reached. The instance
+  // knows the time.
+  void answer();
+
+  // The bytes for the client, for the caller to take away.
+  [[nodiscard]] std::string& unsent() { return unsent_; }
+
+  // Whether answer() has stopped at the limit, so that it is to be called again once what is unsent
+  // is taken away; more bytes from the client can wait until then.
+  [[nodiscard]] bool is_paused() const { return is_paused_; }
+
+  // Whether there will be no more answers. The client gets what is unsent, and no more.
+  [[nodiscard]] bool is_over() const { return session_.is_over; }
+
+ private:
+  void say(const Reply& reply);
+
+  Instance& instance_;
+  Session session_;
+  RequestReader requests_;
+  std::string unsent_;
+  bool is_paused_ = false;
+};
+
+}  // namespace redis
+
+#endif  // EXAMPLES_REDIS_CONVERSATION_H_

@@ -1,0 +1,106 @@
+#ifndef EXAMPLES_REDIS_NAMES_H_
+#define EXAMPLES_REDIS_NAMES_H_
+
+#include <absl/hash/hash.h>
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace redis {
+
+class Name;
+
+// The names of all keys that a keyspace stores, dead ones included, by number: 0 to size() - 1.
+//
+// A keyspace has no order that lasts, and RANDOMKEY and SCAN need one. So each stored key, a Name,
+// enters itself here when it is made and leaves when it is destroyed, whoever destroys it. When one
+// leaves, the last takes its number. So a name's number only ever falls: who walks from the last
+// to the first, and remembers no more than a number, meets every name that is there throughout.
+class Names {
+ public:
+  Names() = default;
+  Names(const Names&) = delete;
+  Names& operator=(const Names&) = delete;
+
+  [[nodiscard]] std::size_t size() const { return names_.size(); }
+
+  // Returns how many names have left so far.
+  [[nodiscard]] std::uint64_t left() const { return left_; }
+
+  // Returns the name with that number, as text that is valid until the keyspace changes.
+  // REQUIRES: number < size()
+  [[nodiscard]] inline std::string_view operator[](std::size_t number) const;
+
+ private:
+  friend class Name;
+
+  std::vector<Name*> names_;
+  std::uint64_t left_ = 0;
+};
+
+// A name that is not stored yet: what a keyspace makes a Name of, if it comes to that.
+struct NewName {
+  Names& names;
+  std::string_view text;
+
+  operator std::string_view() const noexcept { return text; }  // NOLINT: it is that text
+};
+
+// A stored key. It must not outlive its Names.
+class Name {
+ public:
+  Name(const NewName& name)  // NOLINT: a keyspace converts it
+      : text_(name.text), names_(&name.names), number_(name.names.names_.size()) {
+    names_->names_.push_back(this);
+  }
+
+  Name(Name&& other) noexcept
+      : text_(std::move(other.text_)),
+        names_(std::exchange(other.names_, nullptr)),
+        number_(other.number_) {
+    if (names_ != nullptr) names_->names_[number_] = this;
+  }
+  Name& operator=(Name&&) = delete;
+
+  ~Name() {
+    if (names_ == nullptr) return;
+    std::vector<Name*>& names = names_->names_;
+    names[number_] = names.back();
+    names[number_]->number_ = number_;
+    names.pop_back();
+    ++names_->left_;
+  }
+
+  operator std::string_view() const noexcept { return text_; }  // NOLINT: it is that text
+
+ private:
+  std::string text_;
+  Names* names_;  // null: it was moved from
+  std::size_t number_;
+};
+
+inline std::string_view Names::operator[](std::size_t number) const {
+  assert(number < size());
+  return *names_[number];
+}
+
+// Hash and equality for names, stored or not, by their text.
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view name) const noexcept {
+    return absl::Hash<std::string_view>()(name);
+  }
+};
+struct NameEqual {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
+};
+
+}  // namespace redis
+
+#endif  // EXAMPLES_REDIS_NAMES_H_

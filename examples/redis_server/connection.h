@@ -1,0 +1,40 @@
+#ifndef EXAMPLES_REDIS_SERVER_CONNECTION_H_
+#define EXAMPLES_REDIS_SERVER_CONNECTION_H_
+
+#include <asio/generic/stream_protocol.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "redis/conversation.h"
+#include "server.h"
+
+namespace redis_server {
+
+// Carries a conversation over a socket. It lives as long as an operation on the socket is under
+// way: it ends when the client has ended its side and has got all replies, or cannot be reached.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  using Socket = asio::generic::stream_protocol::socket;
+
+  Connection(Server& server, Socket socket, std::uint64_t id);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  void start() { read(); }
+
+ private:
+  void answer();
+  void read();
+  void write();
+
+  Server& server_;
+  Socket socket_;
+  redis::Conversation conversation_;
+  std::string sending_;  // empty: nothing is being sent
+};
+
+}  // namespace redis_server
+
+#endif  // EXAMPLES_REDIS_SERVER_CONNECTION_H_

@@ -1,0 +1,75 @@
+// An embedded keyspace behind Redis's protocol: redis-cli, client libraries and redis-benchmark
+// work with it as with a Redis server. A string keyspace with expiry, kept in memory alone.
+//
+//   $ redis_server --port 7000 &
+//   $ redis-cli -p 7000 set mykey Hello px 1500
+
+#include <charconv>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "server.h"
+
+namespace {
+
+constexpr std::string_view kUsage =
+    R"(Usage: redis_server [--bind ADDRESS]... [--port N] [--unixsocket PATH]
+
+  --bind ADDRESS     listens on this address, in place of 127.0.0.1; may be given several times
+  --port N           listens on this port, in place of 6379; on none with 0
+  --unixsocket PATH  listens on this path too
+)";
+
+std::uint16_t parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw std::invalid_argument("--port needs a number up to 65535");
+  }
+  return port;
+}
+
+redis_server::Options parse(const std::vector<std::string_view>& words) {
+  redis_server::Options options;
+  std::vector<std::string> addresses;
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    const std::string_view name = words[i];
+    if (i + 1 == words.size()) throw std::invalid_argument(std::string(name) + " needs a value");
+    const std::string_view value = words[i + 1];
+    if (name == "--bind") {
+      addresses.emplace_back(value);
+    } else if (name == "--port") {
+      options.port = parse_port(value);
+    } else if (name == "--unixsocket") {
+      options.unix_socket = value;
+    } else {
+      throw std::invalid_argument("There is no option " + std::string(name));
+    }
+  }
+  if (!addresses.empty()) options.addresses = addresses;
+  return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> words(argv + 1, argv + argc);
+  if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
+    std::cout << kUsage;
+    return EXIT_SUCCESS;
+  }
+  try {
+    redis_server::Server server(parse(words));
+    std::cout << "Ready to accept connections" << std::endl;
+    server.run();
+  } catch (const std::exception& error) {
+    std::cerr << "redis_server: " << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}

@@ -1,0 +1,120 @@
+#include "server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <asio/buffer.hpp>
+#include <asio/ip/address.hpp>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "connection.h"
+
+namespace redis_server {
+namespace {
+
+using namespace std::chrono_literals;
+
+redis::Instance::Time now() {
+  return std::chrono::floor<redis::Instance::Time::duration>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+Server::Server(const Options& options) {
+  instance_.host.start = now();
+  instance_.host.port = options.port;
+  if (options.port != 0) {
+    for (const std::string& address : options.addresses) listen_on_port(address, options.port);
+  }
+  if (!options.unix_socket.empty()) listen_on_path(options.unix_socket);
+
+  signals_.add(SIGINT);
+  signals_.add(SIGTERM);
+  signals_.async_wait([this](std::error_code, int) { io_.stop(); });
+}
+
+Server::~Server() {
+  if (path_) ::unlink(path_->local_endpoint().path().c_str());
+}
+
+void Server::run() { io_.run(); }
+
+void Server::begin_turn() { instance_.set_time(now()); }
+
+void Server::end_turn() {
+  if (instance_.shutdown_asked) io_.stop();
+  aim_timer();
+}
+
+// --- Listening ---
+
+void Server::listen_on_port(const std::string& address, std::uint16_t port) {
+  asio::ip::tcp::acceptor& acceptor =
+      ports_.emplace_back(io_, asio::ip::tcp::endpoint(asio::ip::make_address(address), port));
+  accept(acceptor);
+}
+
+void Server::listen_on_path(const std::string& path) {
+  ::unlink(path.c_str());  // what a server that was killed has left
+  path_.emplace(io_, asio::local::stream_protocol::endpoint(path));
+  accept(*path_);
+}
+
+template <class Acceptor>
+void Server::accept(Acceptor& acceptor) {
+  acceptor.async_accept([this, &acceptor](std::error_code error, auto socket) {
+    if (!error) {
+      greet(Socket(std::move(socket)));
+      accept(acceptor);
+      return;
+    }
+    // No room for a socket, say: there may be some in a while.
+    const auto pause = std::make_shared<asio::steady_timer>(io_, 100ms);
+    pause->async_wait([this, &acceptor, pause](std::error_code) { accept(acceptor); });
+  });
+}
+
+void Server::greet(Socket socket) {
+  constexpr std::size_t kClients = 10'000;  // as in Redis
+  constexpr std::string_view kRefusal = "-ERR max number of clients reached\r\n";
+  std::error_code ignored;
+  if (instance_.host.clients == kClients) {
+    socket.non_blocking(true, ignored);
+    socket.send(asio::buffer(kRefusal), 0, ignored);
+    return;
+  }
+  // Of a path, a socket has no such option.
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  std::make_shared<Connection>(*this, std::move(socket), ++instance_.host.connections)->start();
+}
+
+// --- Expiry ---
+
+void Server::aim_timer() {
+  // For so long at most it does not matter if the system's clock is set anew.
+  constexpr std::chrono::milliseconds kLongestWait = 1s;
+  // Dead keys for each turn of the event loop: as many as take a fraction of a millisecond.
+  constexpr std::size_t kEraseLimit = 256;
+
+  const auto next = instance_.active_expire ? instance_.next_deadline() : std::nullopt;
+  if (!next) return;
+  const auto wait = std::clamp(*next - instance_.instant(), 0ms, kLongestWait);
+  const auto aim = instance_.instant() + wait;
+  if (timer_aim_ && *timer_aim_ <= aim) return;
+  timer_aim_ = aim;
+  timer_.expires_after(wait);
+  timer_.async_wait([this](std::error_code error) {
+    if (error) return;  // it was given another aim
+    timer_aim_.reset();
+    begin_turn();
+    if (instance_.active_expire) instance_.erase_expired(kEraseLimit);
+    end_turn();
+  });
+}
+
+}  // namespace redis_server
