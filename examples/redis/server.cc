@@ -38,6 +38,19 @@ std::string upper_case(std::string_view text) {
   return upper;
 }
 
+std::string quoted_subcommand(const Call& call) {
+  return "'" + std::string(before_nul(call.words[1]).substr(0, 128)) + "'";
+}
+
+std::string try_help(const Call& call) {
+  return ". Try " + upper_case(call.name.substr(0, call.name.find('|'))) + " HELP.";
+}
+
+Error unknown_subcommand_or_arity(const Call& call) {
+  return Error("ERR unknown subcommand or wrong number of arguments for " +
+               quoted_subcommand(call) + try_help(call));
+}
+
 // --- Clients ------------------------------------------------------------------------------------
 
 std::optional<Error> check_client_name(std::string_view name) {
@@ -200,26 +213,24 @@ Reply hello(Call& call) {
     if (*wanted < 2 || *wanted > 3) return Error("NOPROTO unsupported protocol version");
     protocol = *wanted;
   }
-  std::optional<std::string_view> user;
-  std::optional<std::string_view> name;
+  // Each option takes effect before the next is looked at.
   for (std::size_t i = 2; i < call.words.size(); ++i) {
     const std::size_t more = call.words.size() - 1 - i;
     if (is_option(call.words[i], "auth") && more >= 2) {
-      user = call.words[i + 1];
+      // A server without passwords has one user, who may have any.
+      if (call.words[i + 1] != "default") {
+        return Error("WRONGPASS invalid username-password pair or user is disabled.");
+      }
       i += 2;
     } else if (is_option(call.words[i], "setname") && more >= 1) {
-      name = call.words[++i];
-      if (auto error = check_client_name(*name)) return *std::move(error);
+      const std::string_view name = call.words[++i];
+      if (auto error = check_client_name(name)) return *std::move(error);
+      session.name = name;
     } else {
       return Error("ERR Syntax error in HELLO option '" + std::string(before_nul(call.words[i])) +
                    "'");
     }
   }
-  // As of a server without passwords: its one user has any.
-  if (user && *user != "default") {
-    return Error("WRONGPASS invalid username-password pair or user is disabled.");
-  }
-  if (name) session.name = *name;
   session.protocol = static_cast<int>(protocol);
   return Map{{View("server"), View("redis"), View("version"), View(kRedisVersion), View("proto"),
               protocol, View("id"), static_cast<std::int64_t>(session.id), View("mode"),
@@ -322,15 +333,14 @@ Reply debug(Call& call) {
     call.instance.active_expire = wanted != 0;
     return ok();
   }
-  return Error("ERR unknown subcommand or wrong number of arguments for '" +
-               std::string(before_nul(call.words[1]).substr(0, 128)) + "'. Try DEBUG HELP.");
+  return unknown_subcommand_or_arity(call);
 }
 
 // There are no functions to flush; test tools do it on every connection.
 Reply function_flush(Call& call) {
-  const bool is_known = call.words.size() == 2 ||
-                        (call.words.size() == 3 &&
-                         (is_option(call.words[2], "async") || is_option(call.words[2], "sync")));
+  if (call.words.size() > 3) return unknown_subcommand_or_arity(call);
+  const bool is_known = call.words.size() == 2 || is_option(call.words[2], "async") ||
+                        is_option(call.words[2], "sync");
   if (!is_known) return Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
   return ok();
 }
@@ -346,8 +356,7 @@ Reply shutdown(Call& call) {
 }
 
 Reply unknown_subcommand(Call& call) {
-  return Error("ERR unknown subcommand '" + std::string(before_nul(call.words[1]).substr(0, 128)) +
-               "'. Try " + upper_case(call.name) + " HELP.");
+  return Error("ERR unknown subcommand " + quoted_subcommand(call) + try_help(call));
 }
 
 }  // namespace redis::handlers

@@ -1,0 +1,140 @@
+// Sends the same random commands to redis_server and to a real redis-server, and compares what they
+// reply. See differences.h for what may differ.
+//
+//   differential SERVER [--seed N] [--commands N | --forever]
+//
+// A mismatch is printed as the shortest sequence found that shows it. Returns 0 if there was none,
+// 1 if there was one, 77 if there is no redis-server.
+
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "redis/private_server.h"
+#include "redis/render.h"
+#include "redis/sequence.h"
+#include "redis/twins.h"
+
+namespace {
+
+constexpr int kSkipped = 77;
+constexpr std::size_t kSequenceSize = 100;
+
+struct Options {
+  std::string server;
+  std::uint64_t seed = std::random_device()();
+  std::uint64_t commands = 200'000;
+  bool forever = false;
+};
+
+std::uint64_t parse_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw std::invalid_argument(std::string(text) + " is no number");
+  }
+  return number;
+}
+
+Options parse(const std::vector<std::string_view>& words) {
+  Options options;
+  for (std::size_t i = 0; i != words.size(); ++i) {
+    const bool has_value = i + 1 != words.size();
+    if (words[i] == "--seed" && has_value) {
+      options.seed = parse_number(words[++i]);
+    } else if (words[i] == "--commands" && has_value) {
+      options.commands = parse_number(words[++i]);
+    } else if (words[i] == "--forever") {
+      options.forever = true;
+    } else if (options.server.empty()) {
+      options.server = words[i];
+    } else {
+      throw std::invalid_argument("What is " + std::string(words[i]) + " for?");
+    }
+  }
+  if (options.server.empty()) throw std::invalid_argument("The path of redis_server is missing");
+  return options;
+}
+
+// Leaves out whatever steps the mismatch does not need.
+std::vector<Sequence::Step> shrink(Twins& twins, std::vector<Sequence::Step> steps,
+                                   const std::set<std::int64_t>& deadlines) {
+  for (std::size_t size = steps.size() / 2; size != 0; size /= 2) {
+    for (std::size_t begin = 0; begin < steps.size();) {
+      std::vector<Sequence::Step> fewer = steps;
+      const auto first = fewer.begin() + static_cast<std::ptrdiff_t>(begin);
+      fewer.erase(first, first + static_cast<std::ptrdiff_t>(std::min(size, fewer.size() - begin)));
+      if (const auto mismatch = twins.run(fewer, deadlines)) {
+        fewer.resize(mismatch->step + 1);
+        steps = std::move(fewer);
+      } else {
+        begin += size;
+      }
+    }
+  }
+  return steps;
+}
+
+void report(Twins& twins, std::uint64_t seed, const Sequence& sequence, const Mismatch& found) {
+  std::vector<Sequence::Step> steps = sequence.steps();
+  steps.resize(found.step + 1);
+  steps = shrink(twins, std::move(steps), sequence.deadlines());
+  const Mismatch mismatch = twins.run(steps, sequence.deadlines()).value_or(found);
+  std::cout << "The replies differ, in the sequence of --seed " << seed << ":\n";
+  for (const Sequence::Step& step : steps) {
+    std::cout << ' ';
+    for (const std::string& word : step.command) std::cout << ' ' << redis::quoted(word);
+    std::cout << '\n';
+  }
+  std::cout << "redis_server: " << mismatch.ours << "\nredis-server: " << mismatch.theirs << '\n';
+}
+
+std::int64_t unix_millis() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::floor<std::chrono::milliseconds>(since_epoch).count();
+}
+
+int run(const Options& options) {
+  const auto theirs = PrivateServer::start_redis({"--enable-debug-command", "yes"});
+  if (theirs == nullptr) {
+    std::cout << "Skipped: there is no redis-server on the PATH.\n";
+    return kSkipped;
+  }
+  const auto ours = PrivateServer::start({options.server});
+  if (ours == nullptr) throw std::runtime_error("There is no " + options.server);
+  Twins twins(ours->socket(), theirs->socket());
+
+  std::uint64_t seed = options.seed;
+  std::cout << "--seed " << seed << std::endl;
+  std::uint64_t commands = 0;
+  for (; (options.forever || commands < options.commands) && !is_told_to_end(); ++seed) {
+    const Sequence sequence(seed, kSequenceSize, unix_millis());
+    if (const auto mismatch = twins.run(sequence.steps(), sequence.deadlines())) {
+      report(twins, seed, sequence, *mismatch);
+      return EXIT_FAILURE;
+    }
+    commands += sequence.steps().size();
+  }
+  std::cout << commands << " commands got the same replies.\n";
+  return is_told_to_end() && !options.forever ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(parse({argv + 1, argv + argc}));
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}

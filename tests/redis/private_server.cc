@@ -1,0 +1,74 @@
+#include "redis/private_server.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+extern char** environ;  // NOLINT: POSIX has it declared by the program
+
+namespace {
+
+volatile sig_atomic_t was_told_to_end = 0;
+
+}  // namespace
+
+PrivateServer::PrivateServer() {
+  std::string name = std::filesystem::temp_directory_path() / "keyspace.XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), "No temporary directory can be made");
+  }
+  directory_ = name;
+}
+
+PrivateServer::~PrivateServer() {
+  if (process_ != 0) {
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> words) {
+  std::unique_ptr<PrivateServer> server(new PrivateServer);
+  words.insert(words.end(), {"--port", "0", "--unixsocket", server->socket()});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t process;
+  const int error =
+      ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error == ENOENT) return nullptr;
+  if (error != 0) {
+    throw std::system_error(error, std::generic_category(), words[0] + " cannot be started");
+  }
+  server->process_ = process;
+  return server;
+}
+
+std::unique_ptr<PrivateServer> PrivateServer::start_redis(const std::vector<std::string>& more) {
+  std::vector<std::string> words = {"redis-server", "--save", "", "--appendonly", "no"};
+  words.insert(words.end(), more.begin(), more.end());
+  return start(std::move(words));
+}
+
+bool is_told_to_end() {
+  static const bool is_listening = [] {
+    for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+      ::signal(signal, [](int) { was_told_to_end = 1; });
+    }
+    return true;
+  }();
+  return is_listening && was_told_to_end != 0;
+}

@@ -1,0 +1,145 @@
+#include "redis/twins.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+
+#include "redis/differences.h"
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+std::string upper_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+Comparison comparison_of(const std::string& name) {
+  for (const Difference& difference : kDifferences) {
+    if (difference.command == name) return difference.comparison;
+  }
+  return Comparison::kExact;
+}
+
+std::vector<std::string> sorted_texts(const Answer& array) {
+  std::vector<std::string> texts;
+  for (const Answer& element : array.elements) texts.push_back(describe(element));
+  std::ranges::sort(texts);
+  return texts;
+}
+
+Answer without_id(Answer hello) {
+  for (std::size_t i = 0; i + 1 < hello.elements.size(); i += 2) {
+    if (hello.elements[i].text == "id") hello.elements[i + 1].number = 0;
+  }
+  return hello;
+}
+
+// Returns the keys of a whole iteration that `first` is the start of, each once, as a sorted array.
+std::vector<std::string> finish_scan(Client& client, Command command, Answer first) {
+  std::set<std::string> keys;
+  while (true) {
+    for (const Answer& key : first.elements.at(1).elements) keys.insert(key.text);
+    const std::string cursor = first.elements.at(0).text;
+    if (cursor == "0") return {keys.begin(), keys.end()};
+    command[1] = cursor;
+    first = client.ask(command);
+  }
+}
+
+}  // namespace
+
+std::optional<Mismatch> Twins::run(const std::vector<Sequence::Step>& steps,
+                                   const std::set<std::int64_t>& deadlines) {
+  reset();
+  for (std::size_t i = 0; i != steps.size(); ++i) {
+    const Command& command = steps[i].command;
+    if (upper_case(command[0]) == "DBSIZE") {
+      // Dead keys may count until they are erased: in Redis that is when they are met.
+      ask({"DEBUG", "SET-ACTIVE-EXPIRE", "1"});
+      ask({"SCAN", "0", "COUNT", "10000"});
+    }
+    const Answers answers = ask(command);
+    if (!agree(command, answers, deadlines)) {
+      return Mismatch{i, describe(answers.ours), describe(answers.theirs)};
+    }
+    if (steps[i].waits) wait_for_deaths();
+  }
+  return std::nullopt;
+}
+
+void Twins::reset() {
+  longest_ask_ = {};
+  for (const Command& command :
+       {Command{"FLUSHALL"}, Command{"SELECT", "0"}, Command{"CLIENT", "SETNAME", ""},
+        Command{"DEBUG", "SET-ACTIVE-EXPIRE", "1"}}) {
+    const Answers answers = ask(command);
+    const bool is_done = answers.ours.text == "OK" && answers.theirs.text == "OK";
+    if (!is_done) throw std::runtime_error(command[0] + " was refused");
+  }
+}
+
+Twins::Answers Twins::ask(const Command& command) {
+  const auto start = steady_clock::now();
+  ours_.send(command);
+  theirs_.send(command);
+  Answers answers = {ours_.receive(), theirs_.receive()};
+  last_ask_ = std::chrono::ceil<milliseconds>(steady_clock::now() - start);
+  longest_ask_ = std::max(longest_ask_, last_ask_);
+  return answers;
+}
+
+bool Twins::agree(const Command& command, const Answers& answers,
+                  const std::set<std::int64_t>& deadlines) {
+  const auto& [ours, theirs] = answers;
+  if (ours == theirs) return true;
+  if (ours.kind != theirs.kind || ours.kind == Answer::Kind::kError) return false;
+  const std::string name = upper_case(command[0]);
+  switch (comparison_of(name)) {
+    case Comparison::kExact:
+      return false;
+    case Comparison::kTime:
+      return agree_on_time(answers, name.starts_with('P') ? 1 : 1000, deadlines);
+    case Comparison::kUnordered:
+      return sorted_texts(ours) == sorted_texts(theirs);
+    case Comparison::kScan:
+      // Other cursors than 0 mean something else to each.
+      return command[1] != "0" ||
+             finish_scan(ours_, command, ours) == finish_scan(theirs_, command, theirs);
+    case Comparison::kKey:
+      for (const Answer& key : {ours, theirs}) {
+        const auto [in_ours, in_theirs] = ask({"EXISTS", key.text});
+        if (in_ours.number != 1 || in_theirs.number != 1) return false;
+      }
+      return true;
+    case Comparison::kHello:
+      return without_id(ours) == without_id(theirs);
+    case Comparison::kKind:
+      return true;
+  }
+  return false;
+}
+
+bool Twins::agree_on_time(const Answers& answers, std::int64_t unit,
+                          const std::set<std::int64_t>& deadlines) const {
+  const std::int64_t ours = answers.ours.number;
+  const std::int64_t theirs = answers.theirs.number;
+  if (ours < 0 || theirs < 0 || deadlines.contains(theirs)) return false;
+  const auto passed = (last_ask_ + longest_ask_).count();
+  return std::abs(ours - theirs) <= (unit == 1 ? passed : passed / unit + 1);
+}
+
+// A ttl of up to a second is one of milliseconds here.
+void Twins::wait_for_deaths() {
+  const auto is_dying = [](const Answer& ttl) { return ttl.number >= 0 && ttl.number < 1000; };
+  for (const std::string& key : all_keys()) {
+    while (true) {
+      const auto [ours, theirs] = ask({"PTTL", key});
+      if (!is_dying(ours) && !is_dying(theirs)) break;
+    }
+  }
+}
