@@ -128,10 +128,10 @@ const Command* find_command(std::string_view name) {
 
 Reply run(Instance& instance, Session& session, WordViews words) {
   assert(!words.empty());
-  ++instance.commands;
   const Command* const command = find_row(words);
   if (command == nullptr) return unknown_command(words);
   if (!fits(command->arity, words.size())) return wrong_arity(command->name);
+  ++instance.commands;
   Call call{command->name, instance, session, words};
   return command->handler(call);
 }

@@ -65,13 +65,18 @@ std::string_view RequestReader::unread() const {
   return {buffer_.data() + position_, end_ - position_};
 }
 
-std::optional<std::string_view> RequestReader::take_line() {
+RequestReader::Next RequestReader::take_line(const char* what, std::string_view& line) {
   const std::string_view rest = unread();
   const std::size_t size = find_in_text(rest, '\r');
+  if (size == std::string_view::npos) {
+    const bool is_too_long = rest.size() > kLineLimit;
+    return is_too_long ? refuse(std::string("too big ") + what + " string") : Next::kMore;
+  }
   // Whatever follows the carriage return is taken for a line feed, as in Redis.
-  if (size == std::string_view::npos || size + 2 > rest.size()) return std::nullopt;
+  if (size + 2 > rest.size()) return Next::kMore;
+  line = rest.substr(0, size);
   position_ += size + 2;
-  return rest.substr(0, size);
+  return Next::kRequest;
 }
 
 RequestReader::Next RequestReader::next_line() {
@@ -102,11 +107,9 @@ RequestReader::Next RequestReader::next_array() {
 }
 
 RequestReader::Next RequestReader::read_count() {
-  const auto line = take_line();
-  if (!line) {
-    return unread().size() > kLineLimit ? refuse("too big mbulk count string") : Next::kMore;
-  }
-  const auto count = parse_integer(line->substr(1));
+  std::string_view line;
+  if (const Next next = take_line("mbulk count", line); next != Next::kRequest) return next;
+  const auto count = parse_integer(line.substr(1));
   if (!count || *count > std::numeric_limits<std::int32_t>::max()) {
     return refuse("invalid multibulk length");
   }
@@ -117,13 +120,11 @@ RequestReader::Next RequestReader::read_count() {
 
 RequestReader::Next RequestReader::read_word() {
   if (!word_size_) {
-    const auto line = take_line();
-    if (!line) {
-      return unread().size() > kLineLimit ? refuse("too big bulk count string") : Next::kMore;
-    }
-    const char type = line->empty() ? '\r' : line->front();
+    std::string_view line;
+    if (const Next next = take_line("bulk count", line); next != Next::kRequest) return next;
+    const char type = line.empty() ? '\r' : line.front();
     if (type != '$') return refuse(std::string("expected '$', got '") + type + "'");
-    const auto size = parse_integer(line->substr(1));
+    const auto size = parse_integer(line.substr(1));
     if (!size || *size < 0 || static_cast<std::uint64_t>(*size) > kBulkLimit) {
       return refuse("invalid bulk length");
     }

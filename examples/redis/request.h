@@ -44,8 +44,8 @@ class RequestReader {
   };
 
   [[nodiscard]] std::string_view unread() const;
-  // Takes the bytes before a line break, and the line break; nullopt if it is not all there.
-  std::optional<std::string_view> take_line();
+  // Takes a line, without its end; kRequest means that it did.
+  Next take_line(const char* what, std::string_view& line);
   Next next_line();
   Next next_array();
   Next read_count();

@@ -3,25 +3,31 @@
 //
 //   differential SERVER [--seed N] [--commands N | --forever]
 //
+// After each hundred it sends a stream of bytes such as a client that errs might send.
+//
 // A mismatch is printed as the shortest sequence found that shows it. Returns 0 if there was none,
 // 1 if there was one, 77 if there is no redis-server.
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "redis/client.h"
 #include "redis/private_server.h"
 #include "redis/render.h"
 #include "redis/sequence.h"
+#include "redis/stream.h"
 #include "redis/twins.h"
 
 namespace {
@@ -65,29 +71,31 @@ Options parse(const std::vector<std::string_view>& words) {
   return options;
 }
 
-// Leaves out whatever steps the mismatch does not need.
-std::vector<Sequence::Step> shrink(Twins& twins, std::vector<Sequence::Step> steps,
-                                   const std::set<std::int64_t>& deadlines) {
-  for (std::size_t size = steps.size() / 2; size != 0; size /= 2) {
-    for (std::size_t begin = 0; begin < steps.size();) {
-      std::vector<Sequence::Step> fewer = steps;
+// Returns the shortest part of `items` found that still fails: parts are left out, ever smaller
+// ones.
+template <class Items, class Fails>
+Items shrink(Items items, Fails fails) {
+  for (std::size_t size = items.size() / 2; size != 0; size /= 2) {
+    for (std::size_t begin = 0; begin < items.size();) {
+      Items fewer = items;
       const auto first = fewer.begin() + static_cast<std::ptrdiff_t>(begin);
       fewer.erase(first, first + static_cast<std::ptrdiff_t>(std::min(size, fewer.size() - begin)));
-      if (const auto mismatch = twins.run(fewer, deadlines)) {
-        fewer.resize(mismatch->step + 1);
-        steps = std::move(fewer);
+      if (fails(fewer)) {
+        items = std::move(fewer);
       } else {
         begin += size;
       }
     }
   }
-  return steps;
+  return items;
 }
 
 void report(Twins& twins, std::uint64_t seed, const Sequence& sequence, const Mismatch& found) {
   std::vector<Sequence::Step> steps = sequence.steps();
   steps.resize(found.step + 1);
-  steps = shrink(twins, std::move(steps), sequence.deadlines());
+  steps = shrink(std::move(steps), [&](const std::vector<Sequence::Step>& fewer) {
+    return twins.run(fewer, sequence.deadlines()).has_value();
+  });
   const Mismatch mismatch = twins.run(steps, sequence.deadlines()).value_or(found);
   std::cout << "The replies differ, in the sequence of --seed " << seed << ":\n";
   for (const Sequence::Step& step : steps) {
@@ -101,6 +109,35 @@ void report(Twins& twins, std::uint64_t seed, const Sequence& sequence, const Mi
 std::int64_t unix_millis() {
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::floor<std::chrono::milliseconds>(since_epoch).count();
+}
+
+// Returns a stream of replies without the numbers of clients, which are each server's own.
+std::string without_ids(std::string stream) {
+  constexpr std::string_view kId = "$2\r\nid\r\n:";
+  for (std::size_t at = 0; (at = stream.find(kId, at)) != std::string::npos;) {
+    at += kId.size();
+    stream.erase(at, stream.find('\r', at) - at);
+  }
+  return stream;
+}
+
+// Sends a random stream to both servers; returns whether the replies are the same.
+bool agree_on_stream(const PrivateServer& ours, const PrivateServer& theirs, std::uint64_t seed) {
+  const auto replies_of = [](const PrivateServer& server, const std::string& stream) {
+    Client(server.socket()).ask({"FLUSHALL"});
+    return without_ids(exchange(server.socket(), stream));
+  };
+  const auto agree = [&](const std::string& stream) {
+    return replies_of(ours, stream) == replies_of(theirs, stream);
+  };
+  std::string stream = random_stream(seed);
+  if (agree(stream)) return true;
+  stream = shrink(std::move(stream), [&](const std::string& fewer) { return !agree(fewer); });
+  std::cout << "The replies differ, to the stream of --seed " << seed << ":\n  "
+            << redis::quoted(stream)
+            << "\nredis_server: " << redis::quoted(replies_of(ours, stream))
+            << "\nredis-server: " << redis::quoted(replies_of(theirs, stream)) << '\n';
+  return false;
 }
 
 int run(const Options& options) {
@@ -123,6 +160,7 @@ int run(const Options& options) {
       return EXIT_FAILURE;
     }
     commands += sequence.steps().size();
+    if (!agree_on_stream(*ours, *theirs, seed)) return EXIT_FAILURE;
   }
   std::cout << commands << " commands got the same replies.\n";
   return is_told_to_end() && !options.forever ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,0 +1,201 @@
+#include "redis/stream.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <iterator>
+#include <random>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "redis/render.h"
+
+namespace {
+
+using namespace std::string_literals;
+
+const std::vector<std::vector<std::string>> kRequests = {
+    {"PING"},
+    {"PING", "a\0b"s},
+    {"ECHO", "two words"},
+    {"SET", "a", "1"},
+    {"SET", "b", std::string(300, 'b')},
+    {"SET", "", ""},
+    {"GET", "a"},
+    {"GET", ""},
+    {"GET", "nosuch"},
+    {"MGET", "a", "b", "nosuch"},
+    {"INCR", "a"},
+    {"INCRBYFLOAT", "a", "1.5"},
+    {"APPEND", "a", "0"},
+    {"DEL", "a"},
+    {"TYPE", "b"},
+    {"EXISTS", "a", "b"},
+    {"TTL", "a"},
+    {"HELLO", "3"},
+    {"HELLO", "2"},
+    {"HELLO", "3", "SETNAME", "me"},
+    {"CLIENT", "GETNAME"},
+    {"RANDOMKEY", "a"},
+    {"SELECT", "3"},
+    {"SELECT", "x"},
+    {"NOSUCH", "a", "b"},
+    {"KEYS", "nosuch"},
+    {"SCAN", "0", "MATCH", "nosuch", "COUNT", "1000"},
+    {"QUIT"},
+};
+
+// What ends up in the place of some bytes.
+const std::vector<std::string> kScraps = {
+    "\r\n",
+    "\n",
+    "\r",
+    "\0"s,
+    "*",
+    "$",
+    "*1\r\n",
+    "$-1\r\n",
+    "*-1\r\n",
+    "*0\r\n",
+    "-",
+    "0",
+    "1",
+    "9",
+    " ",
+    "\"",
+    "'",
+    "\\x41",
+    "*2147483648\r\n",
+    "*1048577\r\n",
+    "$536870913\r\n",
+    "*+1\r\n",
+    "$99999999999999999999\r\n",
+    "$ 1\r\n",
+    "*01\r\n",
+    "\xff",
+    "*3\r",
+    "$3\r",
+    "PING\r\n",
+    ":1\r\n",
+};
+
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed) : random_(seed) {}
+
+  std::string stream() {
+    std::string stream;
+    for (auto n = number(1, 8); n != 0; --n) {
+      const std::vector<std::string>& words = pick(kRequests);
+      stream += chance(70) ? as_array(words) : as_line(words);
+    }
+    if (chance(80)) {
+      for (auto n = number(1, 3); n != 0; --n) spoil(stream);
+    }
+    if (chance(3)) stream.insert(place(stream), std::string(70'000, 'x'));
+    return stream;
+  }
+
+ private:
+  bool chance(int percent) { return number(1, 100) <= percent; }
+  std::int64_t number(std::int64_t least, std::int64_t greatest) {
+    return std::uniform_int_distribution<std::int64_t>(least, greatest)(random_);
+  }
+  template <class Items>
+  auto pick(const Items& items) -> decltype(items[0]) {
+    return items[static_cast<std::size_t>(number(0, std::ssize(items) - 1))];
+  }
+  std::size_t place(const std::string& bytes) {
+    return static_cast<std::size_t>(number(0, std::ssize(bytes)));
+  }
+
+  static std::string as_array(const std::vector<std::string>& words) {
+    std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
+    for (const std::string& word : words) {
+      bytes += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+    }
+    return bytes;
+  }
+
+  std::string as_line(const std::vector<std::string>& words) {
+    std::string bytes;
+    for (const std::string& word : words) {
+      bytes += (bytes.empty() ? "" : chance(10) ? " \t " : " ");
+      bytes += chance(30) || word.find_first_of(" \0"s) != std::string::npos || word.empty()
+                   ? redis::quoted(word)
+                   : word;
+    }
+    return bytes + (chance(70) ? "\r\n" : "\n");
+  }
+
+  void spoil(std::string& bytes) {
+    const std::size_t begin = place(bytes);
+    const std::size_t size =
+        std::min<std::size_t>(bytes.size() - begin, static_cast<std::size_t>(number(0, 4)));
+    if (chance(25)) {
+      bytes.resize(begin);
+    } else if (chance(33)) {
+      bytes.insert(place(bytes), bytes.substr(begin, size * 4));
+    } else {
+      bytes.replace(begin, size, pick(kScraps));
+    }
+  }
+
+  std::mt19937_64 random_;
+};
+
+class Socket {
+ public:
+  explicit Socket(const std::filesystem::path& path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path.native().copy(address.sun_path, sizeof address.sun_path - 1);
+    const auto* const any = reinterpret_cast<const sockaddr*>(&address);
+    if (::connect(socket_, any, sizeof address) != 0) {
+      throw std::system_error(errno, std::generic_category(), "A server cannot be connected to");
+    }
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket() { ::close(socket_); }
+
+  // Sends what the other side takes, and says that nothing more will come.
+  void send_all(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    ::shutdown(socket_, SHUT_WR);
+  }
+
+  // Returns what comes until the other side ends the connection.
+  std::string receive_all() {
+    std::string bytes;
+    std::array<char, 4096> chunk;
+    while (true) {
+      const auto received = ::recv(socket_, chunk.data(), chunk.size(), 0);
+      if (received <= 0) return bytes;
+      bytes.append(chunk.data(), static_cast<std::size_t>(received));
+    }
+  }
+
+ private:
+  int socket_;
+};
+
+}  // namespace
+
+std::string random_stream(std::uint64_t seed) { return Generator(seed).stream(); }
+
+std::string exchange(const std::filesystem::path& path, const std::string& stream) {
+  Socket socket(path);
+  socket.send_all(stream);
+  return socket.receive_all();
+}
