@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # What a build needs, made sure of in one place. Source this, then:
 #
-#   setup WHAT...           installs through apt-get what is missing of WHAT, or names it and stops
-#   configure DIR ARG...    runs CMake on this checkout, to build in build/DIR
-#   build DIR ARG...        builds there
+#   setup WHAT...               installs through apt-get what is missing of WHAT, or names it and stops
+#   setup_if_possible WHAT...   the same for what a build can do without: names what stays missing, and goes on
+#   configure DIR ARG...        runs CMake on this checkout, to build in build/DIR
+#   build DIR ARG...            builds there
 #
-# WHAT is any of: cmake compiler make ninja abseil catch2 clang clang-tidy. What was installed by other means than
-# apt-get counts as well: everything is looked for by use. Standard input is left to the caller.
+# WHAT is any of: cmake compiler make ninja abseil catch2 clang clang-tidy asio hiredis redis-server. What was
+# installed by other means than apt-get counts as well: everything is looked for by use. Standard input is left to the
+# caller.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}
@@ -30,6 +32,10 @@ PROBE
   cmake -S "$probe" -B "$probe/$1" -DPACKAGE="$1" </dev/null &>"$probe/$1.log"
 }
 
+has_header() {
+  echo "#include <$1>" | "${CXX:-c++}" -std=c++20 -x c++ -E - &>/dev/null
+}
+
 has_version() {
   command -v "$1" >/dev/null &&
     printf '%s\n' "$2" "$("$1" --version | grep -om1 '[0-9][0-9.]*')" | sort -CV
@@ -45,6 +51,9 @@ has() {
     catch2) has_package Catch2 ;;
     clang) command -v clang++ >/dev/null ;;
     clang-tidy) command -v clang-tidy >/dev/null && command -v run-clang-tidy >/dev/null ;;
+    asio) has_header asio.hpp ;;
+    hiredis) has_header hiredis/hiredis.h ;;
+    redis-server) command -v redis-server >/dev/null ;;
   esac
 }
 
@@ -55,6 +64,7 @@ describe() {
     make) echo "make or ninja" ;;
     abseil) echo "abseil (CMake package absl)" ;;
     catch2) echo "Catch2 (CMake package Catch2)" ;;
+    asio) echo "standalone Asio (asio.hpp)" ;;
     *) echo "$1" ;;
   esac
 }
@@ -64,6 +74,8 @@ package_of() {
     compiler) echo g++ ;;
     ninja) echo ninja-build ;;
     abseil) echo libabsl-dev ;;
+    asio) echo libasio-dev ;;
+    hiredis) echo libhiredis-dev ;;
     *) echo "$1" ;;
   esac
 }
@@ -100,15 +112,15 @@ can_install() {
   command -v apt-get >/dev/null && { [[ $(id -u) == 0 ]] || command -v sudo >/dev/null; }
 }
 
+# Returns false if apt-get fails.
 install() {
   look_for "$@"
-  if [[ ${#missing[@]} != 0 ]]; then
-    local what packages=()
-    for what in "${missing[@]}"; do
-      packages+=("$(package_of "$what")")
-    done
-    apt_install "${packages[@]}" || die "apt-get failed"
-  fi
+  [[ ${#missing[@]} != 0 ]] || return 0
+  local what packages=()
+  for what in "${missing[@]}"; do
+    packages+=("$(package_of "$what")")
+  done
+  apt_install "${packages[@]}"
 }
 
 setup() {
@@ -121,8 +133,8 @@ setup() {
       esac
     done
     # In this order: it takes CMake and a compiler to look for a package.
-    install "${tools[@]}"
-    if [[ ${#packages[@]} != 0 ]]; then install "${packages[@]}"; fi
+    install "${tools[@]}" || die "apt-get failed"
+    [[ ${#packages[@]} == 0 ]] || install "${packages[@]}" || die "apt-get failed"
   fi
 
   look_for "$@"
@@ -143,6 +155,15 @@ setup() {
   if command -v ninja >/dev/null; then
     export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
   fi
+}
+
+setup_if_possible() {
+  if can_install; then install "$@" || true; fi
+  look_for "$@"
+  local what
+  for what in "${missing[@]}"; do
+    say "goes on without $(describe "$what")"
+  done
 }
 
 configure() {
