@@ -20,6 +20,7 @@ namespace {
 
 using namespace std::string_literals;
 
+// None of them becomes one whose reply is its server's own, whatever a scrap does to it.
 const std::vector<std::vector<std::string>> kRequests = {
     {"PING"},
     {"PING", "a\0b"s},
@@ -42,12 +43,9 @@ const std::vector<std::vector<std::string>> kRequests = {
     {"HELLO", "2"},
     {"HELLO", "3", "SETNAME", "me"},
     {"CLIENT", "GETNAME"},
-    {"RANDOMKEY", "a"},
     {"SELECT", "3"},
     {"SELECT", "x"},
     {"NOSUCH", "a", "b"},
-    {"KEYS", "nosuch"},
-    {"SCAN", "0", "MATCH", "nosuch", "COUNT", "1000"},
     {"QUIT"},
 };
 
