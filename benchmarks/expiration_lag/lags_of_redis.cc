@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "lags.h"
-#include "redis.h"
+#include "redis/connection.h"
+#include "redis/private_server.h"
 
 namespace expiration_lag {
 namespace {
@@ -29,10 +30,10 @@ std::string version_of(redis::Connection& connection) {
 }  // namespace
 
 std::optional<Lags> lags_of_redis(const Plan& plan) {
-  const auto server = redis::Server::start();
+  const auto server = PrivateServer::start_redis({"--notify-keyspace-events", "Ex"});
   if (server == nullptr) return std::nullopt;
-  redis::Connection connection(*server);
-  redis::Connection events(*server);
+  redis::Connection connection(server->socket());
+  redis::Connection events(server->socket());
   events.send("SUBSCRIBE __keyevent@0__:expired\r\n");
   events.receive();
 

@@ -8,7 +8,7 @@ namespace redis {
 void Conversation::answer() {
   is_paused_ = false;
   while (!session_.is_over && !instance_.shutdown_asked) {
-    if (unsent_.size() > kUnsentLimit) {
+    if (unsent_.size() > limits_.unsent) {
       is_paused_ = true;
       return;
     }
@@ -28,7 +28,7 @@ void Conversation::answer() {
 void Conversation::say(const Reply& reply) {
   // As in Redis, a server that is to shut down says no more.
   if (instance_.shutdown_asked) return;
-  if (resp_size_bound(reply) > kReplyLimit) {
+  if (resp_size_bound(reply) > limits_.reply) {
     session_.is_over = true;
     return;
   }

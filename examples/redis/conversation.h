@@ -13,14 +13,20 @@ namespace redis {
 
 // What is said between an instance and one client, apart from how it travels: bytes in, bytes out.
 //
-// What is not yet sent is bounded: above kUnsentLimit no request is answered, and a reply larger
-// than kReplyLimit ends the conversation.
+// What is not yet sent is bounded: see Limits.
 class Conversation {
  public:
-  static constexpr std::size_t kUnsentLimit = std::size_t{256} << 20;
-  static constexpr std::size_t kReplyLimit = std::size_t{1} << 30;
+  // In bytes.
+  struct Limits {
+    std::size_t unsent = std::size_t{256} << 20;  // above it, no request is answered
+    std::size_t reply = std::size_t{1} << 30;     // a larger one ends the conversation
+  };
 
-  Conversation(Instance& instance, std::uint64_t id) : instance_(instance) { session_.id = id; }
+  Conversation(Instance& instance, std::uint64_t id) : Conversation(instance, id, Limits()) {}
+  Conversation(Instance& instance, std::uint64_t id, const Limits& limits)
+      : instance_(instance), limits_(limits) {
+    session_.id = id;
+  }
 
   // Returns room for bytes from the client, of which received() then says how many came.
   [[nodiscard]] std::span<char> room() { return requests_.room(); }
@@ -44,6 +50,7 @@ class Conversation {
   void say(const Reply& reply);
 
   Instance& instance_;
+  const Limits limits_;
   Session session_;
   RequestReader requests_;
   std::string unsent_;

@@ -36,6 +36,10 @@ PrivateServer::~PrivateServer() {
 }
 
 std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> words) {
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+    ::signal(signal, [](int) { was_told_to_end = 1; });
+  }
+
   std::unique_ptr<PrivateServer> server(new PrivateServer);
   words.insert(words.end(), {"--port", "0", "--unixsocket", server->socket()});
   std::vector<char*> arguments;
@@ -63,12 +67,4 @@ std::unique_ptr<PrivateServer> PrivateServer::start_redis(const std::vector<std:
   return start(std::move(words));
 }
 
-bool is_told_to_end() {
-  static const bool is_listening = [] {
-    for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
-      ::signal(signal, [](int) { was_told_to_end = 1; });
-    }
-    return true;
-  }();
-  return is_listening && was_told_to_end != 0;
-}
+bool is_told_to_end() { return was_told_to_end != 0; }

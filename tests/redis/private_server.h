@@ -34,8 +34,8 @@ class PrivateServer {
   pid_t process_ = 0;  // 0: not yet started
 };
 
-// From the first call on, SIGHUP, SIGINT and SIGTERM no longer end the program but make this return
-// true: so a program can end in the way that destroys its servers.
+// From the first start() on, SIGHUP, SIGINT and SIGTERM no longer end the program but make this
+// return true: so a program can end in the way that destroys its servers.
 bool is_told_to_end();
 
 #endif  // KEYSPACE_TESTS_REDIS_PRIVATE_SERVER_H_

@@ -1,12 +1,8 @@
-#include "redis.h"
+#include "redis/connection.h"
 
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,17 +11,13 @@
 #include <stdexcept>
 #include <system_error>
 #include <thread>
-#include <utility>
-#include <vector>
 
-extern char** environ;  // NOLINT: POSIX has it declared by the program
+#include "redis/private_server.h"
 
 namespace redis {
 namespace {
 
 using namespace std::chrono_literals;
-
-volatile sig_atomic_t is_told_to_end = 0;
 
 [[noreturn]] void fail(const std::string& what, int error = errno) {
   throw std::system_error(error, std::generic_category(), what);
@@ -56,63 +48,15 @@ int try_to_connect(const sockaddr_un& address) {
 
 }  // namespace
 
-// --- Server ---
-
-Server::Server() {
-  std::string name = std::filesystem::temp_directory_path() / "expiration_lag.XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) fail("No temporary directory can be made");
-  directory_ = name;
-}
-
-Server::~Server() {
-  if (process_ != 0) {
-    ::kill(process_, SIGKILL);
-    ::waitpid(process_, nullptr, 0);
-  }
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
-}
-
-std::unique_ptr<Server> Server::start() {
-  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
-    ::signal(signal, [](int) { is_told_to_end = 1; });
-  }
-  ::signal(SIGPIPE, SIG_IGN);  // so that send() fails instead
-
-  std::unique_ptr<Server> server(new Server);
-  std::vector<std::string> words = {"redis-server"};
-  const auto set = [&](const char* option, std::string value) {
-    words.insert(words.end(), {option, std::move(value)});
-  };
-  set("--dir", server->directory_);
-  set("--unixsocket", server->socket());
-  set("--port", "0");
-  set("--logfile", "/dev/null");
-  set("--save", "");
-  set("--appendonly", "no");
-  set("--notify-keyspace-events", "Ex");
-
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t process;
-  const int error =
-      ::posix_spawnp(&process, arguments[0], nullptr, nullptr, arguments.data(), environ);
-  if (error == ENOENT) return nullptr;
-  if (error != 0) fail("redis-server cannot be started", error);
-  server->process_ = process;
-  return server;
-}
-
 // --- Connection ---
 
-Connection::Connection(const Server& server) {
-  const sockaddr_un address = address_of(server.socket());
+Connection::Connection(const std::filesystem::path& socket) {
+  const sockaddr_un address = address_of(socket);
   const auto give_up = std::chrono::steady_clock::now() + 10s;
   while ((socket_ = try_to_connect(address)) < 0) {
     const bool may_be_starting = errno == ENOENT || errno == ECONNREFUSED;
-    if (!may_be_starting || is_told_to_end || std::chrono::steady_clock::now() >= give_up) {
-      fail("redis-server cannot be connected to");
+    if (!may_be_starting || is_told_to_end() || std::chrono::steady_clock::now() >= give_up) {
+      fail("The server cannot be connected to");
     }
     std::this_thread::sleep_for(10ms);
   }
@@ -122,8 +66,8 @@ Connection::~Connection() { ::close(socket_); }
 
 void Connection::send(std::string_view commands) {
   while (!commands.empty()) {
-    const ssize_t sent = ::send(socket_, commands.data(), commands.size(), 0);
-    if (sent < 0) fail("Nothing can be sent to redis-server");
+    const ssize_t sent = ::send(socket_, commands.data(), commands.size(), MSG_NOSIGNAL);
+    if (sent < 0) fail("Nothing can be sent to the server");
     commands.remove_prefix(static_cast<std::size_t>(sent));
   }
 }
@@ -143,7 +87,7 @@ std::string Connection::receive() {
       return last;
     }
     default:
-      throw std::runtime_error("redis-server replied: " + line);
+      throw std::runtime_error("The server replied: " + line);
   }
 }
 
@@ -157,8 +101,8 @@ std::string Connection::receive_line(std::size_t size) {
     wait_for_bytes_until(std::chrono::system_clock::time_point::max());
     std::array<char, 4096> chunk;
     const ssize_t received = ::recv(socket_, chunk.data(), chunk.size(), 0);
-    if (received < 0) fail("Nothing can be received from redis-server");
-    if (received == 0) throw std::runtime_error("redis-server has ended the connection");
+    if (received < 0) fail("Nothing can be received from the server");
+    if (received == 0) throw std::runtime_error("The server has ended the connection");
     bytes_.append(chunk.data(), static_cast<std::size_t>(received));
   }
   std::string line = bytes_.substr(0, end);
@@ -174,8 +118,8 @@ bool Connection::wait_for_bytes_until(std::chrono::system_clock::time_point time
     const auto turn = std::chrono::ceil<std::chrono::milliseconds>(std::clamp(left, {}, kTurn));
     pollfd events = {socket_, POLLIN, 0};
     const int ready = ::poll(&events, 1, static_cast<int>(turn.count()));
-    if (is_told_to_end) throw std::runtime_error("The program was told to end");
-    if (ready < 0 && errno != EINTR) fail("redis-server cannot be waited for");
+    if (is_told_to_end()) throw std::runtime_error("The program was told to end");
+    if (ready < 0 && errno != EINTR) fail("The server cannot be waited for");
     if (ready > 0) return true;
   }
   return false;

@@ -1,44 +1,21 @@
-#ifndef KEYSPACE_BENCHMARKS_EXPIRATION_LAG_REDIS_H_
-#define KEYSPACE_BENCHMARKS_EXPIRATION_LAG_REDIS_H_
-
-#include <sys/types.h>
+#ifndef KEYSPACE_BENCHMARKS_REDIS_CONNECTION_H_
+#define KEYSPACE_BENCHMARKS_REDIS_CONNECTION_H_
 
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 
-// A private redis-server and a client of it, as small as can be. What goes wrong is thrown, as a
-// std::runtime_error that says it in a sentence.
+// A client of a server that speaks Redis's protocol, as small as can be. What goes wrong is thrown,
+// as a std::runtime_error that says it in a sentence; so is, while a reply is waited for, that the
+// program is told to end.
 namespace redis {
-
-// A redis-server that keeps nothing on disk, tells of each key that expires, and is otherwise as it
-// comes. The destructor ends it. For that to happen when the program is told to end by a signal,
-// SIGHUP, SIGINT and SIGTERM make waiting for a reply throw, from the first start() on.
-class Server {
- public:
-  // Returns null if there is no redis-server on the PATH.
-  static std::unique_ptr<Server> start();
-
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-  ~Server();
-
-  [[nodiscard]] std::filesystem::path socket() const { return directory_ / "socket"; }
-
- private:
-  Server();
-
-  std::filesystem::path directory_;
-  pid_t process_ = 0;  // 0: not yet started
-};
 
 class Connection {
  public:
   // Connects to a server that may still be starting.
-  explicit Connection(const Server& server);
+  explicit Connection(const std::filesystem::path& socket);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -80,4 +57,4 @@ class Pipeline {
 
 }  // namespace redis
 
-#endif  // KEYSPACE_BENCHMARKS_EXPIRATION_LAG_REDIS_H_
+#endif  // KEYSPACE_BENCHMARKS_REDIS_CONNECTION_H_
