@@ -18,8 +18,8 @@ class Conversation {
  public:
   // In bytes.
   struct Limits {
-    std::size_t unsent = std::size_t{256} << 20;  // above it, no request is answered
-    std::size_t reply = std::size_t{1} << 30;     // a larger one ends the conversation
+    std::size_t unsent = std::size_t{64} << 20;  // above it, no request is answered
+    std::size_t reply = std::size_t{1} << 30;    // a larger one ends the conversation
   };
 
   Conversation(Instance& instance, std::uint64_t id) : Conversation(instance, id, Limits()) {}

@@ -1,12 +1,11 @@
 #include "server.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <asio/buffer.hpp>
 #include <asio/ip/address.hpp>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -39,7 +38,8 @@ Server::Server(const Options& options) {
 }
 
 Server::~Server() {
-  if (path_) ::unlink(path_->local_endpoint().path().c_str());
+  std::error_code ignored;
+  if (path_) std::filesystem::remove(path_->local_endpoint(ignored).path(), ignored);
 }
 
 void Server::run() { io_.run(); }
@@ -60,7 +60,9 @@ void Server::listen_on_port(const std::string& address, std::uint16_t port) {
 }
 
 void Server::listen_on_path(const std::string& path) {
-  ::unlink(path.c_str());  // what a server that was killed has left
+  std::error_code ignored;
+  // What a server that was killed has left.
+  if (std::filesystem::is_socket(path, ignored)) std::filesystem::remove(path, ignored);
   path_.emplace(io_, asio::local::stream_protocol::endpoint(path));
   accept(*path_);
 }

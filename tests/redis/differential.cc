@@ -27,6 +27,7 @@
 #include "redis/private_server.h"
 #include "redis/render.h"
 #include "redis/sequence.h"
+#include "redis/socket.h"
 #include "redis/stream.h"
 #include "redis/twins.h"
 
@@ -146,7 +147,7 @@ int run(const Options& options) {
     std::cout << "Skipped: there is no redis-server on the PATH.\n";
     return kSkipped;
   }
-  const auto ours = PrivateServer::start({options.server});
+  const auto ours = PrivateServer::start({options.server, "--port", "0"});
   if (ours == nullptr) throw std::runtime_error("There is no " + options.server);
   Twins twins(ours->socket(), theirs->socket());
 

@@ -41,7 +41,7 @@ std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> wor
   }
 
   std::unique_ptr<PrivateServer> server(new PrivateServer);
-  words.insert(words.end(), {"--port", "0", "--unixsocket", server->socket()});
+  words.insert(words.end(), {"--unixsocket", server->socket()});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -62,9 +62,17 @@ std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> wor
 }
 
 std::unique_ptr<PrivateServer> PrivateServer::start_redis(const std::vector<std::string>& more) {
-  std::vector<std::string> words = {"redis-server", "--save", "", "--appendonly", "no"};
+  std::vector<std::string> words = {"redis-server", "--port", "0", "--save", "",
+                                    "--appendonly", "no"};
   words.insert(words.end(), more.begin(), more.end());
   return start(std::move(words));
+}
+
+int PrivateServer::wait() {
+  int status = 0;
+  ::waitpid(process_, &status, 0);
+  process_ = 0;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 bool is_told_to_end() { return was_told_to_end != 0; }

@@ -12,12 +12,12 @@
 // its own, which go when it goes. The destructor kills it.
 class PrivateServer {
  public:
-  // Starts `words`, a program and its arguments, with "--port 0 --unixsocket PATH" behind them.
+  // Starts `words`, a program and its arguments, with "--unixsocket PATH" behind them.
   // Returns null if there is no such program. It may not listen yet when this returns; what it
   // writes to standard output is dropped.
   static std::unique_ptr<PrivateServer> start(std::vector<std::string> words);
 
-  // The same for a redis-server on the PATH that keeps nothing on disk, with more arguments.
+  // The same for a redis-server on the PATH that listens nowhere else and keeps nothing on disk.
   static std::unique_ptr<PrivateServer> start_redis(const std::vector<std::string>& more);
 
   PrivateServer(const PrivateServer&) = delete;
@@ -27,11 +27,14 @@ class PrivateServer {
   [[nodiscard]] std::filesystem::path socket() const { return directory_ / "socket"; }
   [[nodiscard]] pid_t process() const { return process_; }
 
+  // Waits until the server has ended by itself. Returns its exit code, or -1 if a signal ended it.
+  int wait();
+
  private:
   PrivateServer();
 
   std::filesystem::path directory_;
-  pid_t process_ = 0;  // 0: not yet started
+  pid_t process_ = 0;  // 0: it does not run
 };
 
 // From the first start() on, SIGHUP, SIGINT and SIGTERM no longer end the program but make this

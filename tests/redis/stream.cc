@@ -1,17 +1,10 @@
 #include "redis/stream.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstddef>
 #include <iterator>
 #include <random>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "redis/render.h"
@@ -148,52 +141,6 @@ class Generator {
   std::mt19937_64 random_;
 };
 
-class Socket {
- public:
-  explicit Socket(const std::filesystem::path& path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    path.native().copy(address.sun_path, sizeof address.sun_path - 1);
-    const auto* const any = reinterpret_cast<const sockaddr*>(&address);
-    if (::connect(socket_, any, sizeof address) != 0) {
-      throw std::system_error(errno, std::generic_category(), "A server cannot be connected to");
-    }
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() { ::close(socket_); }
-
-  // Sends what the other side takes, and says that nothing more will come.
-  void send_all(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    ::shutdown(socket_, SHUT_WR);
-  }
-
-  // Returns what comes until the other side ends the connection.
-  std::string receive_all() {
-    std::string bytes;
-    std::array<char, 4096> chunk;
-    while (true) {
-      const auto received = ::recv(socket_, chunk.data(), chunk.size(), 0);
-      if (received <= 0) return bytes;
-      bytes.append(chunk.data(), static_cast<std::size_t>(received));
-    }
-  }
-
- private:
-  int socket_;
-};
-
 }  // namespace
 
 std::string random_stream(std::uint64_t seed) { return Generator(seed).stream(); }
-
-std::string exchange(const std::filesystem::path& path, const std::string& stream) {
-  Socket socket(path);
-  socket.send_all(stream);
-  return socket.receive_all();
-}
