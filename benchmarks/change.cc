@@ -1,6 +1,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "catch.hpp"
@@ -13,14 +14,18 @@ namespace {
 using namespace workload;
 using results::Goal;
 
-// Values to store into elements. Strings are swapped, as to write their letters would be to leave
-// the map. There are several, so that a store does not wait for what the one before it has found.
+// Stores into elements. Strings are swapped, as to write their letters would be to leave the map:
+// with one of several, so that a store does not wait for what the one before it has found.
 template <class Types>
-class Spares {
+class Storer {
  public:
-  void swap(typename Types::Value& value) {
-    std::swap(value, spares_[next_]);
-    next_ = (next_ + 1) % spares_.size();
+  void store_into(typename Types::Value& value) {
+    if constexpr (std::is_trivially_copyable_v<typename Types::Value>) {
+      value = next_++;
+    } else {
+      std::swap(value, spares_[next_]);
+      next_ = (next_ + 1) % spares_.size();
+    }
   }
 
  private:
@@ -64,11 +69,11 @@ void change(std::size_t keys) {
 
   const auto find_and_store = [&] {
     typename Types::Speller spell;
-    Spares<Types> spares;
+    Storer<Types> storer;
     return sum_over(picks.next(), [&](const auto& id) {
       const auto it = bare.find(spell.key(id));
       if (it == bare.end()) return false;
-      spares.swap(it->second);
+      storer.store_into(it->second);
       return true;
     });
   };
@@ -84,12 +89,12 @@ void change(std::size_t keys) {
       row("getex", "find, store and read", 1.4), Rotation<Types>::kSize,
       [&] {
         typename Types::Speller spell;
-        Spares<Types> spares;
+        Storer<Types> storer;
         return sum_over(picks.next(), [&](const auto& id) {
           const auto it = bare.find(spell.key(id));
           if (it == bare.end()) return std::uint64_t{0};
           const std::uint64_t found = read(it->second);
-          spares.swap(it->second);
+          storer.store_into(it->second);
           return found;
         });
       },

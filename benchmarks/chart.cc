@@ -23,19 +23,21 @@ constexpr int kBarStep = 13;
 constexpr int kGroupGap = 14;
 
 constexpr std::string_view kStyle = R"(<style>
+  .page { fill: #ffffff; }
   text { font: 12px system-ui, sans-serif; fill: #1f2328; }
   .quiet { font-size: 11px; fill: #59636e; }
   .line { stroke: #d1d9e0; }
   .goal { stroke: #cf222e; stroke-width: 2; }
-  .few { fill: #9ecbff; }
+  .few { fill: #6cb0f5; }
   .some { fill: #4393e6; }
   .many { fill: #0a4d9c; }
   @media (prefers-color-scheme: dark) {
+    .page { fill: #0d1117; }
     text { fill: #f0f6fc; }
     .quiet { fill: #9198a1; }
     .line { stroke: #3d444d; }
     .goal { stroke: #ff7b72; }
-    .few { fill: #1f4b80; }
+    .few { fill: #2f66a6; }
     .some { fill: #3b82d0; }
     .many { fill: #a5d0ff; }
   }
@@ -132,7 +134,7 @@ class Chart {
 
     out_ << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << kWidth << "\" height=\""
          << height << "\" viewBox=\"0 0 " << kWidth << ' ' << height << "\">\n"
-         << kStyle;
+         << kStyle << "<rect width=\"100%\" height=\"100%\" class=\"page\"/>\n";
     draw_legend();
     draw_axis(bottom);
     int y = kTop;

@@ -70,7 +70,7 @@ void compare(const results::Row& row, std::size_t operations, Base base, Ours ou
           work + ", round " + std::to_string(round) + ", turn " + std::to_string(turn);
       const auto base_turn = time_of(name + ", " + row.baseline, base);
       const auto our_turn = time_of(name, ours);
-      if (!base_turn || !our_turn) return;
+      if (!base_turn || !our_turn) FAIL("The benchmark failed, or was left out: " << name);
       base_time += *base_turn;
       our_time += *our_turn;
     }

@@ -62,7 +62,10 @@ void write_file(const std::filesystem::path& path,
                 void (*write)(std::ostream&, const std::vector<results::Result>&)) {
   std::ofstream file(path);
   write(file, results::all());
-  if (!file.flush()) std::cerr << "cannot write " << path << '\n';
+  if (!file.flush()) {
+    std::cerr << "cannot write " << path << '\n';
+    std::exit(EXIT_FAILURE);
+  }
 }
 
 void write_results() {

@@ -25,9 +25,9 @@ std::vector<Result>& stored() {
 std::optional<bool> Goal::is_met_by(double ours, std::optional<double> ratio) const {
   switch (kind_) {
     case Kind::kRatioAtMost:
-      return ratio <= limit_;
+      return ratio && *ratio <= limit_;
     case Kind::kRatioAtLeast:
-      return ratio >= limit_;
+      return ratio && *ratio >= limit_;
     case Kind::kAtMost:
       return ours <= limit_;
     case Kind::kNone:

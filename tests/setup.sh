@@ -6,9 +6,9 @@
 #   configure DIR ARG...        runs CMake on this checkout, to build in build/DIR
 #   build DIR ARG...            builds there
 #
-# WHAT is any of: cmake compiler make ninja abseil catch2 clang clang-tidy asio hiredis redis-server. What was
-# installed by other means than apt-get counts as well: everything is looked for by use. Standard input is left to the
-# caller.
+# WHAT is any of: cmake compiler make ninja abseil catch2 clang clang-tidy asio hiredis redis-server
+# redis-benchmark. What was installed by other means than apt-get counts as well: everything is looked for by use.
+# Standard input is left to the caller.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}
@@ -53,7 +53,7 @@ has() {
     clang-tidy) command -v clang-tidy >/dev/null && command -v run-clang-tidy >/dev/null ;;
     asio) has_header asio.hpp ;;
     hiredis) has_header hiredis/hiredis.h ;;
-    redis-server) command -v redis-server >/dev/null ;;
+    redis-server | redis-benchmark) command -v "$1" >/dev/null ;;
   esac
 }
 
@@ -76,6 +76,7 @@ package_of() {
     abseil) echo libabsl-dev ;;
     asio) echo libasio-dev ;;
     hiredis) echo libhiredis-dev ;;
+    redis-benchmark) echo redis-tools ;;
     *) echo "$1" ;;
   esac
 }

@@ -19,6 +19,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kPatience = 60s;  // with a reply
+
 [[noreturn]] void fail(const std::string& what, int error = errno) {
   throw std::system_error(error, std::generic_category(), what);
 }
@@ -98,7 +100,9 @@ bool Connection::wait_until(std::chrono::system_clock::time_point time) {
 std::string Connection::receive_line(std::size_t size) {
   std::size_t end;
   while ((end = bytes_.find("\r\n", size)) == std::string::npos) {
-    wait_for_bytes_until(std::chrono::system_clock::time_point::max());
+    if (!wait_for_bytes_until(std::chrono::system_clock::now() + kPatience)) {
+      throw std::runtime_error("The server does not reply");
+    }
     std::array<char, 4096> chunk;
     const ssize_t received = ::recv(socket_, chunk.data(), chunk.size(), 0);
     if (received < 0) fail("Nothing can be received from the server");

@@ -36,7 +36,7 @@ PrivateServer::~PrivateServer() {
 }
 
 std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> words) {
-  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
     ::signal(signal, [](int) { was_told_to_end = 1; });
   }
 
@@ -53,7 +53,7 @@ std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> wor
   const int error =
       ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) return nullptr;
+  if (error == ENOENT || error == EACCES) return nullptr;
   if (error != 0) {
     throw std::system_error(error, std::generic_category(), words[0] + " cannot be started");
   }
