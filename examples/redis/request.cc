@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "limits.h"
 #include "number.h"
+#include "sizes.h"
 
 namespace redis {
 namespace {

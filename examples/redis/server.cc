@@ -16,9 +16,9 @@
 #include "commands.h"
 #include "glob.h"
 #include "handlers.h"
-#include "limits.h"
 #include "number.h"
 #include "replies.h"
+#include "sizes.h"
 
 #if __has_include(<malloc.h>)
 #include <malloc.h>

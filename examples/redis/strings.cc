@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "handlers.h"
-#include "limits.h"
 #include "number.h"
 #include "options.h"
 #include "replies.h"
+#include "sizes.h"
 
 namespace redis::handlers {
 namespace {

@@ -101,7 +101,7 @@ void Server::aim_timer() {
   // For so long at most it does not matter if the system's clock is set anew.
   constexpr std::chrono::milliseconds kLongestWait = 1s;
   // Dead keys for each turn of the event loop: as many as take a fraction of a millisecond.
-  constexpr std::size_t kEraseLimit = 256;
+  constexpr std::size_t kEraseLimit = 128;
 
   const auto next = instance_.active_expire ? instance_.next_deadline() : std::nullopt;
   if (!next) return;

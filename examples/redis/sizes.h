@@ -1,5 +1,5 @@
-#ifndef EXAMPLES_REDIS_LIMITS_H_
-#define EXAMPLES_REDIS_LIMITS_H_
+#ifndef EXAMPLES_REDIS_SIZES_H_
+#define EXAMPLES_REDIS_SIZES_H_
 
 #include <cstddef>
 
@@ -12,4 +12,4 @@ inline constexpr std::size_t kRequestLimit = std::size_t{1} << 30;  // what wait
 
 }  // namespace redis
 
-#endif  // EXAMPLES_REDIS_LIMITS_H_
+#endif  // EXAMPLES_REDIS_SIZES_H_
