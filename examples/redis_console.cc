@@ -6,6 +6,7 @@
 //   (integer) 1
 //   "Hello"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -34,7 +35,9 @@ bool at_terminal() {
 }
 
 void print_usage(const redis::Command& command) {
-  std::cout << "  " << command.name;
+  std::string name(command.name);
+  std::ranges::replace(name, '|', ' ');  // what stands between a command and its subcommand
+  std::cout << "  " << name;
   if (!command.arguments.empty()) std::cout << ' ' << command.arguments;
   std::cout << '\n';
 }

@@ -13,8 +13,8 @@
 class PrivateServer {
  public:
   // Starts `words`, a program and its arguments, with "--unixsocket PATH" behind them.
-  // Returns null if there is no such program to run. It may not listen yet when this returns; what it
-  // writes to standard output is dropped.
+  // Returns null if there is no such program to run. It may not listen yet when this returns; what
+  // it writes to standard output is dropped.
   static std::unique_ptr<PrivateServer> start(std::vector<std::string> words);
 
   // The same for a redis-server on the PATH that listens nowhere else and keeps nothing on disk.
@@ -37,8 +37,8 @@ class PrivateServer {
   pid_t process_ = 0;  // 0: it does not run
 };
 
-// From the first start() on, SIGHUP, SIGINT, SIGQUIT and SIGTERM no longer end the program but make this
-// return true: so a program can end in the way that destroys its servers.
+// From the first start() on, SIGHUP, SIGINT, SIGQUIT and SIGTERM no longer end the program but make
+// this return true: so a program can end in the way that destroys its servers.
 bool is_told_to_end();
 
 #endif  // KEYSPACE_TESTS_REDIS_PRIVATE_SERVER_H_

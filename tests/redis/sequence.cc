@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <iterator>
 #include <numeric>
 #include <string_view>
+
+#include "redis/dice.h"
 
 namespace {
 
@@ -151,12 +152,12 @@ const std::vector<std::string> kPatterns = {
 
 const std::vector<std::string> kNames = {"me", "", "a b", "a\n", "x\x7f", "{!~}", "\xc3\xa9"};
 
-class Generator {
+class Generator : private Dice {
  public:
   Generator(std::uint64_t seed, std::int64_t now, std::set<std::int64_t>& deadlines)
-      : random_(seed), now_(now / kStep * kStep), deadlines_(deadlines), ttls_(200) {
+      : Dice(seed), now_(now / kStep * kStep), deadlines_(deadlines), ttls_(200) {
     std::iota(ttls_.begin(), ttls_.end(), 1);
-    std::ranges::shuffle(ttls_, random_);
+    std::ranges::shuffle(ttls_, random());
   }
 
   Sequence::Step step() {
@@ -169,18 +170,6 @@ class Generator {
   }
 
  private:
-  bool chance(int percent) { return number(1, 100) <= percent; }
-  std::int64_t number(std::int64_t least, std::int64_t greatest) {
-    return std::uniform_int_distribution<std::int64_t>(least, greatest)(random_);
-  }
-  template <class Items>
-  auto pick(const Items& items) -> decltype(items[0]) {
-    return items[static_cast<std::size_t>(number(0, std::ssize(items) - 1))];
-  }
-  std::string_view pick(std::initializer_list<std::string_view> items) {
-    return items.begin()[number(0, static_cast<std::int64_t>(items.size()) - 1)];
-  }
-
   // Adds what the words of a form stand for.
   void add_form(Command& command, std::string_view form) {
     while (!form.empty()) {
@@ -301,7 +290,6 @@ class Generator {
     }
   }
 
-  std::mt19937_64 random_;
   std::int64_t now_;
   std::set<std::int64_t>& deadlines_;
   std::vector<std::int64_t> ttls_;  // not yet used, in steps

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
-#include <random>
 #include <string_view>
 #include <vector>
 
+#include "redis/dice.h"
 #include "redis/render.h"
 
 namespace {
@@ -76,9 +76,9 @@ const std::vector<std::string> kScraps = {
     ":1\r\n",
 };
 
-class Generator {
+class Generator : private Dice {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  explicit Generator(std::uint64_t seed) : Dice(seed) {}
 
   std::string stream() {
     std::string stream;
@@ -94,14 +94,6 @@ class Generator {
   }
 
  private:
-  bool chance(int percent) { return number(1, 100) <= percent; }
-  std::int64_t number(std::int64_t least, std::int64_t greatest) {
-    return std::uniform_int_distribution<std::int64_t>(least, greatest)(random_);
-  }
-  template <class Items>
-  auto pick(const Items& items) -> decltype(items[0]) {
-    return items[static_cast<std::size_t>(number(0, std::ssize(items) - 1))];
-  }
   std::size_t place(const std::string& bytes) {
     return static_cast<std::size_t>(number(0, std::ssize(bytes)));
   }
@@ -137,8 +129,6 @@ class Generator {
       bytes.replace(begin, size, pick(kScraps));
     }
   }
-
-  std::mt19937_64 random_;
 };
 
 }  // namespace

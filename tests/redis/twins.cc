@@ -103,7 +103,7 @@ bool Twins::agree(const Command& command, const Answers& answers,
     case Comparison::kExact:
       return false;
     case Comparison::kTime:
-      return agree_on_time(answers, name.starts_with('P') ? 1 : 1000, deadlines);
+      return agree_on_time(command, answers, deadlines);
     case Comparison::kUnordered:
       return sorted_texts(ours) == sorted_texts(theirs);
     case Comparison::kScan:
@@ -124,13 +124,19 @@ bool Twins::agree(const Command& command, const Answers& answers,
   return false;
 }
 
-bool Twins::agree_on_time(const Answers& answers, std::int64_t unit,
-                          const std::set<std::int64_t>& deadlines) const {
+bool Twins::agree_on_time(const Command& command, const Answers& answers,
+                          const std::set<std::int64_t>& deadlines) {
   const std::int64_t ours = answers.ours.number;
   const std::int64_t theirs = answers.theirs.number;
   if (ours < 0 || theirs < 0 || deadlines.contains(theirs)) return false;
-  const auto passed = (last_ask_ + longest_ask_).count();
-  return std::abs(ours - theirs) <= (unit == 1 ? passed : passed / unit + 1);
+  const std::int64_t passed = (last_ask_ + longest_ask_).count();
+  const std::int64_t apart = std::abs(ours - theirs);
+  if (upper_case(command[0]).starts_with('P')) return apart <= passed;
+
+  // Seconds are rounded: what is a moment apart may become a second, half way between two.
+  const std::int64_t millis = ask({"P" + command[0], command[1]}).theirs.number;
+  const std::int64_t passed_until_now = passed + longest_ask_.count();
+  return apart <= passed / 1000 + 1 && std::abs(millis % 1000 - 500) <= passed_until_now;
 }
 
 // A ttl of up to a second is one of milliseconds here.

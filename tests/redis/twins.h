@@ -39,8 +39,8 @@ class Twins {
   Answers ask(const Command& command);
   bool agree(const Command& command, const Answers& answers,
              const std::set<std::int64_t>& deadlines);
-  bool agree_on_time(const Answers& answers, std::int64_t unit,
-                     const std::set<std::int64_t>& deadlines) const;
+  bool agree_on_time(const Command& command, const Answers& answers,
+                     const std::set<std::int64_t>& deadlines);
   void wait_for_deaths();
 
   Client ours_;
