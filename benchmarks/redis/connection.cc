@@ -68,7 +68,7 @@ Connection::~Connection() { ::close(socket_); }
 
 void Connection::send(std::string_view commands) {
   while (!commands.empty()) {
-    const ssize_t sent = ::send(socket_, commands.data(), commands.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(socket_, commands.data(), commands.size(), 0);
     if (sent < 0) fail("Nothing can be sent to the server");
     commands.remove_prefix(static_cast<std::size_t>(sent));
   }

@@ -39,6 +39,7 @@ std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> wor
   for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
     ::signal(signal, [](int) { was_told_to_end = 1; });
   }
+  ::signal(SIGPIPE, SIG_IGN);
 
   std::unique_ptr<PrivateServer> server(new PrivateServer);
   words.insert(words.end(), {"--unixsocket", server->socket()});

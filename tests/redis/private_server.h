@@ -13,6 +13,8 @@
 class PrivateServer {
  public:
   // Starts `words`, a program and its arguments, with "--unixsocket PATH" behind them.
+  // From then on, SIGPIPE is ignored: to send what nobody takes fails instead.
+  //
   // Returns null if there is no such program to run. It may not listen yet when this returns; what
   // it writes to standard output is dropped.
   static std::unique_ptr<PrivateServer> start(std::vector<std::string> words);

@@ -56,15 +56,10 @@ Socket::~Socket() { ::close(socket_); }
 
 void Socket::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto sent = ::send(socket_, bytes.data(), bytes.size(), 0);
     if (sent <= 0) return;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
-}
-
-std::size_t Socket::send_some(std::string_view bytes) {
-  const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
 }
 
 void Socket::end() { ::shutdown(socket_, SHUT_WR); }

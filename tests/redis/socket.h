@@ -20,9 +20,6 @@ class Socket {
   // Sends all bytes, or as many as the other side takes before it ends the connection.
   void send(std::string_view bytes);
 
-  // Sends what can be sent without waiting; returns how many bytes that was.
-  std::size_t send_some(std::string_view bytes);
-
   // Says that nothing more will be sent.
   void end();
 
