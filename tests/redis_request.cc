@@ -39,7 +39,7 @@ std::vector<Words> requests_in(std::string_view bytes) {
   Reading reading(bytes, bytes.size());
   CHECK(reading.next == Next::kMore);
   // Whatever the pieces, the requests are the same.
-  for (const std::size_t piece : {1, 2, 3, 7})
+  for (const std::size_t piece : {1U, 2U, 3U, 7U})
     CHECK(Reading(bytes, piece).requests == reading.requests);
   return reading.requests;
 }
@@ -105,7 +105,7 @@ TEST_CASE("Requests larger than the room come in pieces of any size, one after t
     expected.push_back(words);
     bytes += array_of(words);
   }
-  for (const std::size_t piece : {1'000, 4'096, 16'384, 70'001, 1'000'000}) {
+  for (const std::size_t piece : {1'000U, 4'096U, 16'384U, 70'001U, 1'000'000U}) {
     CAPTURE(piece);
     CHECK((Reading(bytes, piece).requests == expected));
   }
@@ -114,11 +114,11 @@ TEST_CASE("Requests larger than the room come in pieces of any size, one after t
 TEST_CASE("Many small requests wander through the room") {
   std::string bytes;
   std::vector<Words> expected;
-  for (int i = 0; i != 20'000; ++i) {
+  for (std::size_t i = 0; i != 20'000; ++i) {
     expected.push_back({"SET", "key:" + std::to_string(i), std::string(i % 50, 'v')});
     bytes += array_of(expected.back());
   }
-  for (const std::size_t piece : {997, 16'000, 65'536}) {
+  for (const std::size_t piece : {997U, 16'000U, 65'536U}) {
     CAPTURE(piece);
     CHECK((Reading(bytes, piece).requests == expected));
   }
