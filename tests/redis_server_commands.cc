@@ -123,7 +123,13 @@ TEST_CASE("FUNCTION FLUSH has nothing to do") {
 
 TEST_CASE("SHUTDOWN asks the program to end, if its options are known") {
   Client client;
-  check(client, {{"SHUTDOWN now please", kSyntaxError}});
+  check(client, {
+                    {"SHUTDOWN now please", kSyntaxError},
+                    {"SHUTDOWN save nosave", kSyntaxError},
+                    {"SHUTDOWN abort now", kSyntaxError},
+                    {"SHUTDOWN save abort", kSyntaxError},
+                    {"SHUTDOWN abort", "(error) ERR No shutdown in progress."},
+                });
   CHECK_FALSE(client.instance.shutdown_asked);
   client("SHUTDOWN nosave now force");
   CHECK(client.instance.shutdown_asked);

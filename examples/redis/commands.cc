@@ -76,7 +76,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"setex", 4, h::setex, "key seconds value", kFirst, kWrites},
     {"setnx", 3, h::setnx, "key value", kFirst, kWrites},
     {"setrange", 4, h::setrange, "key offset value", kFirst, kWrites},
-    {"shutdown", -1, h::shutdown, "[NOSAVE|SAVE] [NOW] [FORCE]"},
+    {"shutdown", -1, h::shutdown, "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]"},
     {"strlen", 2, h::strlen, "key", kFirst},
     {"time", 1, h::time, ""},
     {"touch", -2, h::exists, "key [key ...]", kAll},

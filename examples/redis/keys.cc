@@ -81,8 +81,7 @@ Result<ScanOptions> parse_scan_options(WordViews words) {
 
 }  // namespace
 
-// --- One key, or some
-// -----------------------------------------------------------------------------
+// --- One key, or some ---------------------------------------------------------------------------
 
 Reply del(Call& call) {
   return std::ranges::count_if(call.words_from(1),
@@ -133,8 +132,7 @@ Reply copy(Call& call) {
   return 1;
 }
 
-// --- All keys of a database
-// -----------------------------------------------------------------------
+// --- All keys of a database ---------------------------------------------------------------------
 
 Reply select(Call& call) {
   const auto index = parse_database(call.words[1]);

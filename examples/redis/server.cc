@@ -346,11 +346,26 @@ Reply function_flush(Call& call) {
 }
 
 Reply shutdown(Call& call) {
+  enum : unsigned { kSave = 1, kNosave = 2, kHurry = 4, kAbort = 8 };
+  unsigned asked = 0;
   for (const std::string_view word : call.words_from(1)) {
-    const bool is_known = is_option(word, "nosave") || is_option(word, "save") ||
-                          is_option(word, "now") || is_option(word, "force");
-    if (!is_known) return syntax_error();
+    if (is_option(word, "save")) {
+      asked |= kSave;
+    } else if (is_option(word, "nosave")) {
+      asked |= kNosave;
+    } else if (is_option(word, "now") || is_option(word, "force")) {
+      asked |= kHurry;
+    } else if (is_option(word, "abort")) {
+      asked |= kAbort;
+    } else {
+      return syntax_error();
+    }
   }
+  const bool contradicts_itself =
+      (asked & (kSave | kNosave)) == (kSave | kNosave) || (asked > kAbort);
+  if (contradicts_itself) return syntax_error();
+  // A shutdown takes no time in which it could be called off.
+  if (asked == kAbort) return Error("ERR No shutdown in progress.");
   call.instance.shutdown_asked = true;
   return ok();
 }

@@ -53,6 +53,9 @@ redis_server::Options parse(const std::vector<std::string_view>& words) {
     }
   }
   if (!addresses.empty()) options.addresses = addresses;
+  if (options.port == 0 && options.unix_socket.empty()) {
+    throw std::invalid_argument("--port 0 needs a --unixsocket");
+  }
   return options;
 }
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <asio/buffer.hpp>
+#include <asio/error.hpp>
 #include <asio/ip/address.hpp>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -22,15 +24,39 @@ redis::Instance::Time now() {
   return std::chrono::floor<redis::Instance::Time::duration>(std::chrono::system_clock::now());
 }
 
+// Calls listen(); an error then says where it was to be.
+template <class F>
+void listen_on(const std::string& where, F listen) {
+  try {
+    listen();
+  } catch (const std::system_error& error) {
+    throw std::system_error(error.code(), where);
+  }
+}
+
+// Removes the socket that a server has left at a path, if it was killed.
+void remove_stale_socket(const std::string& path) {
+  if (!std::filesystem::is_socket(path)) return;
+  asio::io_context io;
+  std::error_code error;
+  asio::local::stream_protocol::socket(io).connect({path}, error);
+  if (error == asio::error::connection_refused) std::filesystem::remove(path);
+}
+
 }  // namespace
 
 Server::Server(const Options& options) {
   instance_.host.start = now();
   instance_.host.port = options.port;
   if (options.port != 0) {
-    for (const std::string& address : options.addresses) listen_on_port(address, options.port);
+    for (const std::string& address : options.addresses) {
+      listen_on(address + " port " + std::to_string(options.port),
+                [&] { listen_on_port(address, options.port); });
+    }
   }
-  if (!options.unix_socket.empty()) listen_on_path(options.unix_socket);
+  if (const std::string& path = options.unix_socket; !path.empty()) {
+    listen_on(path, [&] { listen_on_path(path); });
+  }
 
   signals_.add(SIGINT);
   signals_.add(SIGTERM);
@@ -60,9 +86,7 @@ void Server::listen_on_port(const std::string& address, std::uint16_t port) {
 }
 
 void Server::listen_on_path(const std::string& path) {
-  std::error_code ignored;
-  // What a server that was killed has left.
-  if (std::filesystem::is_socket(path, ignored)) std::filesystem::remove(path, ignored);
+  remove_stale_socket(path);
   path_.emplace(io_, asio::local::stream_protocol::endpoint(path));
   accept(*path_);
 }

@@ -79,7 +79,8 @@ constexpr std::string_view kForms[] = {
     "SETEX key seconds value",
     "SETNX key value",
     "SETRANGE key offset value",
-    "SHUTDOWN value value",  // of which one may get lost
+    "SHUTDOWN ABORT ABORT",  // of two words one may get lost
+    "SHUTDOWN value value",
     "STRLEN key",
     "TIME",
     "TOUCH keys",

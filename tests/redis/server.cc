@@ -27,6 +27,14 @@ std::unique_ptr<PrivateServer> start() {
   return PrivateServer::start({REDIS_SERVER, "--port", "0"});
 }
 
+// Starts a server with these options alone: the shell leaves out the path that is added.
+std::unique_ptr<PrivateServer> start_with(const std::string& options) {
+  return PrivateServer::start({"sh", "-c", "exec " REDIS_SERVER " " + options});
+}
+std::unique_ptr<PrivateServer> start_on(const std::filesystem::path& path) {
+  return start_with("--port 0 --unixsocket " + path.string());
+}
+
 // Returns the first `size` bytes of the reply to a line.
 std::string ask(Socket& socket, const std::string& line, std::size_t size) {
   socket.send(line + "\r\n");
@@ -99,20 +107,25 @@ TEST_CASE("A server that was killed leaves a socket that the next one replaces")
   ::kill(server->process(), SIGKILL);
   CHECK(server->wait() == -1);
   REQUIRE(std::filesystem::exists(server->socket()));
-  // The shell leaves out the path that is added.
-  const auto next = PrivateServer::start(
-      {"sh", "-c", "exec " REDIS_SERVER " --port 0 --unixsocket " + server->socket().string()});
+  const auto next = start_on(server->socket());
   Socket client(server->socket());
   CHECK(answers(client, "PING", "+PONG\r\n"));
+}
+
+TEST_CASE("The socket of a running server is not taken away") {
+  const auto server = start();
+  Socket client(server->socket());
+  CHECK(start_on(server->socket())->wait() == 1);
+  CHECK(answers(client, "PING", "+PONG\r\n"));
+  Socket another(server->socket());
+  CHECK(answers(another, "PING", "+PONG\r\n"));
 }
 
 TEST_CASE("A file that is no socket is not replaced by one") {
   const auto server = start();
   const std::string file = server->socket().parent_path() / "file";
   std::ofstream(file) << "text";
-  const auto next =
-      PrivateServer::start({"sh", "-c", "exec " REDIS_SERVER " --port 0 --unixsocket " + file});
-  CHECK(next->wait() == 1);
+  CHECK(start_on(file)->wait() == 1);
   CHECK(std::filesystem::is_regular_file(file));
 }
 
@@ -121,6 +134,7 @@ TEST_CASE("Options that mean nothing end the server at once") {
   CHECK(PrivateServer::start({REDIS_SERVER, "--port", "65536"})->wait() == 1);
   CHECK(PrivateServer::start({REDIS_SERVER, "--nosuch", "1"})->wait() == 1);
   CHECK(PrivateServer::start({REDIS_SERVER, "--port", "0", "--bind"})->wait() == 1);
+  CHECK(start_with("--port 0")->wait() == 1);
   CHECK(PrivateServer::start({REDIS_SERVER, "--port", "7", "--bind", "nowhere"})->wait() == 1);
 }
 
