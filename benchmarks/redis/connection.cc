@@ -2,15 +2,12 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
 
 #include "redis/private_server.h"
 
@@ -21,58 +18,13 @@ using namespace std::chrono_literals;
 
 constexpr auto kPatience = 60s;  // with a reply
 
-[[noreturn]] void fail(const std::string& what, int error = errno) {
-  throw std::system_error(error, std::generic_category(), what);
-}
-
-sockaddr_un address_of(const std::filesystem::path& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.native().size() >= sizeof address.sun_path) {
-    throw std::runtime_error("The path is too long for a socket: " + path.string());
-  }
-  path.native().copy(address.sun_path, sizeof address.sun_path);
-  return address;
-}
-
-// Returns the socket, or -1 with errno set.
-int try_to_connect(const sockaddr_un& address) {
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  if (socket < 0) return -1;
-  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    return socket;
-  }
-  const int error = errno;
-  ::close(socket);
-  errno = error;
-  return -1;
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
 }
 
 }  // namespace
 
 // --- Connection ---
-
-Connection::Connection(const std::filesystem::path& socket) {
-  const sockaddr_un address = address_of(socket);
-  const auto give_up = std::chrono::steady_clock::now() + 10s;
-  while ((socket_ = try_to_connect(address)) < 0) {
-    const bool may_be_starting = errno == ENOENT || errno == ECONNREFUSED;
-    if (!may_be_starting || is_told_to_end() || std::chrono::steady_clock::now() >= give_up) {
-      fail("The server cannot be connected to");
-    }
-    std::this_thread::sleep_for(10ms);
-  }
-}
-
-Connection::~Connection() { ::close(socket_); }
-
-void Connection::send(std::string_view commands) {
-  while (!commands.empty()) {
-    const ssize_t sent = ::send(socket_, commands.data(), commands.size(), 0);
-    if (sent < 0) fail("Nothing can be sent to the server");
-    commands.remove_prefix(static_cast<std::size_t>(sent));
-  }
-}
 
 std::string Connection::receive() {
   const std::string line = receive_line();
@@ -104,7 +56,7 @@ std::string Connection::receive_line(std::size_t size) {
       throw std::runtime_error("The server does not reply");
     }
     std::array<char, 4096> chunk;
-    const ssize_t received = ::recv(socket_, chunk.data(), chunk.size(), 0);
+    const ssize_t received = ::recv(socket_.handle(), chunk.data(), chunk.size(), 0);
     if (received < 0) fail("Nothing can be received from the server");
     if (received == 0) throw std::runtime_error("The server has ended the connection");
     bytes_.append(chunk.data(), static_cast<std::size_t>(received));
@@ -120,7 +72,7 @@ bool Connection::wait_for_bytes_until(std::chrono::system_clock::time_point time
   for (auto left = kTurn; left > 0ms;) {
     left = time - std::chrono::system_clock::now();
     const auto turn = std::chrono::ceil<std::chrono::milliseconds>(std::clamp(left, {}, kTurn));
-    pollfd events = {socket_, POLLIN, 0};
+    pollfd events = {socket_.handle(), POLLIN, 0};
     const int ready = ::poll(&events, 1, static_cast<int>(turn.count()));
     if (is_told_to_end()) throw std::runtime_error("The program was told to end");
     if (ready < 0 && errno != EINTR) fail("The server cannot be waited for");

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "redis/socket.h"
+
 // A client of a server that speaks Redis's protocol, as small as can be. What goes wrong is thrown,
 // as a std::runtime_error that says it in a sentence; so is, while a reply is waited for, that the
 // program is told to end.
@@ -15,13 +17,10 @@ namespace redis {
 class Connection {
  public:
   // Connects to a server that may still be starting.
-  explicit Connection(const std::filesystem::path& socket);
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection();
+  explicit Connection(const std::filesystem::path& socket) : socket_(socket) {}
 
   // Sends commands. Each is words with a space between them, and ends with "\r\n".
-  void send(std::string_view commands);
+  void send(std::string_view commands) { socket_.send(commands); }
 
   // Waits for a reply and returns it as text; of an array, the last element. Throws if it is an
   // error.
@@ -35,7 +34,7 @@ class Connection {
   std::string receive_line(std::size_t size = 0);
   bool wait_for_bytes_until(std::chrono::system_clock::time_point time);
 
-  int socket_;
+  Socket socket_;
   std::string bytes_;  // received, and not yet part of a reply that was returned
 };
 

@@ -136,6 +136,7 @@ void report_server(Report& report, const Instance& instance) {
 
 void report_clients(Report& report, const Instance& instance) {
   report.line("connected_clients", instance.host.clients);
+  report.line("blocked_clients", "0");
 }
 
 void report_memory(Report& report, const Instance&) { report.line("used_memory", used_bytes()); }

@@ -11,8 +11,11 @@
 #include <cerrno>
 #include <chrono>
 #include <limits>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
+
+#include "redis/private_server.h"
 
 namespace {
 
@@ -28,7 +31,7 @@ int connect_to(int family, const Address& address) {
     }
     const int error = errno;
     ::close(socket);
-    if (std::chrono::steady_clock::now() > give_up) {
+    if (std::chrono::steady_clock::now() > give_up || is_told_to_end()) {
       throw std::system_error(error, std::generic_category(), "A server cannot be connected to");
     }
     std::this_thread::yield();
@@ -40,6 +43,9 @@ int connect_to(int family, const Address& address) {
 Socket::Socket(const std::filesystem::path& path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof address.sun_path) {
+    throw std::invalid_argument("The path is too long for a socket: " + path.string());
+  }
   path.native().copy(address.sun_path, sizeof address.sun_path - 1);
   socket_ = connect_to(AF_UNIX, address);
 }

@@ -23,6 +23,8 @@ class Socket {
   // Says that nothing more will be sent.
   void end();
 
+  [[nodiscard]] int handle() const { return socket_; }
+
   // Returns what comes: up to `size` bytes, fewer only if the other side ends the connection.
   std::string receive(std::size_t size);
 
