@@ -97,6 +97,20 @@ TEST_CASE("A reply above the limit ends the conversation, unsent") {
   CHECK(conversation.is_over());
 }
 
+TEST_CASE("What comes as HTTP is not answered, and no command in it is run") {
+  Instance instance;
+  instance.set_time({});
+  for (const std::string_view request :
+       {"POST / HTTP/1.1\r\n\r\nSET a 1\r\n", "GET / HTTP/1.1\r\nHost: here\r\n\r\nSET a 1\r\n",
+        "PING\r\n*1\r\n$4\r\npost\r\nSET a 1\r\n"}) {
+    Conversation conversation(instance, 1);
+    CHECK(answer(conversation, request).empty());
+    CHECK(conversation.is_over());
+  }
+  Conversation other(instance, 2);
+  CHECK(answer(other, "GET a\r\nHOST:80\r\n").starts_with("$-1\r\n-ERR unknown command 'HOST:80'"));
+}
+
 TEST_CASE("SHUTDOWN gets no reply, and nothing is answered after it") {
   Instance instance;
   Conversation conversation(instance, 1);

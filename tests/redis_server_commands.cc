@@ -18,6 +18,18 @@ constexpr std::string_view kWrongPassword =
 constexpr std::string_view kBadName =
     "(error) ERR Client names cannot contain spaces, newlines or special characters.";
 
+TEST_CASE("AUTH lets the one user in with any password") {
+  check({
+      {"AUTH default secret", "OK"},
+      {"AUTH other secret",
+       "(error) WRONGPASS invalid username-password pair or user is disabled."},
+      {"AUTH secret",
+       "(error) ERR AUTH <password> called without any password configured for the default user. "
+       "Are you sure your configuration is correct?"},
+      {"AUTH a b c", kSyntaxError},
+  });
+}
+
 TEST_CASE("HELLO sets the protocol and the name, and refuses what it does not know") {
   Client client;
   client.session.id = 7;
@@ -128,10 +140,13 @@ TEST_CASE("SHUTDOWN asks the program to end, if its options are known") {
                     {"SHUTDOWN save nosave", kSyntaxError},
                     {"SHUTDOWN abort now", kSyntaxError},
                     {"SHUTDOWN save abort", kSyntaxError},
+                    {"SHUTDOWN save", "(error) ERR Errors trying to SHUTDOWN. Check logs."},
                     {"SHUTDOWN abort", "(error) ERR No shutdown in progress."},
                 });
   CHECK_FALSE(client.instance.shutdown_asked);
-  client("SHUTDOWN nosave now force");
+  client("SHUTDOWN nosave now force abort");
+  CHECK_FALSE(client.instance.shutdown_asked);
+  client("SHUTDOWN save force");
   CHECK(client.instance.shutdown_asked);
 }
 

@@ -20,6 +20,7 @@ namespace h = handlers;
 
 constexpr auto kCommands = std::to_array<Command>({
     {"append", 3, h::append, "key value", kFirst, kWrites},
+    {"auth", -2, h::auth, "[user] password"},
     {"client", -2, h::unknown_subcommand, ""},
     {"client|getname", 2, h::client_getname, ""},
     {"client|id", 2, h::client_id, ""},

@@ -2,8 +2,17 @@
 
 #include "commands.h"
 #include "resp.h"
+#include "words.h"
 
 namespace redis {
+namespace {
+
+// Whether this is a line of an HTTP request, such as a web page can have a browser send here.
+bool is_http(WordViews words) {
+  return is_option(words[0], "post") || is_option(words[0], "host:");
+}
+
+}  // namespace
 
 void Conversation::answer() {
   is_paused_ = false;
@@ -20,6 +29,12 @@ void Conversation::answer() {
         session_.is_over = true;
         return;
       case RequestReader::Next::kRequest:
+        if (is_http(requests_.words())) {
+          // As Redis: hangs up, before what follows is taken for commands.
+          unsent_.clear();
+          session_.is_over = true;
+          return;
+        }
         say(run(instance_, session_, requests_.words()));
     }
   }

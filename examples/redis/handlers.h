@@ -56,6 +56,7 @@ Reply select(Call& call);
 Reply type(Call& call);
 
 // server.cc
+Reply auth(Call& call);
 Reply client_getname(Call& call);
 Reply client_id(Call& call);
 Reply client_info(Call& call);

@@ -59,6 +59,12 @@ std::optional<Error> check_client_name(std::string_view name) {
   return Error("ERR Client names cannot contain spaces, newlines or special characters.");
 }
 
+// There are no passwords, and one user, who may have any.
+std::optional<Error> check_user(std::string_view user) {
+  if (user == "default") return std::nullopt;
+  return Error("WRONGPASS invalid username-password pair or user is disabled.");
+}
+
 // --- COMMAND ------------------------------------------------------------------------------------
 
 struct KeyPlaces {
@@ -205,6 +211,17 @@ Reply quit(Call& call) {
   return ok();
 }
 
+Reply auth(Call& call) {
+  if (call.words.size() > 3) return syntax_error();
+  if (call.words.size() == 2) {
+    return Error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you "
+        "sure your configuration is correct?");
+  }
+  if (auto error = check_user(call.words[1])) return *std::move(error);
+  return ok();
+}
+
 Reply hello(Call& call) {
   Session& session = call.session;
   std::int64_t protocol = session.protocol;
@@ -218,10 +235,7 @@ Reply hello(Call& call) {
   for (std::size_t i = 2; i < call.words.size(); ++i) {
     const std::size_t more = call.words.size() - 1 - i;
     if (is_option(call.words[i], "auth") && more >= 2) {
-      // A server without passwords has one user, who may have any.
-      if (call.words[i + 1] != "default") {
-        return Error("WRONGPASS invalid username-password pair or user is disabled.");
-      }
+      if (auto error = check_user(call.words[i + 1])) return *std::move(error);
       i += 2;
     } else if (is_option(call.words[i], "setname") && more >= 1) {
       const std::string_view name = call.words[++i];
@@ -347,15 +361,17 @@ Reply function_flush(Call& call) {
 }
 
 Reply shutdown(Call& call) {
-  enum : unsigned { kSave = 1, kNosave = 2, kHurry = 4, kAbort = 8 };
+  enum : unsigned { kSave = 1, kNosave = 2, kNow = 4, kForce = 8, kAbort = 16 };
   unsigned asked = 0;
   for (const std::string_view word : call.words_from(1)) {
     if (is_option(word, "save")) {
       asked |= kSave;
     } else if (is_option(word, "nosave")) {
       asked |= kNosave;
-    } else if (is_option(word, "now") || is_option(word, "force")) {
-      asked |= kHurry;
+    } else if (is_option(word, "now")) {
+      asked |= kNow;
+    } else if (is_option(word, "force")) {
+      asked |= kForce;
     } else if (is_option(word, "abort")) {
       asked |= kAbort;
     } else {
@@ -367,6 +383,9 @@ Reply shutdown(Call& call) {
   if (contradicts_itself) return syntax_error();
   // A shutdown takes no time in which it could be called off.
   if (asked == kAbort) return Error("ERR No shutdown in progress.");
+  // There is nowhere to save to.
+  const bool saves = (asked & kSave) != 0 && (asked & kForce) == 0;
+  if (saves) return Error("ERR Errors trying to SHUTDOWN. Check logs.");
   call.instance.shutdown_asked = true;
   return ok();
 }

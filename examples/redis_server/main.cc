@@ -4,6 +4,7 @@
 //   $ redis_server --port 7000 &
 //   $ redis-cli -p 7000 set mykey Hello px 1500
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <exception>
@@ -21,9 +22,11 @@ namespace {
 constexpr std::string_view kUsage =
     R"(Usage: redis_server [--bind ADDRESS]... [--port N] [--unixsocket PATH]
 
-  --bind ADDRESS     listens on this address, in place of 127.0.0.1; may be given several times
+  --bind ADDRESS     listens on this IP address, in place of 127.0.0.1; may be given several times
   --port N           listens on this port, in place of 6379; on none with 0
   --unixsocket PATH  listens on this path too
+
+It asks for no password: who reaches it can read and change all it holds.
 )";
 
 std::uint16_t parse_port(std::string_view text) {
@@ -39,17 +42,17 @@ redis_server::Options parse(const std::vector<std::string_view>& words) {
   redis_server::Options options;
   std::vector<std::string> addresses;
   for (std::size_t i = 0; i < words.size(); i += 2) {
-    const std::string_view name = words[i];
-    if (i + 1 == words.size()) throw std::invalid_argument(std::string(name) + " needs a value");
+    const std::string name(words[i]);
+    const bool is_known = name == "--bind" || name == "--port" || name == "--unixsocket";
+    if (!is_known) throw std::invalid_argument("there is no option " + name + "; see --help");
+    if (i + 1 == words.size()) throw std::invalid_argument(name + " needs a value");
     const std::string_view value = words[i + 1];
     if (name == "--bind") {
       addresses.emplace_back(value);
     } else if (name == "--port") {
       options.port = parse_port(value);
-    } else if (name == "--unixsocket") {
-      options.unix_socket = value;
     } else {
-      throw std::invalid_argument("There is no option " + std::string(name));
+      options.unix_socket = value;
     }
   }
   if (!addresses.empty()) options.addresses = addresses;
@@ -63,7 +66,7 @@ redis_server::Options parse(const std::vector<std::string_view>& words) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string_view> words(argv + 1, argv + argc);
-  if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
+  if (std::ranges::find(words, "--help") != words.end()) {
     std::cout << kUsage;
     return EXIT_SUCCESS;
   }

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -80,9 +82,13 @@ void Server::end_turn() {
 // --- Listening ---
 
 void Server::listen_on_port(const std::string& address, std::uint16_t port) {
-  asio::ip::tcp::acceptor& acceptor =
-      ports_.emplace_back(io_, asio::ip::tcp::endpoint(asio::ip::make_address(address), port));
-  accept(acceptor);
+  std::error_code error;
+  const asio::ip::address parsed = asio::ip::make_address(address, error);
+  if (error) throw std::invalid_argument(address + " is not an IP address");
+  if (!parsed.is_loopback()) {
+    std::cerr << "redis_server: whoever reaches " << address << " needs no password\n";
+  }
+  accept(ports_.emplace_back(io_, asio::ip::tcp::endpoint(parsed, port)));
 }
 
 void Server::listen_on_path(const std::string& path) {

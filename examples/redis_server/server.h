@@ -29,7 +29,8 @@ struct Options {
 // of the event loop, so that clients are served in between however many keys die at once.
 class Server {
  public:
-  // Listens as the options say. Throws std::system_error if that is not possible.
+  // Listens as the options say. Throws std::system_error if that is not possible, and
+  // std::invalid_argument if an address is none.
   explicit Server(const Options& options);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -16,6 +16,8 @@ constexpr std::int64_t kStep = 10'000;  // milliseconds between times that lie a
 // What a sequence is made of: commands, in which a word in lower case stands for words of a kind.
 constexpr std::string_view kForms[] = {
     "APPEND key value",
+    "AUTH value",
+    "AUTH default value",
     "CLIENT GETNAME",
     "CLIENT ID",
     "CLIENT INFO",

@@ -39,6 +39,9 @@ const std::vector<std::vector<std::string>> kRequests = {
     {"SELECT", "3"},
     {"SELECT", "x"},
     {"NOSUCH", "a", "b"},
+    {"POST", "/", "HTTP/1.1"},
+    {"Host:", "a"},
+    {"AUTH", "default", "1"},
     {"QUIT"},
 };
 

@@ -33,6 +33,8 @@ struct DefaultHash {
     if constexpr (kHasAbslHash) {
       return absl::Hash<Key>()(key);
     } else {
+      static_assert(std::is_default_constructible_v<std::hash<Key>>,
+                    "Give Key an AbslHashValue() or a std::hash, or the keyspace a Hash");
       // Mixed, for std::hash may return what it was given.
       return absl::Hash<std::size_t>()(std::hash<Key>()(key));
     }
