@@ -1,0 +1,407 @@
+#include "hit_ratio/models.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "hit_ratio/queues.h"
+
+namespace hit_ratio {
+namespace {
+
+class Lru final : public Model {
+ public:
+  Lru(std::size_t capacity, std::size_t keys) : capacity_(capacity), queues_(keys) {}
+
+  bool request(Key key) override {
+    const bool is_hit = queues_.queue_of(key) != Queues::kNone;
+    if (!is_hit && queues_.size(0) == capacity_) queues_.remove(queues_.front(0));
+    queues_.put(0, key);
+    return is_hit;
+  }
+
+ private:
+  std::size_t capacity_;
+  Queues queues_;
+};
+
+class Sieve final : public Model {
+ public:
+  Sieve(std::size_t capacity, std::size_t keys)
+      : capacity_(capacity), queues_(keys), visited_(keys) {}
+
+  bool request(Key key) override {
+    if (queues_.queue_of(key) != Queues::kNone) {
+      visited_[key] = 1;
+      return true;
+    }
+    if (queues_.size(0) == capacity_) evict();
+    queues_.put(0, key);
+    visited_[key] = 0;
+    if (queues_.size(0) == 1) hand_ = key;
+    return false;
+  }
+
+ private:
+  void evict() {
+    while (visited_[hand_] != 0) {
+      visited_[hand_] = 0;
+      hand_ = queues_.after(hand_);
+    }
+    const Key victim = hand_;
+    hand_ = queues_.after(hand_);
+    queues_.remove(victim);
+  }
+
+  std::size_t capacity_;
+  Queues queues_;
+  std::vector<std::uint8_t> visited_;
+  Key hand_ = 0;
+};
+
+class S3Fifo final : public Model {
+ public:
+  S3Fifo(std::size_t capacity, std::size_t keys)
+      : capacity_(capacity),
+        small_capacity_(std::max<std::size_t>(capacity / 10, 1)),
+        queues_(keys),
+        visits_(keys) {}
+
+  bool request(Key key) override {
+    const std::uint8_t queue = queues_.queue_of(key);
+    if (queue == kSmall || queue == kMain) {
+      visits_[key] = static_cast<std::uint8_t>(std::min(visits_[key] + 1, 3));
+      return true;
+    }
+    if (size() == capacity_) evict();
+    // Read again: the ghost may have gone in between.
+    queues_.put(queues_.queue_of(key) == kGhost ? kMain : kSmall, key);
+    visits_[key] = 0;
+    return false;
+  }
+
+ private:
+  static constexpr std::uint8_t kSmall = 0;
+  static constexpr std::uint8_t kMain = 1;
+  static constexpr std::uint8_t kGhost = 2;
+
+  [[nodiscard]] std::size_t size() const { return queues_.size(kSmall) + queues_.size(kMain); }
+
+  void evict() {
+    while (size() == capacity_) {
+      if (queues_.size(kSmall) > small_capacity_ || queues_.size(kMain) == 0) {
+        leave_small();
+      } else {
+        evict_from_main();
+      }
+    }
+  }
+
+  void leave_small() {
+    const Key key = queues_.front(kSmall);
+    if (visits_[key] > 1) {
+      visits_[key] = 0;
+      queues_.put(kMain, key);
+      return;
+    }
+    queues_.put(kGhost, key);
+    if (queues_.size(kGhost) > capacity_) queues_.remove(queues_.front(kGhost));
+  }
+
+  void evict_from_main() {
+    Key key = queues_.front(kMain);
+    while (visits_[key] != 0) {
+      --visits_[key];
+      queues_.put(kMain, key);
+      key = queues_.front(kMain);
+    }
+    queues_.remove(key);
+  }
+
+  std::size_t capacity_;
+  std::size_t small_capacity_;
+  Queues queues_;
+  std::vector<std::uint8_t> visits_;
+};
+
+// How often keys were asked for, in rough terms and as of late: each key has four counters up to
+// 15, of which the least counts, and all are halved after ten times as many requests as the cache
+// has room for.
+class Sketch {
+ public:
+  explicit Sketch(std::size_t capacity)
+      : row_(std::bit_ceil(std::max<std::size_t>(capacity, 16)) * 2),
+        counters_(kRows * row_),
+        sample_(10 * capacity) {}
+
+  void add(Key key) {
+    bool is_counted = false;
+    for (std::size_t row = 0; row != kRows; ++row) {
+      std::uint8_t& counter = counters_[place(row, key)];
+      if (counter == 15) continue;
+      ++counter;
+      is_counted = true;
+    }
+    if (!is_counted || ++additions_ < sample_) return;
+    additions_ /= 2;
+    for (std::uint8_t& counter : counters_) counter /= 2;
+  }
+
+  [[nodiscard]] int count(Key key) const {
+    int least = 15;
+    for (std::size_t row = 0; row != kRows; ++row) {
+      least = std::min<int>(least, counters_[place(row, key)]);
+    }
+    return least;
+  }
+
+ private:
+  static constexpr std::size_t kRows = 4;
+
+  [[nodiscard]] std::size_t place(std::size_t row, Key key) const {
+    std::uint64_t hash = (key + 1) * (0x9e3779b97f4a7c15 + 2 * row);
+    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93;
+    return row * row_ + ((hash ^ hash >> 32) & (row_ - 1));
+  }
+
+  std::size_t row_;
+  std::vector<std::uint8_t> counters_;
+  std::size_t sample_;
+  std::size_t additions_ = 0;
+};
+
+class WTinyLfu final : public Model {
+ public:
+  WTinyLfu(std::size_t capacity, std::size_t keys)
+      : capacity_(capacity),
+        window_capacity_(std::max<std::size_t>(capacity / 100, 1)),
+        step_(-static_cast<double>(capacity) / 16),
+        queues_(keys),
+        sketch_(capacity) {}
+
+  bool request(Key key) override {
+    sketch_.add(key);
+    const std::uint8_t queue = queues_.queue_of(key);
+    const bool is_hit = queue != Queues::kNone;
+    if (queue == kProbation) {
+      queues_.put(kProtected, key);
+      demote();
+    } else if (is_hit) {
+      queues_.put(queue, key);
+    } else {
+      queues_.put(kWindow, key);
+      leave_window();
+    }
+    hits_ += is_hit;
+    if (++requests_ == 10 * capacity_) climb();
+    move_the_border();
+    return is_hit;
+  }
+
+ private:
+  static constexpr std::uint8_t kWindow = 0;
+  static constexpr std::uint8_t kProbation = 1;
+  static constexpr std::uint8_t kProtected = 2;
+
+  [[nodiscard]] std::size_t size() const {
+    return queues_.size(kWindow) + queues_.size(kProbation) + queues_.size(kProtected);
+  }
+  [[nodiscard]] std::size_t protected_capacity() const {
+    return (capacity_ - window_capacity_) / 5 * 4;
+  }
+
+  void demote() {
+    while (queues_.size(kProtected) > protected_capacity()) {
+      queues_.put(kProbation, queues_.front(kProtected));
+    }
+  }
+
+  void leave_window() {
+    while (queues_.size(kWindow) > window_capacity_) {
+      const Key candidate = queues_.front(kWindow);
+      if (size() > capacity_) {
+        const std::uint8_t queue = queues_.size(kProbation) != 0 ? kProbation : kProtected;
+        const bool stands_alone = queues_.size(queue) == 0;
+        const Key victim = stands_alone ? candidate : queues_.front(queue);
+        queues_.remove(admits(candidate, victim) ? victim : candidate);
+      }
+      if (queues_.queue_of(candidate) == kWindow) queues_.put(kProbation, candidate);
+    }
+    if (size() > capacity_) queues_.remove(queues_.front(kWindow));
+  }
+
+  // A key that was asked for quite often is sometimes let in all the same, so that nobody can keep
+  // keys out by making others collide.
+  bool admits(Key candidate, Key victim) {
+    const int count = sketch_.count(candidate);
+    return count > sketch_.count(victim) || (count > 5 && random_() % 128 == 0);
+  }
+
+  // Sets out in the same direction while hits grow more frequent, else in the other one; by less
+  // and less, until they change a good deal.
+  void climb() {
+    const double ratio = static_cast<double>(hits_) / static_cast<double>(requests_);
+    const double change = ratio - last_ratio_;
+    const double amount = change >= 0 ? step_ : -step_;
+    const double most = static_cast<double>(capacity_) / 16;
+    border_ += amount;
+    step_ = change >= 0.05 || change <= -0.05 ? (amount >= 0 ? most : -most) : 0.98 * amount;
+    last_ratio_ = ratio;
+    hits_ = requests_ = 0;
+  }
+
+  // Makes the window larger or smaller by what is left to do, a key at a time.
+  void move_the_border() {
+    if (border_ >= 1 && window_capacity_ + 1 < capacity_) {
+      border_ -= 1;
+      ++window_capacity_;
+      demote();
+      if (queues_.size(kProbation) != 0) queues_.put(kWindow, queues_.front(kProbation));
+    } else if (border_ <= -1 && window_capacity_ > 1) {
+      border_ += 1;
+      --window_capacity_;
+      leave_window();
+    }
+  }
+
+  std::size_t capacity_;
+  std::size_t window_capacity_;
+  double step_;
+  double border_ = 0;  // how many keys the window is to gain
+  double last_ratio_ = 0;
+  std::size_t hits_ = 0;
+  std::size_t requests_ = 0;
+  std::minstd_rand random_;
+  Queues queues_;
+  Sketch sketch_;
+};
+
+class Adaptive final : public Model {
+ public:
+  Adaptive(std::size_t capacity, std::size_t keys)
+      : capacity_(capacity),
+        least_new_(std::max<std::size_t>(capacity / 100, 1)),
+        most_new_(std::max(capacity - capacity / 20, least_new_)),
+        new_capacity_(least_new_),
+        queues_(keys),
+        states_(keys) {}
+
+  bool request(Key key) override {
+    const std::uint8_t queue = queues_.queue_of(key);
+    if (queue == kNew || queue == kKept) {
+      State& state = states_[key];
+      state.visits = static_cast<std::uint8_t>(std::min(state.visits + 1, 3));
+      state.last = misses_;
+      return true;
+    }
+    ++misses_;
+    bool is_kept = size() < capacity_ - new_capacity_;
+    if (queue == kGhost) {
+      is_kept = is_kept || returns_sooner(key);
+      adapt(states_[key]);
+      queues_.remove(key);
+    }
+    if (size() == capacity_) evict(is_kept);
+    queues_.put(is_kept ? kKept : kNew, key);
+    states_[key] = {misses_, 0, 0, false};
+    return false;
+  }
+
+ private:
+  static constexpr std::uint8_t kNew = 0;
+  static constexpr std::uint8_t kKept = 1;
+  static constexpr std::uint8_t kGhost = 2;
+
+  struct State {
+    std::uint32_t last;     // request, counted in misses
+    std::uint32_t evicted;  // after how many others that left the same queue
+    std::uint8_t visits;    // since it was looked at last, up to 3
+    bool was_kept;
+  };
+
+  [[nodiscard]] std::size_t size() const { return queues_.size(kNew) + queues_.size(kKept); }
+
+  // Returns whether a ghost's requests are closer together than the last request is to the one that
+  // would have to go for it.
+  bool returns_sooner(Key ghost) {
+    if (queues_.size(kKept) == 0) return true;
+    return misses_ - states_[ghost].last < misses_ - states_[next_victim()].last;
+  }
+
+  // A ghost that was evicted lately would have been a hit, had its queue been a little longer.
+  void adapt(const State& ghost) {
+    const std::uint32_t others = evicted_[ghost.was_kept] - ghost.evicted;
+    if (others >= new_capacity_) return;
+    if (ghost.was_kept) {
+      new_capacity_ = std::max(new_capacity_ - 1, least_new_);
+    } else {
+      new_capacity_ = std::min(new_capacity_ + 1, most_new_);
+    }
+  }
+
+  // Makes room, in the queue of kept keys if that is full and the room is for one of them.
+  void evict(bool for_kept) {
+    while (true) {
+      const bool new_is_full = queues_.size(kNew) > new_capacity_;
+      const bool kept_is_full = queues_.size(kKept) >= capacity_ - new_capacity_;
+      const bool goes_kept = for_kept ? kept_is_full : !new_is_full;
+      if (queues_.size(kNew) == 0 || (goes_kept && queues_.size(kKept) != 0)) {
+        return leave(next_victim(), true);
+      }
+      const Key key = queues_.front(kNew);
+      if (states_[key].visits == 0) return leave(key, false);
+      states_[key].visits = 0;
+      queues_.put(kKept, key);
+    }
+  }
+
+  // Returns the first kept key that was not asked for since it was looked at; the others go to the
+  // back, and are spared as often as they were asked for.
+  Key next_victim() {
+    Key key = queues_.front(kKept);
+    while (states_[key].visits != 0) {
+      states_[key].visits /= 2;
+      queues_.put(kKept, key);
+      key = queues_.front(kKept);
+    }
+    return key;
+  }
+
+  void leave(Key key, bool was_kept) {
+    states_[key].was_kept = was_kept;
+    states_[key].evicted = ++evicted_[was_kept];
+    queues_.put(kGhost, key);
+    if (queues_.size(kGhost) > 2 * capacity_) queues_.remove(queues_.front(kGhost));
+  }
+
+  std::size_t capacity_;
+  std::size_t least_new_;
+  std::size_t most_new_;
+  std::size_t new_capacity_;
+  std::uint32_t misses_ = 0;
+  std::array<std::uint32_t, 2> evicted_ = {};
+  Queues queues_;
+  std::vector<State> states_;
+};
+
+template <class M>
+std::unique_ptr<Model> make(std::size_t capacity, std::size_t keys) {
+  return std::make_unique<M>(capacity, keys);
+}
+
+constexpr std::array<Policy, 5> kPolicies = {{
+    {"LRU", make<Lru>},
+    {"SIEVE", make<Sieve>},
+    {"S3-FIFO", make<S3Fifo>},
+    {"W-TinyLFU", make<WTinyLfu>},
+    {"adaptive", make<Adaptive>},
+}};
+
+}  // namespace
+
+std::span<const Policy> policies() { return kPolicies; }
+
+}  // namespace hit_ratio

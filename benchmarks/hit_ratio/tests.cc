@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "hit_ratio/models.h"
+#include "hit_ratio/optimum.h"
+#include "hit_ratio/trace.h"
+#include "hit_ratio/workloads.h"
+
+namespace hit_ratio {
+namespace {
+
+using Numbers = std::vector<std::uint64_t>;
+
+Trace read(const std::string& text, Form form) {
+  std::istringstream in(text);
+  return read_trace(in, form, "text");
+}
+
+std::size_t hits(const Trace& trace, const Policy& policy, std::size_t capacity) {
+  const auto model = policy.make(capacity, trace.keys);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(trace.requests, [&](Key key) { return model->request(key); }));
+}
+
+TEST_CASE("A trace of keys has one a line, whatever it is") {
+  const Trace trace = read("a\nb c\r\n\na\n*\n", Form::kKeys);
+  CHECK(trace.requests == std::vector<Key>{0, 1, 2, 0, 3});
+  CHECK(trace.keys == 4);
+}
+
+TEST_CASE("A trace in the form of LIRS has the number of a block a line") {
+  const Trace trace = read("7\n 9\r\n7\n*\n\n18446744073709551615\n", Form::kLirs);
+  CHECK(trace.requests == std::vector<Key>{0, 1, 0, 2});
+  CHECK(trace.keys == 3);
+  CHECK_THROWS_WITH(read("7\n7 8\n", Form::kLirs),
+                    "text, line 2: this is not what such a trace consists of");
+  CHECK_THROWS(read("-1\n", Form::kLirs));
+  CHECK_THROWS(read("18446744073709551616\n", Form::kLirs));
+}
+
+TEST_CASE("A trace in the form of ARC has runs of blocks") {
+  const Trace trace = read("10 3 0 1\n11 1 0 2\n\n5 0 0 3\n", Form::kArc);
+  CHECK(trace.requests == std::vector<Key>{0, 1, 2, 1});
+  CHECK(trace.keys == 3);
+  CHECK_THROWS(read("10 3 0\n", Form::kArc));
+  CHECK_THROWS(read("10 3 0 1 2\n", Form::kArc));
+}
+
+TEST_CASE("An empty trace has no keys") {
+  CHECK(read("", Form::kKeys).keys == 0);
+  CHECK(optimal_hits(read("", Form::kArc), 1) == 0);
+}
+
+// Tries every choice of what to let go of.
+std::size_t most_hits(const Trace& trace, std::size_t capacity, std::size_t at,
+                      const std::vector<Key>& stored) {
+  if (at == trace.requests.size()) return 0;
+  const Key key = trace.requests[at];
+  if (std::ranges::find(stored, key) != stored.end()) {
+    return 1 + most_hits(trace, capacity, at + 1, stored);
+  }
+  std::vector<Key> more = stored;
+  more.push_back(key);
+  if (more.size() <= capacity) return most_hits(trace, capacity, at + 1, more);
+  std::size_t most = 0;
+  for (std::size_t i = 0; i != more.size(); ++i) {
+    std::vector<Key> fewer = more;
+    fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+    most = std::max(most, most_hits(trace, capacity, at + 1, fewer));
+  }
+  return most;
+}
+
+TEST_CASE("No choice of what to let go of has more hits than the optimum") {
+  for (std::uint64_t seed = 1; seed != 200; ++seed) {
+    Numbers numbers;
+    std::uint64_t state = seed;
+    for (int i = 0; i != 10; ++i) {
+      state = state * 6364136223846793005 + 1442695040888963407;
+      numbers.push_back((state >> 33) % 5);
+    }
+    const Trace trace = make_trace("random", numbers);
+    for (const std::size_t capacity : {1U, 2U, 3U}) {
+      CHECK(optimal_hits(trace, capacity) == most_hits(trace, capacity, 0, {}));
+    }
+  }
+}
+
+TEST_CASE("With room for all keys, every policy misses each key once") {
+  for (const Trace& trace : workloads(3'000)) {
+    for (const Policy& policy : policies()) {
+      INFO(trace.name << ", " << policy.name);
+      CHECK(hits(trace, policy, trace.keys) == trace.requests.size() - trace.keys);
+    }
+  }
+}
+
+TEST_CASE("No policy has more hits than the optimum, in a cache of any size") {
+  for (const Trace& trace : workloads(3'000)) {
+    for (const std::size_t capacity : {1U, 2U, 3U, 7U, 20U, 100U, 500U}) {
+      for (const Policy& policy : policies()) {
+        INFO(trace.name << ", " << policy.name << ", " << capacity);
+        CHECK(hits(trace, policy, capacity) <= optimal_hits(trace, capacity));
+      }
+    }
+  }
+}
+
+TEST_CASE("LRU lets go of the key whose last request is the longest ago") {
+  const Trace trace = make_trace("", {1, 2, 3, 1, 4, 1, 2, 3});
+  CHECK(hits(trace, policies()[0], 3) == 2);  // 4 takes the place of 2, then 2 that of 3
+}
+
+TEST_CASE("In a loop that does not fit, LRU has no hits and the adaptive policy has nearly all") {
+  Numbers numbers;
+  for (std::uint64_t i = 0; i != 20'000; ++i) numbers.push_back(i % 200);
+  const Trace trace = make_trace("loop", numbers);
+  CHECK(hits(trace, policies()[0], 150) == 0);
+  CHECK(hits(trace, policies().back(), 150) >= optimal_hits(trace, 150) * 95 / 100);
+}
+
+}  // namespace
+}  // namespace hit_ratio
