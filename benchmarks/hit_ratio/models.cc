@@ -324,21 +324,24 @@ class Adaptive final : public Model {
 
   [[nodiscard]] std::size_t size() const { return queues_.size(kNew) + queues_.size(kKept); }
 
-  // Returns whether a ghost's requests are closer together than the last request is to the one that
-  // would have to go for it.
+  // Returns whether a ghost was away for clearly less time than has passed since anybody asked for
+  // the key that would have to go for it.
   bool returns_sooner(Key ghost) {
     if (queues_.size(kKept) == 0) return true;
-    return misses_ - states_[ghost].last < misses_ - states_[next_victim()].last;
+    const std::uint64_t away = misses_ - states_[ghost].last;
+    const std::uint64_t idle = misses_ - states_[next_victim()].last;
+    return away * 3 < idle * 2;
   }
 
-  // A ghost that was evicted lately would have been a hit, had its queue been a little longer.
+  // A ghost that was evicted lately would have been a hit, had its queue been half as long again.
   void adapt(const State& ghost) {
     const std::uint32_t others = evicted_[ghost.was_kept] - ghost.evicted;
-    if (others >= new_capacity_) return;
+    if (others >= std::max(new_capacity_ / 2, least_new_)) return;
+    const std::size_t step = std::max<std::size_t>(capacity_ / 1024, 1);
     if (ghost.was_kept) {
-      new_capacity_ = std::max(new_capacity_ - 1, least_new_);
+      new_capacity_ -= std::min(2 * step, new_capacity_ - least_new_);
     } else {
-      new_capacity_ = std::min(new_capacity_ + 1, most_new_);
+      new_capacity_ += std::min(step, most_new_ - new_capacity_);
     }
   }
 
