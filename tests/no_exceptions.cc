@@ -3,6 +3,7 @@
 
 #include <keyspace/clock.h>
 #include <keyspace/condition.h>
+#include <keyspace/jitter.h>
 #include <keyspace/keyspace.h>
 #include <keyspace/version.h>
 
@@ -112,6 +113,7 @@ void use_the_system_clocks() {
 }  // namespace
 
 int main() {
+  check(keyspace::Jitter(0.1)(10s) >= 9s, "jitter");
   use_copyable_values();
   use_move_only_values();
   use_the_system_clocks();
