@@ -1,5 +1,8 @@
 #include "hit_ratio/models.h"
 
+#include <keyspace/cache.h>
+#include <keyspace/features.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -11,22 +14,6 @@
 
 namespace hit_ratio {
 namespace {
-
-class Lru final : public Model {
- public:
-  Lru(std::size_t capacity, std::size_t keys) : capacity_(capacity), queues_(keys) {}
-
-  bool request(Key key) override {
-    const bool is_hit = queues_.queue_of(key) != Queues::kNone;
-    if (!is_hit && queues_.size(0) == capacity_) queues_.remove(queues_.front(0));
-    queues_.put(0, key);
-    return is_hit;
-  }
-
- private:
-  std::size_t capacity_;
-  Queues queues_;
-};
 
 class Sieve final : public Model {
  public:
@@ -279,115 +266,24 @@ class WTinyLfu final : public Model {
   Sketch sketch_;
 };
 
-class Adaptive final : public Model {
+// No model, but a cache.
+template <class P>
+class Keyspace final : public Model {
  public:
-  Adaptive(std::size_t capacity, std::size_t keys)
-      : capacity_(capacity),
-        least_new_(std::max<std::size_t>(capacity / 100, 1)),
-        most_new_(std::max(capacity - capacity / 20, least_new_)),
-        new_capacity_(least_new_),
-        queues_(keys),
-        states_(keys) {}
+  Keyspace(std::size_t capacity, std::size_t) : cache_({.capacity = capacity}) {}
 
   bool request(Key key) override {
-    const std::uint8_t queue = queues_.queue_of(key);
-    if (queue == kNew || queue == kKept) {
-      State& state = states_[key];
-      state.visits = static_cast<std::uint8_t>(std::min(state.visits + 1, 3));
-      state.last = misses_;
-      return true;
-    }
-    ++misses_;
-    bool is_kept = size() < capacity_ - new_capacity_;
-    if (queue == kGhost) {
-      is_kept = is_kept || returns_sooner(key);
-      adapt(states_[key]);
-      queues_.remove(key);
-    }
-    if (size() == capacity_) evict(is_kept);
-    queues_.put(is_kept ? kKept : kNew, key);
-    states_[key] = {misses_, 0, 0, false};
+    if (cache_.find(key) != nullptr) return true;
+    cache_.set(key, {});
     return false;
   }
 
  private:
-  static constexpr std::uint8_t kNew = 0;
-  static constexpr std::uint8_t kKept = 1;
-  static constexpr std::uint8_t kGhost = 2;
-
-  struct State {
-    std::uint32_t last;     // request, counted in misses
-    std::uint32_t evicted;  // after how many others that left the same queue
-    std::uint8_t visits;    // since it was looked at last, up to 3
-    bool was_kept;
+  struct Nothing {};
+  struct Features : keyspace::DefaultFeatures {
+    using Policy = P;
   };
-
-  [[nodiscard]] std::size_t size() const { return queues_.size(kNew) + queues_.size(kKept); }
-
-  // Returns whether a ghost was away for clearly less time than has passed since anybody asked for
-  // the key that would have to go for it.
-  bool returns_sooner(Key ghost) {
-    if (queues_.size(kKept) == 0) return true;
-    const std::uint64_t away = misses_ - states_[ghost].last;
-    const std::uint64_t idle = misses_ - states_[next_victim()].last;
-    return away * 3 < idle * 2;
-  }
-
-  // A ghost that was evicted lately would have been a hit, had its queue been half as long again.
-  void adapt(const State& ghost) {
-    const std::uint32_t others = evicted_[ghost.was_kept] - ghost.evicted;
-    if (others >= std::max(new_capacity_ / 2, least_new_)) return;
-    const std::size_t step = std::max<std::size_t>(capacity_ / 1024, 1);
-    if (ghost.was_kept) {
-      new_capacity_ -= std::min(2 * step, new_capacity_ - least_new_);
-    } else {
-      new_capacity_ += std::min(step, most_new_ - new_capacity_);
-    }
-  }
-
-  // Makes room, in the queue of kept keys if that is full and the room is for one of them.
-  void evict(bool for_kept) {
-    while (true) {
-      const bool new_is_full = queues_.size(kNew) > new_capacity_;
-      const bool kept_is_full = queues_.size(kKept) >= capacity_ - new_capacity_;
-      const bool goes_kept = for_kept ? kept_is_full : !new_is_full;
-      if (queues_.size(kNew) == 0 || (goes_kept && queues_.size(kKept) != 0)) {
-        return leave(next_victim(), true);
-      }
-      const Key key = queues_.front(kNew);
-      if (states_[key].visits == 0) return leave(key, false);
-      states_[key].visits = 0;
-      queues_.put(kKept, key);
-    }
-  }
-
-  // Returns the first kept key that was not asked for since it was looked at; the others go to the
-  // back, and are spared as often as they were asked for.
-  Key next_victim() {
-    Key key = queues_.front(kKept);
-    while (states_[key].visits != 0) {
-      states_[key].visits /= 2;
-      queues_.put(kKept, key);
-      key = queues_.front(kKept);
-    }
-    return key;
-  }
-
-  void leave(Key key, bool was_kept) {
-    states_[key].was_kept = was_kept;
-    states_[key].evicted = ++evicted_[was_kept];
-    queues_.put(kGhost, key);
-    if (queues_.size(kGhost) > 2 * capacity_) queues_.remove(queues_.front(kGhost));
-  }
-
-  std::size_t capacity_;
-  std::size_t least_new_;
-  std::size_t most_new_;
-  std::size_t new_capacity_;
-  std::uint32_t misses_ = 0;
-  std::array<std::uint32_t, 2> evicted_ = {};
-  Queues queues_;
-  std::vector<State> states_;
+  keyspace::Cache<Key, Nothing, Features> cache_;
 };
 
 template <class M>
@@ -396,11 +292,11 @@ std::unique_ptr<Model> make(std::size_t capacity, std::size_t keys) {
 }
 
 constexpr std::array<Policy, 5> kPolicies = {{
-    {"LRU", make<Lru>},
+    {"LRU", make<Keyspace<keyspace::Lru>>},
     {"SIEVE", make<Sieve>},
     {"S3-FIFO", make<S3Fifo>},
     {"W-TinyLFU", make<WTinyLfu>},
-    {"adaptive", make<Adaptive>},
+    {"Keyspace", make<Keyspace<keyspace::ScanResistant>>},
 }};
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace hit_ratio {
 
-// A cache without values, which keeps as many keys as it was made for and has one policy as to
+// A cache of keys alone, which keeps as many keys as it was made for and has one policy as to
 // which.
 class Model {
  public:
@@ -31,7 +31,7 @@ struct Policy {
 
 // Returns the policies that are compared:
 //
-//   LRU         lets go of the key whose last request is the longest ago
+//   LRU         keyspace::Lru, which lets go of the key whose last request is the longest ago
 //   SIEVE       a hand that passes over keys that were asked for since it came by (Zhang et al.,
 //               NSDI 2024)
 //   S3-FIFO     a tenth is a queue for new keys, and those that come again go to the rest (Yang et
@@ -39,9 +39,7 @@ struct Policy {
 //   W-TinyLFU   a window, behind which a key is let in if it was asked for more often than the one
 //               that would go, by counts that are halved at times (Einziger et al., ACM TOS 2017);
 //               the window's size climbs towards more hits, as in Caffeine 3
-//   adaptive    queues as in S3-FIFO; but a key that comes again is let in if the time since its
-//               last request is shorter than for the key that would go, as in LIRS (Jiang and
-//               Zhang, SIGMETRICS 2002), and the queue for new keys grows and shrinks
+//   Keyspace    keyspace::ScanResistant, the policy of keyspace::Cache
 std::span<const Policy> policies();
 
 }  // namespace hit_ratio

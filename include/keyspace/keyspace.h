@@ -15,9 +15,11 @@
 #include "absl/base/attributes.h"
 #include "keyspace/clock.h"
 #include "keyspace/condition.h"
+#include "keyspace/features.h"
 #include "keyspace/internal/hashing.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/store.h"
+#include "keyspace/statistics.h"
 
 namespace keyspace {
 
@@ -79,8 +81,10 @@ namespace keyspace {
 // keyspace.
 template <class Key, class Value, TimeSource Clock = std::chrono::steady_clock,
           class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
-          class Allocator = std::allocator<std::pair<const Key, Value>>>
+          class Allocator = std::allocator<std::pair<const Key, Value>>,
+          class Features = DefaultFeatures>
 class Keyspace {
+  using Store = internal::Store<Key, Value, Hash, Equal, Allocator, Features>;
   // A ttl and a deadline, as calls take them: see "Time" above.
   using Ttl = internal::Ttl;
   using Deadline = internal::Deadline<internal::ClockOf<Clock>>;
@@ -100,8 +104,17 @@ class Keyspace {
   static constexpr duration kNever = duration::max();
 
   explicit Keyspace(Clock clock = {}, const Hash& hash = {}, const Equal& equal = {},
-                    const Allocator& allocator = {})
-      : clock_(std::move(clock)), store_(hash, equal, allocator) {}
+                    const Allocator& allocator = {}) requires(!internal::kNeedsOptions<Features>)
+      : Keyspace(std::move(clock), Options(), hash, equal, allocator) {}
+
+  // What the features need; a capacity has to be given (see features.h).
+  using Options = keyspace::Options<Features>;
+  explicit Keyspace(Options options) : Keyspace(Clock(), std::move(options)) {}
+  Keyspace(Clock clock, Options options, const Hash& hash = {}, const Equal& equal = {},
+           const Allocator& allocator = {})
+      : clock_(std::move(clock)),
+        expire_after_access_(options.expire_after_access),
+        store_(std::move(options), hash, equal, allocator) {}
 
   // What was moved from is empty, and its clock is what a move makes of a Clock.
   Keyspace(Keyspace&&) noexcept = default;
@@ -112,7 +125,7 @@ class Keyspace {
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), internal::kNeverMillis, now);
+    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), default_deadline(now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value, Ttl ttl) {
@@ -131,8 +144,8 @@ class Keyspace {
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value) {
     Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-                        internal::kNeverMillis, now);
+    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), default_deadline(now),
+                        now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value, Ttl ttl) {
@@ -152,7 +165,7 @@ class Keyspace {
   bool replace(K&& key, V&& value) {
     Now now(clock_);
     return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-                         internal::kNeverMillis, now);
+                         default_deadline(now), now);
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   bool replace(K&& key, V&& value, Ttl ttl) {
@@ -172,7 +185,7 @@ class Keyspace {
   [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Value* find(const K& key) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key));
-    return store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
+    return request(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
   }
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* find(const K& key) const {
@@ -181,12 +194,22 @@ class Keyspace {
     return store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
   }
 
+  // Returns what find() does, and leaves no trace: to a policy, statistics or an expiry that slides
+  // it is no request. So it is with all calls that are const.
+  template <internal::KeyFor<Keyspace> K = Key>
+  [[nodiscard]] const Value* peek(const K& key) const {
+    return find(key);
+  }
+
   // GET. Returns a copy of the value of a live key.
+  template <internal::KeyFor<Keyspace> K = Key>
+  [[nodiscard]] std::optional<Value> get(const K& key) requires std::copy_constructible<Value> {
+    return copy_of(find(key));
+  }
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] std::optional<Value> get(
       const K& key) const requires std::copy_constructible<Value> {
-    const Value* const value = find(key);
-    return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
+    return copy_of(find(key));
   }
 
   // EXISTS. Returns whether the key is live.
@@ -215,11 +238,12 @@ class Keyspace {
   ABSL_ATTRIBUTE_ALWAYS_INLINE Value* getex(const K& key, Ttl ttl) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key));
-    if (!store_.is_live(found, now)) [[unlikely]]
+    if (!note_request(found, now)) [[unlikely]]
       return nullptr;
     const Millis deadline = ttl.from(now);
     if (Store::is_over(deadline, now)) [[unlikely]] {
       store_.erase(found.entry->first);
+      store_.deliver();
       return nullptr;
     }
     store_.set_deadline(found, deadline);
@@ -227,15 +251,23 @@ class Keyspace {
   }
 
   // GETDEL. Erases a live key and returns its value, moved out; nullopt if the key is not live.
+  // (For a listener it is copied.)
   template <internal::KeyFor<Keyspace> K = Key>
-  std::optional<Value> getdel(const K& key) {
+  std::optional<Value> getdel(const K& key) requires(!Store::kIsObserved ||
+                                                     std::copy_constructible<Value>) {
     Now now(clock_);
     const auto found = store_.locate(as_key(key));
     std::optional<Value> value;  // the only one returned, so that it is not moved once more
-    if (store_.is_live(found, now)) {
-      value.emplace(std::move(found.entry->second.get()));
-      store_.erase(found.it);
+    if (note_request(found, now)) {
+      Value& stored = found.entry->second.get();
+      if constexpr (Store::kIsObserved) {
+        value.emplace(std::as_const(stored));
+      } else {
+        value.emplace(std::move(stored));
+      }
+      store_.erase(found, /*was_live=*/true, now);
     }
+    store_.deliver();
     return value;
   }
 
@@ -246,7 +278,8 @@ class Keyspace {
     const auto found = store_.locate(as_key(key));
     if (found.entry == nullptr) return false;
     const bool was_live = store_.is_live(found, now);
-    store_.erase(found.it);
+    store_.erase(found, was_live, now);
+    store_.deliver();
     return was_live;
   }
 
@@ -336,6 +369,19 @@ class Keyspace {
     }
   }
 
+  // What was counted (see statistics.h).
+  [[nodiscard]] Statistics statistics() const noexcept requires(Features::kStatistics) {
+    return store_.statistics();
+  }
+
+  // What all entries weigh together, and may weigh at most.
+  [[nodiscard]] size_type weight() const noexcept requires(Store::kIsBounded) {
+    return store_.weight();
+  }
+  [[nodiscard]] size_type capacity() const noexcept requires(Store::kIsBounded) {
+    return store_.capacity();
+  }
+
   // DBSIZE. The number of stored entries; of those that are volatile. Dead entries count until they
   // are erased.
   [[nodiscard]] size_type size() const noexcept { return store_.entries().size(); }
@@ -343,7 +389,11 @@ class Keyspace {
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   // FLUSHDB. Erases everything. O(capacity).
-  void clear() { store_.clear(); }
+  void clear() {
+    Now now(clock_);
+    store_.clear(now);
+    store_.deliver();
+  }
 
   // Makes room for `size` entries in all, so that the hash map need not grow before.
   void reserve(size_type size) { store_.reserve(size); }
@@ -358,7 +408,17 @@ class Keyspace {
   // Throws what the allocator throws; entries not yet erased are left for the next call.
   size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
     Now now(clock_);
-    return store_.erase_due(limit, now);
+    size_type erased = 0;
+    if constexpr (Store::kIsObserved) {
+      // Without a limit, the listener has its turn now and then.
+      while (limit == std::numeric_limits<size_type>::max() && store_.is_due(now)) {
+        erased += store_.erase_due(kEraseStep, now);
+        store_.deliver();
+      }
+    }
+    erased += store_.erase_due(limit, now);
+    store_.deliver();
+    return erased;
   }
 
   // Returns a time before which no entry dies; nullopt if none ever will. Entries may die later
@@ -377,7 +437,8 @@ class Keyspace {
  private:
   friend struct internal::TestPeer;
   using Millis = internal::Millis;
-  using Store = internal::Store<Key, Value, Hash, Equal, Allocator>;
+
+  static constexpr size_type kEraseStep = 256;
 
   // The time of one call: read when it is first asked for.
   class Now {
@@ -421,30 +482,68 @@ class Keyspace {
     std::size_t i = 0;
     for (auto next = std::begin(keys); next != std::end(keys); ++next) {
       const auto found = self.store_.locate(as_key(*next), hashes[i]);
-      *out++ =
-          self.store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
+      *out++ = self.request(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
       if (ahead != std::end(keys)) hashes[i] = self.store_.prefetch(as_key(*ahead++));
       i = (i + 1) % kAhead;
     }
     return out;
   }
 
+  // The deadline of what is stored without one.
+  Millis default_deadline(Now& now) const {
+    if constexpr (Features::kExpireAfterAccess) {
+      return expire_after_access_.from(now);
+    } else {
+      return internal::kNeverMillis;
+    }
+  }
+
+  // Returns whether a request found a live key, after all that a request does.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const F& found, Now& now) {
+    if (!note_request(found, now)) return false;
+    if constexpr (Features::kExpireAfterAccess) {
+      expire(found, expire_after_access_.from(now), Condition::kGt, now);
+    }
+    return true;
+  }
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const F& found, Now& now) const {
+    return store_.is_live(found, now);
+  }
+  // The same, but without an expiry that slides.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool note_request(const F& found, Now& now) {
+    const bool is_hit = store_.is_live(found, now);
+    store_.note_request(found, is_hit);
+    return is_hit;
+  }
+
+  static std::optional<Value> copy_of(const Value* value) {
+    return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
+  }
+
   template <class K, class V>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void set_until(K&& key, V&& value, Millis deadline, Now& now) {
     store_.template put</*kOverwrites=*/true>(std::forward<K>(key), std::forward<V>(value),
                                               deadline, now);
+    store_.deliver();
   }
   template <class K, class V>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert_until(K&& key, V&& value, Millis deadline, Now& now) {
-    return store_.template put</*kOverwrites=*/false>(std::forward<K>(key), std::forward<V>(value),
-                                                      deadline, now);
+    const bool is_stored = store_.template put</*kOverwrites=*/false>(
+        std::forward<K>(key), std::forward<V>(value), deadline, now);
+    store_.deliver();
+    return is_stored;
   }
   template <class K, class V>
   bool replace_until(K&& key, V&& value, Millis deadline, Now& now) {
     const auto found = store_.locate(key);
-    if (!store_.is_live(found, now)) return false;
-    store_.put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
-    return true;
+    const bool is_stored =
+        store_.is_live(found, now) &&
+        store_.put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
+    store_.deliver();
+    return is_stored;
   }
 
   template <class F>
@@ -454,6 +553,7 @@ class Keyspace {
     if (!admits(condition, to_time_point(current), to_time_point(deadline))) return false;
     if (Store::is_over(deadline, now)) [[unlikely]] {
       store_.erase(found.entry->first);
+      store_.deliver();
     } else {
       store_.set_deadline(found, deadline);
     }
@@ -466,7 +566,8 @@ class Keyspace {
     const auto source = store_.locate(from);
     if (!store_.is_live(source, now)) return false;
     const auto target = store_.locate(to);
-    if (target.entry != source.entry) store_.move(source, target, std::forward<L>(to));
+    if (target.entry != source.entry) store_.move(source, target, std::forward<L>(to), now);
+    store_.deliver();
     return true;
   }
 
@@ -477,12 +578,15 @@ class Keyspace {
     if (!store_.is_live(source, now)) return false;
     const auto target = store_.locate(to);
     if (store_.is_live(target, now)) return false;
-    store_.put_at(target, std::forward<L>(to), std::as_const(source.entry->second.get()),
-                  store_.deadline(source.entry->first), now);
-    return true;
+    const bool is_stored =
+        store_.put_at(target, std::forward<L>(to), std::as_const(source.entry->second.get()),
+                      store_.deadline(source.entry->first), now);
+    store_.deliver();
+    return is_stored;
   }
 
   [[no_unique_address]] Clock clock_;
+  [[no_unique_address]] decltype(Options::expire_after_access) expire_after_access_;
   Store store_;
 };
 

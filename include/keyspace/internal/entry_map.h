@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/record.h"
+#include "keyspace/internal/remake.h"
 #include "keyspace/internal/slot.h"
 #include "keyspace/internal/stamp.h"
 
@@ -26,8 +27,11 @@ namespace keyspace::internal {
 // are inserted and move without throwing (Slot), a hash that may throw is computed once and kept,
 // and the map never grows by itself: make_room() builds its successor beside it.
 //
+// Beside its deadline an entry keeps an Extra, of which the map knows nothing: it moves without
+// throwing, and takes no space if it is empty.
+//
 // Knows nothing of the time, nor of the expiry table beyond what a Stamp says of a Record.
-template <class Key, class Value, class Hash, class Equal, class Allocator>
+template <class Key, class Value, class Hash, class Equal, class Allocator, class Extra>
 class EntryMap {
   static constexpr bool kKeepsHash = !std::is_nothrow_invocable_v<const Hash&, const Key&>;
   struct KeptHash {
@@ -66,65 +70,94 @@ class EntryMap {
     KeySlot&& key;
     std::size_t hash;
     Stamp stamp;
+    [[no_unique_address]] Extra extra;
   };
 
  public:
   // A key and what is kept beside it. The map holds it const, for the sake of hash and equality;
-  // they look at neither the stamp nor the address of the key, so those may change. It moves even
+  // they look at neither the rest nor the address of the key, so those may change. It moves even
   // when it is const, as flat_hash_map may move a pair<const K, V> with nothing more.
   class StoredKey {
    public:
     explicit StoredKey(Newcomer&& newcomer) noexcept
-        : key_(std::move(newcomer.key)), stamp_(newcomer.stamp), hash_{newcomer.hash} {}
+        : key_(std::move(newcomer.key)),
+          stamp_(newcomer.stamp),
+          extra_(std::move(newcomer.extra)),
+          hash_{newcomer.hash} {}
     explicit StoredKey(Claimant&& claimant) noexcept
         : key_(std::in_place, claimant.allocator, claimant.key), hash_{claimant.hash} {}
     StoredKey(StoredKey&&) noexcept = default;
     StoredKey(const StoredKey&& other) noexcept
-        : key_(std::move(other.key_)), stamp_(other.stamp_), hash_(other.hash_) {}
+        : key_(std::move(other.key_)),
+          stamp_(other.stamp_),
+          extra_(std::move(other.extra_)),
+          hash_(other.hash_) {}
 
     [[nodiscard]] const Key& key() const noexcept { return key_.get(); }
     [[nodiscard]] bool is_volatile() const noexcept { return !stamp_.is_never(); }
     [[nodiscard]] bool is_filed_early() const noexcept { return stamp_.early(); }
     [[nodiscard]] Stamp stamp() const noexcept { return stamp_; }
+    [[nodiscard]] Extra& extra() const noexcept { return extra_; }
 
    private:
     friend class EntryMap;
     friend struct TestPeer;
     mutable KeySlot key_;
     mutable Stamp stamp_;
+    [[no_unique_address]] mutable Extra extra_;
     [[no_unique_address]] std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
+  };
+
+  // The time for which an entry has a record in the expiry table. (See `By` below.)
+  struct ByDeadline {
+    static Record::Tag tag(const Record& record) noexcept { return record.tag(); }
+    static Record::Tag tag(const StoredKey& stored) noexcept { return stored.stamp_.tag(); }
+    static bool is_early(const StoredKey& stored) noexcept { return stored.stamp_.early(); }
+    static Millis time(const EntryMap& entries, const StoredKey& stored) noexcept {
+      return entries.deadline(stored);
+    }
+    static void flip_mark(const StoredKey& stored) noexcept { stored.stamp_.flip_mark(); }
   };
 
  private:
   // What finds the entries of which `record` may be the record.
+  template <class By>
   struct RecordLookup {
     const EntryMap& entries;
     const Record& record;
     std::size_t hash = record.hash();
-    Record::Tag tag = record.tag();
+    Record::Tag tag = By::tag(record);
 
-    [[nodiscard]] bool fits(const StoredKey& stored) const {
-      return stored.stamp_.tag() == tag &&
-             (stored.stamp_.early() || entries.deadline(stored) == record.when()) &&
+    [[nodiscard]] bool accepts(const StoredKey& stored) const {
+      return By::tag(stored) == tag &&
+             (By::is_early(stored) || By::time(entries, stored) == record.when()) &&
              entries.hash_of(stored) == hash;
     }
   };
 
   // What finds the one entry whose record `record` is to be: one that it fits exactly, or else the
   // soonest of those filed early that it precedes. The latter is left in `best` and not found.
-  struct ClaimLookup : RecordLookup {
+  template <class By>
+  struct ClaimLookup : RecordLookup<By> {
     const StoredKey** best;
 
-    [[nodiscard]] bool fits(const StoredKey& stored) const {
-      if (!RecordLookup::fits(stored)) return false;
-      if (!stored.stamp_.early()) return true;
-      const Millis deadline = this->entries.deadline(stored);
-      if (deadline >= this->record.when() &&
-          (*best == nullptr || deadline < this->entries.deadline(**best))) {
+    [[nodiscard]] bool accepts(const StoredKey& stored) const {
+      if (!RecordLookup<By>::accepts(stored)) return false;
+      if (!By::is_early(stored)) return true;
+      const Millis time = By::time(this->entries, stored);
+      if (time >= this->record.when() &&
+          (*best == nullptr || time < By::time(this->entries, **best))) {
         *best = &stored;
       }
       return false;
     }
+  };
+
+  // What finds an entry that a predicate accepts.
+  template <class Predicate>
+  struct PredicateLookup {
+    std::size_t hash;
+    const Predicate& accepts;
   };
 
   // What is to be fetched into the cache, by the hash of the key.
@@ -167,11 +200,10 @@ class EntryMap {
       }
       return equal(stored.key(), lookup.key);
     }
-    bool operator()(const StoredKey& stored, const RecordLookup& lookup) const {
-      return lookup.fits(stored);
-    }
-    bool operator()(const StoredKey& stored, const ClaimLookup& lookup) const {
-      return lookup.fits(stored);
+    template <class L>
+    requires requires(const L& lookup, const StoredKey& stored) { lookup.accepts(stored); }
+    bool operator()(const StoredKey& stored, const L& lookup) const {
+      return lookup.accepts(stored);
     }
     bool operator()(const StoredKey&, const Newcomer&) const noexcept { return false; }
     [[no_unique_address]] Equal equal;
@@ -198,14 +230,6 @@ class EntryMap {
         volatile_size_(std::exchange(other.volatile_size_, 0)) {
     other.map_.clear();  // a map that was moved from allows little else
   }
-  EntryMap& operator=(EntryMap&& other) noexcept {
-    if (this != &other) {  // not by members: neither a lambda nor every allocator can be assigned
-      std::destroy_at(this);
-      std::construct_at(this, std::move(other));
-    }
-    return *this;
-  }
-  ~EntryMap() = default;
 
   [[nodiscard]] iterator begin() noexcept { return map_.begin(); }
   [[nodiscard]] iterator end() noexcept { return map_.end(); }
@@ -232,9 +256,17 @@ class EntryMap {
   // Finds an entry of this map. Does not throw: a hash that might is kept.
   [[nodiscard]] iterator find(const StoredKey& stored) noexcept { return map_.find(stored); }
 
-  // Finds one of the entries that `record` may have been filed for.
+  // Finds one of the entries that `record` may have been filed for: in the expiry table, or By
+  // something else, which says what an entry knows of its record.
+  template <class By = ByDeadline>
   [[nodiscard]] iterator find(const Record& record) {
-    return map_.find(RecordLookup{*this, record});
+    return map_.find(RecordLookup<By>{*this, record});
+  }
+  // Finds an entry for which accepts(its StoredKey), and whose key has this hash: a predicate that
+  // accepts others may find none.
+  template <class Predicate>
+  [[nodiscard]] iterator find_if(std::size_t hash, const Predicate& accepts) {
+    return map_.find(PredicateLookup<Predicate>{hash, accepts});
   }
   // Begins to fetch what a find() with this hash looks at.
   void prefetch(std::size_t hash) const { map_.prefetch(Prefetch{hash}); }
@@ -242,12 +274,13 @@ class EntryMap {
   // Flips the mark of one entry that `record` fits, and returns whether there is one: an entry with
   // that very deadline, else the soonest early entry that is not over by then. Any other choice
   // could take the record from the one entry that no later record fits.
+  template <class By = ByDeadline>
   bool claim(const Record& record) noexcept {
     const StoredKey* stored = nullptr;
-    const iterator exact = map_.find(ClaimLookup{{*this, record}, &stored});
+    const iterator exact = map_.find(ClaimLookup<By>{{*this, record}, &stored});
     if (exact != map_.end()) stored = &exact->first;
     if (stored == nullptr) return false;
-    stored->stamp_.flip_mark();
+    By::flip_mark(*stored);
     return true;
   }
 
@@ -264,7 +297,8 @@ class EntryMap {
     return deadlines_.read(stored.stamp_);
   }
 
-  // Whether one more entry needs make_room().
+  // The number of entries there is room for, and whether one more needs make_room().
+  [[nodiscard]] std::size_t full_size() const noexcept { return full_size_; }
   [[nodiscard]] bool is_full() const noexcept { return map_.size() >= full_size_; }
 
   // Makes room for one insert() with this deadline. Invalidates iterators. Throws what the
@@ -278,11 +312,14 @@ class EntryMap {
 
   // REQUIRES: the key is absent; and since the last insertion, make_room(deadline) was called or
   // (to rename it) an entry with this deadline was erased.
-  void insert(KeySlot&& key, ValueSlot&& value, std::size_t hash, Millis deadline,
-              Record::Tag tag) noexcept {
-    map_.try_emplace(Newcomer{std::move(key), hash, deadlines_.write(deadline, tag)},
-                     std::move(value));
+  iterator insert(KeySlot&& key, ValueSlot&& value, std::size_t hash, Millis deadline,
+                  Record::Tag tag, Extra extra) noexcept {
     volatile_size_ += deadline != kNeverMillis;
+    return map_
+        .try_emplace(
+            Newcomer{std::move(key), hash, deadlines_.write(deadline, tag), std::move(extra)},
+            std::move(value))
+        .first;
   }
 
   // Finds the key, or else inserts it without a deadline, with one look-up. Returns where it is,
@@ -319,6 +356,8 @@ class EntryMap {
     stored.stamp_ = deadlines_.postpone(stamp, deadline);
   }
 
+  // The key of an entry that is about to be erased, to be moved from.
+  static KeySlot&& key_of(iterator it) noexcept { return std::move(it->first.key_); }
   void erase(iterator it) {
     volatile_size_ -= it->first.is_volatile();
     deadlines_.release(it->first.stamp_);
@@ -354,10 +393,11 @@ class EntryMap {
     Map bigger(buckets, hash_, map_.key_eq(), map_.get_allocator());
     for (auto& [stored, value] : map_) {
       const std::size_t hash = hash_of(stored);
-      bigger.try_emplace(Newcomer{std::move(stored.key_), hash, stored.stamp_}, std::move(value));
+      bigger.try_emplace(
+          Newcomer{std::move(stored.key_), hash, stored.stamp_, std::move(stored.extra_)},
+          std::move(value));
     }
-    std::destroy_at(&map_);  // no swap, as in operator=
-    std::construct_at(&map_, std::move(bigger));
+    remake(map_, std::move(bigger));
     set_full_size();
   }
 

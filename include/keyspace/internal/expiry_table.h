@@ -55,13 +55,6 @@ class ExpiryTable {
  public:
   explicit ExpiryTable(const Allocator& allocator) noexcept : chunks_(allocator) {}
   ExpiryTable(ExpiryTable&& other) noexcept : chunks_(std::move(other.chunks_)) { swap(other); }
-  ExpiryTable& operator=(ExpiryTable&& other) noexcept {
-    if (this != &other) {  // not by members: not every allocator can be assigned
-      std::destroy_at(this);
-      std::construct_at(this, std::move(other));
-    }
-    return *this;
-  }
   ~ExpiryTable() { clear(); }
 
   [[nodiscard]] Allocator allocator() const { return Allocator(chunks_.allocator()); }
@@ -116,6 +109,33 @@ class ExpiryTable {
         --size_;
       }
     }
+  }
+
+  // Takes the soonest record, due or not; or if very many lie together, the soonest of a thousand
+  // of them. Calls `owner.settle(record, budget)`, as advance() does. REQUIRES: there is a record.
+  template <class Owner>
+  void settle_soonest(Budget& budget, Owner& owner) {
+    SoonestRecord soonest;
+    soonest.look_at(open_, kOpen, cursor_);
+    for (std::size_t level = 0; level != kLevels; ++level) {
+      const NextSlot next = first_slot(level);
+      if (next.id == kOpen || next.start > soonest.tick) continue;
+      soonest.look_at(bag(next.id), next.id, next.start);
+    }
+    RecordBag& from = bag(soonest.slot);
+    RecordChunk& chunk = from.front();
+    const std::size_t last = chunk.size - 1u;
+    std::swap(*soonest.record, chunk.back());
+    if (!owner.settle(Record(chunk.back()), budget)) return;
+    // Meanwhile a record may have been filed behind it, or in a new front chunk if this was full.
+    chunk.records()[last] = chunk.back();
+    if (&chunk == &from.front()) {
+      from.pop(chunks_);
+    } else {
+      --chunk.size;
+    }
+    if (from.empty()) vacate(soonest.slot);
+    --size_;
   }
 
   // Looks at a few dozen records and drops those for which `owner.claim(record)` is false. Called
@@ -258,21 +278,50 @@ class ExpiryTable {
     Tick start;
   };
 
-  // Returns the slot that the cursor comes to next, or is at the start of.
+  // The soonest record that was looked at, of up to a thousand.
+  struct SoonestRecord {
+    void look_at(RecordBag& bag, SlotId id, Tick start) noexcept {
+      if (bag.empty()) return;
+      RecordChunk* chunk = &bag.front();
+      do {
+        for (std::size_t i = 0; i != chunk->size; ++i) {
+          Record& next = chunk->records()[i];
+          if (record != nullptr && next.tick() >= tick) continue;
+          record = &next;
+          tick = next.tick();
+          slot = id;
+        }
+        left -= std::min<std::size_t>(left, chunk->size);
+        chunk = chunk->next;
+      } while (chunk != &bag.front() && tick > start && left != 0);
+    }
+
+    Record* record = nullptr;
+    Tick tick = std::numeric_limits<Tick>::max();
+    SlotId slot = kOpen;
+    std::size_t left = 1000;
+  };
+
+  // Returns the slot of a level that the cursor comes to next, or is at the start of.
+  [[nodiscard]] NextSlot first_slot(std::size_t level) const noexcept {
+    if (levels_[level] == nullptr) return {kOpen, 0};
+    const std::size_t shift = level * kDigitBits;
+    const bool at_start = (cursor_ & ((Tick{1} << shift) - 1)) == 0;
+    const Tick turn = (cursor_ >> shift) + (at_start ? 0 : 1);
+    const std::size_t digit = turn % kSlots;
+    const std::size_t slot = levels_[level]->first_from(digit);
+    if (slot == kSlots) return {kOpen, 0};
+    return {id(level, slot), (turn - digit + slot + (slot < digit ? kSlots : 0)) << shift};
+  }
+  // The same of all levels.
   [[nodiscard]] NextSlot next_slot() const noexcept {
     NextSlot next = {kOpen, std::numeric_limits<Tick>::max()};
     for (std::size_t level = 0; level != kLevels; ++level) {
-      if (levels_[level] == nullptr) continue;
-      const std::size_t shift = level * kDigitBits;
-      const bool at_start = (cursor_ & ((Tick{1} << shift) - 1)) == 0;
-      const Tick turn = (cursor_ >> shift) + (at_start ? 0 : 1);
-      const std::size_t digit = turn % kSlots;
-      const std::size_t slot = levels_[level]->first_from(digit);
-      if (slot == kSlots) continue;
-      const Tick start = (turn - digit + slot + (slot < digit ? kSlots : 0)) << shift;
-      if (start <= next.start) next = {id(level, slot), start};
+      const NextSlot first = first_slot(level);
+      if (first.id == kOpen) continue;
+      if (first.start <= next.start) next = first;
       // No slot of a higher level starts in the middle of a turn of level 0.
-      if (level == 0 && cursor_ % kSlots != 0 && start / kSlots == cursor_ / kSlots) break;
+      if (level == 0 && cursor_ % kSlots != 0 && first.start / kSlots == cursor_ / kSlots) break;
     }
     return next;
   }

@@ -1,16 +1,22 @@
 #ifndef KEYSPACE_INTERNAL_STORE_H_
 #define KEYSPACE_INTERNAL_STORE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "absl/base/attributes.h"
+#include "keyspace/features.h"
+#include "keyspace/internal/counters.h"
 #include "keyspace/internal/entry_map.h"
 #include "keyspace/internal/expiry_table.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/outbox.h"
+#include "keyspace/internal/policy.h"
 #include "keyspace/internal/record.h"
+#include "keyspace/internal/remake.h"
 #include "keyspace/internal/stamp.h"
 
 namespace keyspace::internal {
@@ -41,12 +47,38 @@ namespace keyspace::internal {
 //   (A
 //      call that an exception ends may leave more, and later calls make up for it.)
 //
+//   3. The policy has a link for each entry, and together they weigh no more than the capacity.
+//   4. An entry leaves through remove() or, all at once, clear(): so the listener, the counters and
+//      the policy learn of it.
+//
 // The time comes as `now`, to be called only if it matters, and the same throughout a call.
 // Deadlines are finite, or kNeverMillis for none.
-template <class Key, class Value, class Hash, class Equal, class Allocator>
+template <class Key, class Value, class Hash, class Equal, class Allocator, class Features>
 class Store {
+  using Policy = PolicyState<typename Features::Policy, Allocator>;
+
+  // What an entry keeps for the features.
+  struct PlainExtra {
+    [[nodiscard]] static constexpr std::size_t weight() noexcept { return 1; }
+    [[no_unique_address]] typename Policy::Mark mark;
+  };
+  struct WeighedExtra {
+    [[nodiscard]] std::size_t weight() const noexcept { return kept_weight; }
+    [[no_unique_address]] typename Policy::Mark mark;
+    std::size_t kept_weight;
+  };
+
  public:
-  using Entries = EntryMap<Key, Value, Hash, Equal, Allocator>;
+  static constexpr bool kIsBounded = internal::kIsBounded<Features>;
+  static constexpr bool kIsWeighed = internal::kIsWeighed<Features>;
+  static constexpr bool kIsObserved = internal::kIsObserved<Features>;
+  // Whether there are features at all that change what a Store does.
+  static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Features::kStatistics;
+  static_assert(kIsBounded || !kIsWeighed, "A Weigher needs a Policy other than Unbounded");
+
+  using Options = keyspace::Options<Features>;
+  using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
+  using Entries = EntryMap<Key, Value, Hash, Equal, Allocator, Extra>;
   using StoredKey = typename Entries::StoredKey;
   using Entry = typename Entries::Entry;
 
@@ -59,10 +91,25 @@ class Store {
     Stamp stamp;                                                          // of the entry
   };
 
-  Store(const Hash& hash, const Equal& equal, const Allocator& allocator)
-      : entries_(hash, equal, allocator), expiry_(allocator) {}
+  Store(Options&& options, const Hash& hash, const Equal& equal, const Allocator& allocator)
+      : entries_(hash, equal, allocator),
+        expiry_(allocator),
+        capacity_(options.capacity),
+        weigher_(std::move(options.weigher)),
+        policy_(options.capacity, allocator),
+        outbox_(std::move(options.listener), allocator) {}
+
+  Store(Store&&) noexcept = default;
+  Store& operator=(Store&& other) noexcept { return remake(*this, std::move(other)); }
 
   [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] std::size_t weight() const noexcept { return policy_.weight(); }
+  [[nodiscard]] Statistics statistics() const noexcept {
+    Statistics counted = counters_.counted();
+    counted.size = entries_.size();
+    return counted;
+  }
   [[nodiscard]] std::size_t volatile_size() const noexcept { return entries_.volatile_size(); }
   // Returns a time at or before every deadline.
   [[nodiscard]] Millis next_due() const noexcept { return expiry_.next_due(); }
@@ -81,6 +128,12 @@ class Store {
   template <class F, class Now>
   bool is_live(const F& found, Now& now) const {
     return found.entry != nullptr && entries_.is_live(found.stamp, now);
+  }
+
+  // Whether it may be that something is dead.
+  template <class Now>
+  bool is_due(Now& now) const {
+    return volatile_size() != 0 && next_due() <= now();
   }
 
   // Looks up a key. Inlined by force, as is all that a call with one look-up does: what a call of
@@ -113,10 +166,10 @@ class Store {
 
   // Stores a value under a key, with a deadline, in place of what is stored there; but only if that
   // is dead or nothing, unless kOverwrites. Returns whether it did. If the deadline is over, the
-  // key is erased instead.
+  // key is erased instead. (See also put_at().)
   template <bool kOverwrites, class K, class V, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool put(K&& key, V&& value, Millis deadline, Now& now) {
-    if constexpr (Entries::kIsTrivial && kIsCopied<Key, K> && kIsCopied<Value, V>) {
+    if constexpr (kIsPlain && Entries::kIsTrivial && kIsCopied<Key, K> && kIsCopied<Value, V>) {
       if (can_add_now(deadline, now)) [[likely]] {
         const std::size_t hash = entries_.hash_of(key);
         const auto [it, is_new] = entries_.find_or_insert(
@@ -140,37 +193,53 @@ class Store {
   }
 
   // Stores a value under the key that was looked for, with a deadline, in place of what was found.
-  // If the deadline is over, the entry is erased instead.
+  // If the deadline is over, the entry is erased instead. Returns false if there is no room for it
+  // within the capacity; then too, what was found is erased.
   template <class F, class K, class V, class Now>
-  void put_at(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
-    if (is_over(deadline, now)) {
-      if (found.entry != nullptr) erase(found.it);
+  bool put_at(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
+    if constexpr (!kIsPlain) {
+      return put_observed(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
+    } else if (is_over(deadline, now)) {
+      if (found.entry != nullptr) erase(found.it, Cause::kErased, now);
     } else if (found.entry == nullptr) {
       add(found.hash, make_slot<KeySlot>(std::forward<K>(key)),
-          make_slot<ValueSlot>(as_value(std::forward<V>(value))), deadline, now);
+          make_slot<ValueSlot>(as_value(std::forward<V>(value))), 1, deadline, now);
     } else {
       overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
     }
+    return true;
   }
 
   // Moves value and deadline of `from` to the key `to` that was looked for, in place of what was
   // found there. REQUIRES: `from` is live, and not the entry of `to`.
-  template <class F, class K>
-  void move(const F& from, const F& to, K&& key) {
+  template <class F, class K, class Now>
+  void move(const F& from, const F& to, K&& key, Now& now) {
     const Millis deadline = entries_.deadline(from.entry->first);
-    if (to.entry != nullptr) {
+    if (kIsPlain && to.entry != nullptr) {
       prepare_deadline(to.entry->first, to.hash, deadline);
       to.entry->second.replace(std::move(from.entry->second));
       commit_deadline(to.entry->first, deadline);
-      erase(from.it);
-    } else {
-      KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
-      if (deadline != kNeverMillis) file(to.hash, deadline);
-      ValueSlot value_slot = std::move(from.entry->second);
-      entries_.erase(from.it);
-      entries_.insert(std::move(key_slot), std::move(value_slot), to.hash, deadline,
-                      expiry_.tag(deadline));
-      tidy();
+      erase(from.it, Cause::kErased, now);
+      return;
+    }
+    KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
+    const Extra& extra = from.entry->first.extra();
+    const std::size_t weight = weigh(key_slot, from.entry->second);
+    outbox_.reserve(1);
+    if (deadline != kNeverMillis) file(to.hash, deadline);
+    const Extra moved = make_extra(policy_.relink(extra.mark, to.hash), weight);
+    // Nothing throws from here, and nothing tidies up before the new records have their entry.
+    policy_.reweigh(moved.mark, extra.weight(), weight);
+    if (to.entry != nullptr) {
+      remove(to.it, is_live(to, now) ? Cause::kReplaced : Cause::kExpired, now);
+    }
+    ValueSlot value_slot = std::move(from.entry->second);
+    entries_.erase(from.it);
+    const auto it = entries_.insert(std::move(key_slot), std::move(value_slot), to.hash, deadline,
+                                    expiry_.tag(deadline), moved);
+    tidy();
+    if constexpr (kIsWeighed) {
+      if (!make_place(0, {}, now)) erase(it, Cause::kEvicted, now);
     }
   }
 
@@ -186,14 +255,24 @@ class Store {
     }
   }
 
-  template <class Iterator>
-  void erase(Iterator it) {
-    entries_.erase(it);
-    tidy();
+  // Takes note of a request, and of the entry that it was for if there is one.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void note_request(const F& found, bool is_hit) {
+    counters_.request(is_hit);
+    if (is_hit) policy_.visit(found.entry->first.extra().mark);
   }
-  // The same, at the price of another look-up, where an iterator would have to be kept just in
-  // case.
-  ABSL_ATTRIBUTE_NOINLINE void erase(const StoredKey& stored) { erase(entries_.find(stored)); }
+
+  // Erases what was found, dead or alive.
+  template <class F, class Now>
+  void erase(const F& found, bool was_live, Now& now) {
+    erase(found.it, was_live ? Cause::kErased : Cause::kExpired, now);
+  }
+  // The same for a live entry, at the price of another look-up, where an iterator would have to be
+  // kept just in case.
+  ABSL_ATTRIBUTE_NOINLINE void erase(const StoredKey& stored) {
+    const auto unread = [] { return Millis{0}; };
+    erase(entries_.find(stored), Cause::kErased, unread);
+  }
 
   // Erases up to `limit` entries whose deadline is over, with work in proportion to the limit, and
   // returns how many it erased.
@@ -213,10 +292,23 @@ class Store {
     return erased;
   }
 
-  void clear() {
+  template <class Now>
+  void clear(Now& now) {
+    if constexpr (!kIsPlain) {
+      outbox_.reserve(entries_.size());
+      for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+        const Cause cause = is_live(it->first, now) ? Cause::kErased : Cause::kExpired;
+        count_removal(it->first, cause, now);
+        say_farewell(Entries::key_of(it), it->second, cause);
+      }
+    }
+    policy_.clear();
     entries_.clear();
     expiry_.clear();
   }
+
+  // Tells the listener of what has left.
+  void deliver() { outbox_.deliver(); }
 
   void reserve(std::size_t size) { entries_.reserve(size); }
 
@@ -245,7 +337,8 @@ class Store {
           store.expiry_.file(record.hash(), deadline);
           store.entries_.set_deadline(stored, deadline, store.expiry_.tag(deadline));
         } else {
-          store.entries_.erase(it);
+          const auto time = [this] { return now; };
+          store.remove(it, Cause::kExpired, time);
           --budget.erasures;
         }
         if (!early) return true;
@@ -300,8 +393,7 @@ class Store {
                                                      Now& now) {
     const auto found = locate(key);
     if (!kOverwrites && is_live(found, now)) return false;
-    put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
-    return true;
+    return put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
   }
   // Takes `now` by value: the caller can keep its own in registers, and is done with it.
   template <bool kOverwrites, class K, class V, class Now>
@@ -325,6 +417,44 @@ class Store {
     }
   }
 
+  // The same as put_at(), where a listener, counters or a policy have to know.
+  template <class F, class K, class V, class Now>
+  bool put_observed(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
+    const bool is_there = is_live(found, now);
+    if (is_over(deadline, now)) {
+      if (found.entry != nullptr) erase(found, is_there, now);
+      return true;
+    }
+    if constexpr (!kIsWeighed && !kIsObserved) {
+      if (is_there) {
+        overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
+        take_note_of_replacement(found.entry->first.extra(), 1);
+        return true;
+      }
+    }
+    KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
+    ValueSlot value_slot = make_slot<ValueSlot>(as_value(std::forward<V>(value)));
+    const std::size_t weight = weigh(key_slot, value_slot);
+    if (is_there && has_place_instead(found.entry->first.extra().weight(), weight)) {
+      outbox_.reserve(1);
+      prepare_deadline(found.entry->first, found.hash, deadline);
+      say_farewell(std::move(key_slot), found.entry->second, Cause::kReplaced);
+      found.entry->second.replace(std::move(value_slot));
+      take_note_of_replacement(found.entry->first.extra(), weight);
+      commit_deadline(found.entry->first, deadline);
+      return true;
+    }
+    if (found.entry != nullptr) {
+      erase(found.it, is_there ? Cause::kReplaced : Cause::kExpired, now);
+    }
+    if (!add(found.hash, std::move(key_slot), std::move(value_slot), weight, deadline, now)) {
+      counters_.refuse();
+      return false;
+    }
+    is_there ? counters_.replace() : counters_.insert(entries_.size());
+    return true;
+  }
+
   template <class V>
   void assign(ValueSlot& slot, V&& value) {
     if constexpr (std::is_assignable_v<Value&, V>) {
@@ -334,13 +464,103 @@ class Store {
     }
   }
 
-  // Adds an entry. REQUIRES: the key is not stored, and the deadline not over.
+  // Adds an entry, and returns whether there is room for it within the capacity. REQUIRES: the key
+  // is not stored, and the deadline not over.
   template <class Now>
-  void add(std::size_t hash, KeySlot key, ValueSlot value, Millis deadline, Now& now) {
+  bool add(std::size_t hash, KeySlot key, ValueSlot value, std::size_t weight, Millis deadline,
+           Now& now) {
     if (volatile_size() != 0) erase_due(2, now);  // else the clock need not be read
+    typename Policy::Arrival arrival{};
+    if constexpr (kIsBounded) {
+      if (weight > capacity_) return false;
+      arrival = policy_.arrive(entries_, hash);
+      if (!make_place(weight, arrival, now)) return false;
+    }
     entries_.make_room(deadline);
+    policy_.reserve(std::max(entries_.full_size(), entries_.size() + 1));
     if (deadline != kNeverMillis) file(hash, deadline);
-    entries_.insert(std::move(key), std::move(value), hash, deadline, expiry_.tag(deadline));
+    entries_.insert(std::move(key), std::move(value), hash, deadline, expiry_.tag(deadline),
+                    make_extra(policy_.link(hash, weight, arrival), weight));
+    return true;
+  }
+
+  // Makes place for an arrival of this weight, within the capacity: the dead go first, then as the
+  // policy says. Returns false if there is none to go. REQUIRES: weight <= capacity
+  template <class Now>
+  bool make_place(std::size_t weight, typename Policy::Arrival arrival, Now& now) {
+    while (policy_.weight() > capacity_ - weight) {
+      if (erase_a_dead_one(now)) continue;
+      outbox_.reserve(1);  // what goes is not to stay halfway if this fails
+      const auto it = policy_.victim(entries_, expiry_, arrival);
+      if (it == entries_.end()) return false;
+      policy_.leave_ghost(it->first.extra().mark, it->first.extra().weight());
+      erase(it, Cause::kEvicted, now);
+    }
+    return true;
+  }
+  template <class Now>
+  bool erase_a_dead_one(Now& now) {
+    while (is_due(now)) {
+      if (erase_due(1, now) != 0) return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] std::size_t weigh(const KeySlot& key, const ValueSlot& value) const {
+    return weigher_(key.get(), value.get());
+  }
+  static Extra make_extra(typename Policy::Mark mark,
+                          [[maybe_unused]] std::size_t weight) noexcept {
+    if constexpr (kIsWeighed) {
+      return {mark, weight};
+    } else {
+      return {mark};
+    }
+  }
+  // Whether an entry of one weight can be exchanged for one of another, and none has to go for it.
+  [[nodiscard]] bool has_place_instead(std::size_t before, std::size_t after) const noexcept {
+    if constexpr (kIsWeighed) {
+      return after <= capacity_ - (policy_.weight() - before);
+    } else {
+      return true;
+    }
+  }
+  void take_note_of_replacement(Extra& extra, std::size_t weight) noexcept {
+    policy_.visit(extra.mark);
+    policy_.reweigh(extra.mark, extra.weight(), weight);
+    extra = make_extra(extra.mark, weight);
+    counters_.replace();
+    counters_.remove(Cause::kReplaced);
+  }
+
+  // Takes an entry out, but for its record, and for the listener keeps what is left of it.
+  template <class Iterator, class Now>
+  void remove(Iterator it, [[maybe_unused]] Cause cause, [[maybe_unused]] Now& now) {
+    if constexpr (!kIsPlain) {
+      outbox_.reserve(1);
+      count_removal(it->first, cause, now);
+      policy_.unlink(it->first.extra().mark, it->first.extra().weight());
+      say_farewell(Entries::key_of(it), it->second, cause);
+    }
+    entries_.erase(it);
+  }
+  // The same, and tidies up.
+  template <class Iterator, class Now>
+  void erase(Iterator it, Cause cause, Now& now) {
+    remove(it, cause, now);
+    tidy();
+  }
+
+  template <class Now>
+  void count_removal(const StoredKey& stored, Cause cause, Now& now) {
+    if constexpr (Features::kStatistics) {
+      counters_.remove(cause);
+      if (cause == Cause::kExpired) counters_.lag(time_left(now(), entries_.deadline(stored)));
+    }
+  }
+  // REQUIRES: the outbox has room
+  void say_farewell(KeySlot&& key, ValueSlot& value, [[maybe_unused]] Cause cause) noexcept {
+    if constexpr (kIsObserved) outbox_.add(std::move(key), std::move(value), cause);
   }
 
   // A change of deadline in two parts: all that can throw, and all that cannot. No scrub may come
@@ -390,6 +610,7 @@ class Store {
   // its start is gone (but for what it may miss, as ExpiryTable::scrub says).
   void tidy() noexcept {
     if (has_too_many_records()) expiry_.scrub(entries_);
+    policy_.tidy(entries_);
   }
   [[nodiscard]] bool has_too_many_records() const noexcept {
     return expiry_.size() > 3 * volatile_size() + kStaleSlack;
@@ -397,6 +618,11 @@ class Store {
 
   Entries entries_;
   ExpiryTable<Allocator> expiry_;
+  [[no_unique_address]] decltype(Options::capacity) capacity_;
+  [[no_unique_address]] typename Features::Weigher weigher_;
+  [[no_unique_address]] Policy policy_;
+  [[no_unique_address]] Outbox<Key, Value, typename Features::Listener, Allocator> outbox_;
+  [[no_unique_address]] Counters<Features::kStatistics> counters_;
 };
 
 }  // namespace keyspace::internal

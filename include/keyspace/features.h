@@ -1,0 +1,163 @@
+#ifndef KEYSPACE_FEATURES_H_
+#define KEYSPACE_FEATURES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "keyspace/internal/millis.h"
+
+namespace keyspace {
+
+// What a keyspace can do beyond Redis's verbs, and what makes a cache of it. All of it is chosen at
+// compile time, by a type with the members of DefaultFeatures, and costs nothing where it is not
+// chosen: neither bytes nor instructions.
+//
+//   struct PageFeatures : keyspace::CacheFeatures {       // a bound, and the policy for caches
+//     using Weigher = decltype([](const std::string& url, const std::string& page) noexcept {
+//       return url.size() + page.size();
+//     });
+//     static constexpr bool kStatistics = true;
+//   };
+//   keyspace::Cache<std::string, std::string, PageFeatures> pages({.capacity = 64 << 20});
+
+// Policies: which entry has to go when a new one needs its place. Dead entries go first, whatever
+// the policy; it is asked when there is none. It is about requests: calls of find(), get(), mget(),
+// getex() and getdel() on a keyspace that is not const, and overwrites. All work is O(1): a request
+// writes a word beside the key that it finds, and nothing else.
+
+// None goes: there is no bound.
+struct Unbounded {};
+
+// The entry with the soonest deadline goes (Redis's volatile-ttl). Persistent entries never do: a
+// keyspace that is full of them refuses new ones. Requests do not matter.
+//
+// Of more than a thousand deadlines that lie together, as seen from the present, it may be another
+// than the soonest.
+struct EarliestDeadline {};
+
+// The entry goes whose last request is the longest ago. The policy that is known best: exact for
+// some thousand entries; of more, when it would have to look at more than a thousand that were
+// asked for since it last did, an older one of these goes. One walk over many keys empties it of
+// all others; ScanResistant has more hits, nearly always.
+struct Lru {};
+
+// A key that is new has to prove itself, in a queue that leaves most of the room to those that
+// have; so keys that are asked for once do not displace others, and a loop that is larger than the
+// capacity has hits. The share of new keys adapts to the requests.
+//
+// The queues are those of S3-FIFO (Yang et al., SOSP 2023). A key that comes back after it had to
+// go is kept if it was away for a shorter time than has passed since the last request for the one
+// that would go for it, as in LIRS (Jiang and Zhang, SIGMETRICS 2002). benchmarks/hit_ratio
+// compares it.
+struct ScanResistant {};
+
+// Every entry weighs 1: the capacity is a number of entries.
+struct OneEach {
+  template <class Key, class Value>
+  constexpr std::size_t operator()(const Key&, const Value&) const noexcept {
+    return 1;
+  }
+};
+
+struct NoListener {};
+
+// What a keyspace has unless it asks for more. Derive from it, and hide what is to be different.
+struct DefaultFeatures {
+  // Any of the above. If it is not Unbounded, Options has a `capacity`: a keyspace never holds
+  // more. Its entries are then fewer than 2^32.
+  using Policy = Unbounded;
+
+  // What an entry takes of the capacity: weigher(const Key&, const Value&) returns a std::size_t,
+  // and the keyspace remembers it until the entry is overwritten, renamed or gone. (So a change
+  // through a pointer does not count: store the value again.)
+  using Weigher = OneEach;
+
+  // What is called with each entry that leaves: see Cause.
+  using Listener = NoListener;
+
+  // Whether requests and entries are counted: see Keyspace::statistics().
+  static constexpr bool kStatistics = false;
+
+  // Whether a ttl slides with use. Options then has `expire_after_access`, a ttl: to store a value
+  // without an expiry is to store it with that; and a request that finds a key does what
+  // pexpire(key, that, Condition::kGt) does. So what was made persistent stays so.
+  static constexpr bool kExpireAfterAccess = false;
+};
+
+// For caches: a capacity, and the policy with the most hits.
+struct CacheFeatures : DefaultFeatures {
+  using Policy = ScanResistant;
+};
+
+// Why an entry leaves a keyspace. The listener is called as
+//
+//   listener(Key&& key, Value&& value, Cause cause)
+//
+// exactly once for each entry that leaves, but not for those that a keyspace holds when it is
+// destroyed or assigned to. It is called at the end of the call in which the entry left, in the
+// order in which they did, when the keyspace is whole again: so it may call the keyspace, and store
+// the same key again. What leaves by that is told when it has returned, not in the middle of it. It
+// must not destroy, move or assign the keyspace; and one that stores whatever was evicted is called
+// for ever.
+//
+// What it throws comes out of the call, which has then had its effect; its result is lost. Entries
+// of which it was not told yet wait for the next call that can remove one.
+//
+// It may move from key and value, or let them be: they die when it has returned, and their
+// destructors may call the keyspace too. All other operations of keys and values must not.
+enum class Cause : std::uint8_t {
+  kExpired,   // it was dead when it was erased, overwritten or found in the way
+  kErased,    // by erase(), getdel() or clear(), or by a new ttl or deadline that is already over.
+              // What getdel() returns is copied for the listener; or, if it cannot be copied, shown
+              // to it before the caller has it.
+  kReplaced,  // a new value was given for its key (even if that was refused), or another entry
+              // renamed to it. The key may be the one that the call was given.
+  kEvicted,   // to make room for another, or because it became too heavy when it was renamed
+};
+
+namespace internal {
+
+template <class Features>
+inline constexpr bool kIsBounded = !std::is_same_v<typename Features::Policy, Unbounded>;
+template <class Features>
+inline constexpr bool kIsWeighed = !std::is_same_v<typename Features::Weigher, OneEach>;
+template <class Features>
+inline constexpr bool kNeedsOptions = kIsBounded<Features> || Features::kExpireAfterAccess;
+template <class Features>
+inline constexpr bool kIsObserved = !std::is_same_v<typename Features::Listener, NoListener>;
+
+// In the place of an option that is not to be had.
+template <int>
+struct Absent {};
+
+// A number that has to be given.
+class Capacity {
+ public:
+  constexpr Capacity(std::size_t most) noexcept : most_(most) {}     // NOLINT: implicit by design
+  constexpr operator std::size_t() const noexcept { return most_; }  // NOLINT: implicit by design
+
+ private:
+  std::size_t most_;
+};
+
+}  // namespace internal
+
+// The arguments of what a keyspace's features need.
+template <class Features>
+struct Options {
+  template <bool kIsPresent, class T, int kNumber>
+  using If = std::conditional_t<kIsPresent, T, internal::Absent<kNumber>>;
+
+  // What all entries together may weigh. An entry that weighs more by itself is refused, and what
+  // was stored under its key is erased, for it would be stale.
+  [[no_unique_address]] If<internal::kIsBounded<Features>, internal::Capacity, 0> capacity = {};
+  [[no_unique_address]] typename Features::Weigher weigher = {};
+  [[no_unique_address]] typename Features::Listener listener = {};
+  // A ttl, in whole milliseconds or a coarser unit.
+  [[no_unique_address]] If<Features::kExpireAfterAccess, internal::Ttl, 1> expire_after_access = {};
+};
+
+}  // namespace keyspace
+
+#endif  // KEYSPACE_FEATURES_H_

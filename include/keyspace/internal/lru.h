@@ -1,0 +1,169 @@
+#ifndef KEYSPACE_INTERNAL_LRU_H_
+#define KEYSPACE_INTERNAL_LRU_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "keyspace/internal/expiry_table.h"
+#include "keyspace/internal/millis.h"
+#include "keyspace/internal/record.h"
+#include "keyspace/internal/victim_finder.h"
+
+namespace keyspace::internal {
+
+// The policy Lru: which entry is to go.
+//
+// A list would have to be changed by every request. Instead, requests are numbered, and the number
+// of the last one for an entry is to it what a deadline is: it stands in the entry, and a table of
+// records is in the order of these numbers. A request moves the "deadline" later, which leaves the
+// record early. (See Store, of which all else is true here too.)
+template <class Allocator>
+class LruState {
+  using Table = ExpiryTable<Allocator>;
+
+ public:
+  // What an entry keeps.
+  class Mark {
+   public:
+    Mark() = default;  // of no entry
+
+   private:
+    friend class LruState;
+    friend struct TestPeer;
+
+    // From the lowest bit: the mark of the entry's record, whether that is early, and the number of
+    // the last request.
+    static constexpr std::int64_t kRecordMark = 1;
+    static constexpr std::int64_t kEarly = 2;
+    static constexpr int kLastBit = 2;
+
+    Mark(Millis last, bool record_mark) noexcept
+        : bits_(last << kLastBit | (record_mark ? kRecordMark : 0)) {}
+
+    [[nodiscard]] bool record_mark() const noexcept { return (bits_ & kRecordMark) != 0; }
+    [[nodiscard]] bool is_early() const noexcept { return (bits_ & kEarly) != 0; }
+    [[nodiscard]] Millis last() const noexcept { return bits_ >> kLastBit; }
+    void flip_mark() noexcept { bits_ ^= kRecordMark; }
+    void visit(Millis number) noexcept {
+      bits_ = number << kLastBit | kEarly | (bits_ & kRecordMark);
+    }
+
+    std::int64_t bits_ = 0;
+  };
+
+  struct Arrival {};
+
+  LruState(std::size_t, const Allocator& allocator) : table_(allocator) {}
+  LruState(LruState&& other) noexcept
+      : table_(std::move(other.table_)),
+        requests_(other.requests_),
+        size_(std::exchange(other.size_, 0)),
+        weight_(std::exchange(other.weight_, 0)) {}
+
+  [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
+  void reserve(std::size_t) noexcept {}
+
+  void visit(Mark& mark) noexcept { mark.visit(++requests_); }
+  template <class Entries>
+  Arrival arrive(Entries&, std::size_t) noexcept {
+    return {};
+  }
+
+  // Returns the entry that has to go; it has no record then. Throws what the allocator throws.
+  // REQUIRES: there are entries.
+  template <class Entries, class Deadlines>
+  auto victim(Entries& entries, Deadlines&, Arrival) {
+    VictimFinder<Entries, ByRequest<Entries>> finder{entries, {*this}};
+    Budget budget(kMaxSteps);
+    budget.erasures = 1;
+    while (!budget.spent()) table_.advance(table_.next_due(), budget, finder);
+    while (!finder.has_victim()) table_.settle_soonest(budget, finder);
+    return finder.victim;
+  }
+  void leave_ghost(const Mark&, std::size_t) noexcept {}
+
+  // Gives a new entry its place. Throws what the allocator throws, and then has no effect.
+  Mark link(std::size_t hash, std::size_t weight, Arrival) {
+    const Mark mark = file(hash, requests_ + 1);
+    ++requests_;
+    ++size_;
+    weight_ += weight;
+    return mark;
+  }
+  // Takes an entry's place away; what is left of its record, a later tidy() drops.
+  void unlink(const Mark&, std::size_t weight) noexcept {
+    --size_;
+    weight_ -= weight;
+  }
+  template <class Entries>
+  void tidy(Entries& entries) noexcept {
+    Claimer<Entries> claimer{entries};
+    if (table_.size() > 3 * size_ + kStaleSlack) table_.scrub(claimer);
+  }
+
+  // Returns the mark for an entry that is given a key with another hash. Throws what the allocator
+  // throws.
+  Mark relink(const Mark& mark, std::size_t hash) { return file(hash, mark.last()); }
+  void reweigh(const Mark&, std::size_t before, std::size_t after) noexcept {
+    weight_ += after - before;
+  }
+
+  void clear() noexcept {
+    table_.clear();
+    size_ = 0;
+    weight_ = 0;
+  }
+
+ private:
+  friend struct TestPeer;
+
+  static constexpr std::size_t kMaxSteps = 1000;
+  static constexpr std::size_t kStaleSlack = 1024;
+
+  // What an entry knows of its record. (See EntryMap::find.)
+  template <class Entries>
+  struct ByRequest {
+    using StoredKey = typename Entries::StoredKey;
+    static Record::Tag tag(const Record& record) noexcept { return record.mark(); }
+    static Record::Tag tag(const StoredKey& stored) noexcept {
+      return stored.extra().mark.record_mark();
+    }
+    static bool is_early(const StoredKey& stored) noexcept {
+      return stored.extra().mark.is_early();
+    }
+    static Millis time(const Entries&, const StoredKey& stored) noexcept {
+      return stored.extra().mark.last();
+    }
+    static void flip_mark(const StoredKey& stored) noexcept { stored.extra().mark.flip_mark(); }
+    void file(std::size_t hash, const StoredKey& stored) {
+      Mark& mark = stored.extra().mark;
+      mark = state.file(hash, mark.last());
+    }
+
+    LruState& state;
+  };
+
+  template <class Entries>
+  struct Claimer {
+    void prefetch(std::size_t hash) const { entries.prefetch(hash); }
+    bool claim(const Record& record) const noexcept {
+      return entries.template claim<ByRequest<Entries>>(record);
+    }
+    Entries& entries;
+  };
+
+  Mark file(std::size_t hash, Millis last) {
+    table_.file(hash, last);
+    return Mark(last, (table_.tag(last) & Record::kTagMark) != 0);
+  }
+
+  Table table_;
+  Millis requests_ = 0;
+  std::size_t size_ = 0;
+  std::size_t weight_ = 0;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_LRU_H_

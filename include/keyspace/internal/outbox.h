@@ -1,0 +1,96 @@
+#ifndef KEYSPACE_INTERNAL_OUTBOX_H_
+#define KEYSPACE_INTERNAL_OUTBOX_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "keyspace/features.h"
+#include "keyspace/internal/slot.h"
+
+namespace keyspace::internal {
+
+// Entries that have left, and of which the listener has not been told yet.
+template <class Key, class Value, class Listener, class Allocator>
+class Outbox {
+ public:
+  using KeySlot = Slot<Key, Allocator>;
+  using ValueSlot = Slot<Value, Allocator>;
+
+  Outbox(Listener listener, const Allocator& allocator)
+      : listener_(std::move(listener)), letters_(allocator) {}
+  Outbox(Outbox&& other) noexcept
+      : listener_(std::move(other.listener_)),
+        letters_(std::move(other.letters_)),
+        next_(std::exchange(other.next_, 0)) {}
+
+  // Makes room for that many more, so that add() succeeds. Throws what the allocator throws.
+  void reserve(std::size_t count) {
+    const std::size_t size = letters_.size() + count;
+    if (size > letters_.capacity()) letters_.reserve(std::max(size, 2 * letters_.capacity()));
+  }
+  void add(KeySlot&& key, ValueSlot&& value, Cause cause) noexcept {
+    letters_.push_back({std::move(key), std::move(value), cause});
+  }
+
+  // Tells the listener of all, those included that leave by what it does. What it throws ends that,
+  // and the rest waits for the next call. Does nothing when it is called by the listener.
+  void deliver() {
+    if (letters_.empty() || is_delivering_) return;
+    const Delivering delivering(is_delivering_);
+    while (!letters_.empty()) {
+      Letter letter = std::move(letters_[next_]);
+      if (++next_ == letters_.size()) {
+        letters_.clear();
+        next_ = 0;
+      }
+      if (is_absent(listener_)) continue;
+      listener_(std::move(letter.key.get()), std::move(letter.value.get()), letter.cause);
+    }
+  }
+
+ private:
+  struct Letter {
+    KeySlot key;
+    ValueSlot value;
+    Cause cause;
+  };
+
+  struct Delivering {
+    explicit Delivering(bool& is_delivering) noexcept : flag(is_delivering) { flag = true; }
+    ~Delivering() { flag = false; }
+    bool& flag;
+  };
+
+  // Whether a listener is an empty std::function, or the like.
+  static bool is_absent(const Listener& listener) noexcept {
+    if constexpr (std::is_constructible_v<bool, const Listener&> &&
+                  !std::is_convertible_v<const Listener&, bool>) {
+      return !static_cast<bool>(listener);
+    } else {
+      return false;
+    }
+  }
+
+  [[no_unique_address]] Listener listener_;
+  std::vector<Letter, typename std::allocator_traits<Allocator>::template rebind_alloc<Letter>>
+      letters_;
+  std::size_t next_ = 0;  // letter to be delivered
+  bool is_delivering_ = false;
+};
+
+// Where nobody listens.
+template <class Key, class Value, class Allocator>
+class Outbox<Key, Value, NoListener, Allocator> {
+ public:
+  Outbox(NoListener, const Allocator&) noexcept {}
+  void reserve(std::size_t) noexcept {}
+  void deliver() noexcept {}
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_OUTBOX_H_

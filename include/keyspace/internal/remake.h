@@ -1,0 +1,22 @@
+#ifndef KEYSPACE_INTERNAL_REMAKE_H_
+#define KEYSPACE_INTERNAL_REMAKE_H_
+
+#include <memory>
+#include <utility>
+
+namespace keyspace::internal {
+
+// A move assignment by way of the move constructor, for what has members that cannot be assigned,
+// as lambdas and some allocators.
+template <class T>
+T& remake(T& object, T&& other) noexcept {
+  if (&object != &other) {
+    std::destroy_at(&object);
+    std::construct_at(&object, std::move(other));
+  }
+  return object;
+}
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_REMAKE_H_

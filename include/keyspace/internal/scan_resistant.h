@@ -1,0 +1,340 @@
+#ifndef KEYSPACE_INTERNAL_SCAN_RESISTANT_H_
+#define KEYSPACE_INTERNAL_SCAN_RESISTANT_H_
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace keyspace::internal {
+
+// The policy ScanResistant: which entry is to go.
+//
+// An entry is in one of two queues: kNew, or kKept. It keeps a Mark, which is all that a request
+// writes to; its place in the queue is a node, and node and mark know each other. Time is counted
+// in misses: keys that came and were not there.
+//
+//   a new key          goes to kNew; or to kKept, while that has room
+//   kNew is too long   its first goes, or moves to kKept if it was asked for meanwhile
+//   kKept is           its first goes; but those that were asked for are put to its end first, once
+//                      for each of up to two visits
+//   an entry goes      leaves a ghost, which says when it was asked for last and when it went
+//   a ghost comes back goes to kKept if it was away, since it was asked for last, for clearly less
+//                      time than the first of kKept has been by now, else to kNew
+//
+// How long kNew may be: longer by a little when a ghost of kNew comes back that went so lately that
+// it would be there yet had kNew been half as long again; shorter when one of kKept does.
+//
+// Invariants
+//   1. Each entry has one node, in the queue that its mark names. A node's hash is its entry's.
+//   2. weight() is the weight of the entries.
+//   3. A call takes constant time.
+template <class Allocator>
+class ScanResistantState {
+ public:
+  // What an entry keeps.
+  class Mark {
+   public:
+    Mark() = default;  // of no entry
+
+   private:
+    friend class ScanResistantState;
+    friend struct TestPeer;
+
+    // From the lowest bit: the queue, whether it was asked for once, and twice, since it was looked
+    // at, and when it was the last time. Of a third time and later ones nothing is written: what is
+    // in demand stays clean in the caches.
+    static constexpr std::uint32_t kQueue = 1;
+    static constexpr std::uint32_t kOnce = 2;
+    static constexpr std::uint32_t kTwice = 4;
+    static constexpr int kLastBit = 3;
+
+    Mark(std::uint32_t node, std::uint32_t queue, std::uint32_t now) noexcept
+        : node_(node), use_(now << kLastBit | queue) {}
+
+    [[nodiscard]] std::uint32_t queue() const noexcept { return use_ & kQueue; }
+    [[nodiscard]] bool was_visited() const noexcept { return (use_ & kOnce) != 0; }
+    [[nodiscard]] std::uint32_t last() const noexcept { return use_ >> kLastBit; }
+
+    void visit(std::uint32_t now) noexcept {
+      if ((use_ & kTwice) != 0) [[likely]]
+        return;
+      use_ = now << kLastBit | (use_ & kOnce) << 1 | kOnce | queue();
+    }
+    // Spends a visit.
+    void spare() noexcept { use_ = (use_ & ~(kOnce | kTwice)) | (use_ & kTwice) >> 1; }
+    void move_to(std::uint32_t queue) noexcept {
+      use_ = (use_ & ~(kQueue | kOnce | kTwice)) | queue;
+    }
+
+    std::uint32_t node_ = 0;
+    std::uint32_t use_ = 0;
+  };
+
+  // Where a key goes that came and was not there.
+  using Arrival = std::uint32_t;
+
+  ScanResistantState(std::size_t capacity, const Allocator& allocator)
+      : capacity_(capacity), nodes_(allocator), buckets_(allocator) {}
+  ScanResistantState(ScanResistantState&& other) noexcept
+      : ScanResistantState(other.capacity_, Allocator(other.nodes_.get_allocator())) {
+    nodes_.swap(other.nodes_);
+    buckets_.swap(other.buckets_);
+    std::swap(free_, other.free_);
+    std::swap(queues_, other.queues_);
+    std::swap(misses_, other.misses_);
+    std::swap(new_capacity_, other.new_capacity_);
+  }
+
+  [[nodiscard]] std::size_t weight() const noexcept {
+    return queues_[kNew].weight + queues_[kKept].weight;
+  }
+
+  // Makes room for `size` entries in all. Throws what the allocator throws.
+  void reserve(std::size_t size) {
+    if (size <= nodes_.capacity()) return;
+    std::vector<Bucket, Rebound<Bucket>> buckets(
+        kGhostsPerEntry * std::min(size, capacity_) / kGhostsPerBucket + 1,
+        buckets_.get_allocator());
+    nodes_.reserve(size);
+    buckets_.swap(buckets);  // no great loss: while it grows it is not full, and ghosts are few
+  }
+
+  // Takes note of a request for an entry.
+  void visit(Mark& mark) const noexcept { mark.visit(misses_); }
+
+  // Takes note of a key with this hash that was not there.
+  template <class Entries>
+  Arrival arrive(Entries& entries, std::size_t hash) noexcept {
+    ++misses_;
+    bool is_kept = weight() < capacity_ - new_capacity_;
+    if (Ghost* const ghost = find_ghost(hash)) {
+      is_kept = is_kept || returns_sooner(entries, *ghost);
+      adapt(*ghost);
+      *ghost = Ghost();
+    }
+    return is_kept ? kKept : kNew;
+  }
+
+  // Returns the entry that has to go first for this arrival. REQUIRES: there are entries.
+  template <class Entries, class ExpiryTable>
+  auto victim(Entries& entries, ExpiryTable&, Arrival arrival) noexcept {
+    for (int steps = 0;; ++steps) {
+      const bool new_is_full = queues_[kNew].weight > new_capacity_;
+      const bool kept_is_full = queues_[kKept].weight >= capacity_ - new_capacity_;
+      const bool kept_goes = arrival == kKept ? kept_is_full : !new_is_full;
+      if (queues_[kNew].is_empty() || (kept_goes && !queues_[kKept].is_empty())) {
+        return first_kept(entries);
+      }
+      const auto first = entry_at(entries, queues_[kNew].first);
+      auto& extra = first->first.extra();
+      if (!extra.mark.was_visited() || steps == kMaxSteps) return first;
+      move(extra.mark, extra.weight(), kKept);
+      extra.mark.move_to(kKept);
+    }
+  }
+
+  // Takes note that an entry goes for an arrival. It is yet to be unlinked.
+  void leave_ghost(const Mark& mark, std::size_t weight) noexcept {
+    const std::size_t hash = nodes_[mark.node_].hash;
+    Queue& queue = queues_[mark.queue()];
+    queue.gone += weight;
+    Bucket& bucket = bucket_of(hash);
+    Ghost& oldest =
+        *std::max_element(bucket.begin(), bucket.end(),
+                          [this](const auto& a, const auto& b) { return age(a) < age(b); });
+    oldest = {tag(hash) | mark.queue(), mark.last(), scaled(queue.gone)};
+  }
+
+  // Gives a new entry its place. REQUIRES: reserve() made room for it.
+  Mark link(std::size_t hash, std::size_t weight, Arrival arrival) noexcept {
+    std::uint32_t node = free_;
+    if (node == kNone) {
+      node = static_cast<std::uint32_t>(nodes_.size());
+      nodes_.push_back({hash, kNone, kNone});
+    } else {
+      free_ = nodes_[node].next;
+      nodes_[node].hash = hash;
+    }
+    append(node, weight, arrival);
+    return Mark(node, arrival, misses_);
+  }
+  void unlink(const Mark& mark, std::size_t weight) noexcept {
+    remove(mark.node_, weight, mark.queue());
+    nodes_[mark.node_].next = std::exchange(free_, mark.node_);
+  }
+
+  // Returns the mark for an entry that is given a key with another hash.
+  Mark relink(const Mark& mark, std::size_t hash) noexcept {
+    nodes_[mark.node_].hash = hash;
+    return mark;
+  }
+  // The entry has another weight now.
+  void reweigh(const Mark& mark, std::size_t before, std::size_t after) noexcept {
+    queues_[mark.queue()].weight += after - before;
+  }
+
+  template <class Entries>
+  void tidy(Entries&) noexcept {}
+  void clear() noexcept {
+    nodes_.clear();
+    free_ = kNone;
+    queues_[kNew].clear();
+    queues_[kKept].clear();
+  }
+
+ private:
+  friend struct TestPeer;
+  template <class T>
+  using Rebound = typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
+
+  static constexpr std::uint32_t kNew = 0;
+  static constexpr std::uint32_t kKept = 1;
+  static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
+
+  // How many entries are spared in one call because they were asked for. With as many, hits are as
+  // frequent as without a limit.
+  static constexpr int kMaxSteps = 16;
+  static constexpr std::size_t kGhostsPerEntry = 2;
+  static constexpr std::size_t kGhostsPerBucket = 8;
+
+  struct Node {
+    std::size_t hash;
+    std::uint32_t previous;
+    std::uint32_t next;  // or the next node that is free
+  };
+
+  struct Queue {
+    [[nodiscard]] bool is_empty() const noexcept { return first == kNone; }
+    void clear() noexcept {
+      first = last = kNone;
+      weight = 0;
+    }
+    std::uint32_t first = kNone;
+    std::uint32_t last = kNone;
+    std::size_t weight = 0;
+    std::size_t gone = 0;  // the weight of all that went for an arrival
+  };
+
+  // What is remembered of an entry that went.
+  struct Ghost {
+    [[nodiscard]] bool is_none() const noexcept { return tag == 0; }
+    std::uint32_t tag = 0;   // a part of the hash, and the queue in the lowest bit
+    std::uint32_t last = 0;  // when it was asked for
+    std::uint32_t gone = 0;  // from the same queue, up to itself, scaled
+  };
+  using Bucket = std::array<Ghost, kGhostsPerBucket>;
+
+  [[nodiscard]] std::uint32_t time_since(std::uint32_t last) const noexcept {
+    return (misses_ - last) << Mark::kLastBit >> Mark::kLastBit;
+  }
+  [[nodiscard]] std::uint32_t age(const Ghost& ghost) const noexcept {
+    return ghost.is_none() ? ~std::uint32_t{0} : time_since(ghost.last);
+  }
+  // A weight up to the capacity in 30 bits, and others modulo 2^32.
+  [[nodiscard]] std::uint32_t scaled(std::size_t weight) const noexcept {
+    return static_cast<std::uint32_t>(
+        weight >> std::max(static_cast<int>(std::bit_width(capacity_)) - 30, 0));
+  }
+
+  // Mixed, for the hash may be one that is not.
+  static std::uint64_t mixed(std::size_t hash) noexcept {
+    return static_cast<std::uint64_t>(hash) * 0x9e3779b97f4a7c15;
+  }
+  static std::uint32_t tag(std::size_t hash) noexcept {
+    return static_cast<std::uint32_t>(mixed(hash)) << 1;
+  }
+  [[nodiscard]] Bucket& bucket_of(std::size_t hash) noexcept {
+    return buckets_[static_cast<std::size_t>((mixed(hash) >> 32) * buckets_.size() >> 32)];
+  }
+  [[nodiscard]] Ghost* find_ghost(std::size_t hash) noexcept {
+    if (buckets_.empty()) return nullptr;
+    Bucket& bucket = bucket_of(hash);
+    const auto ghost = std::find_if(bucket.begin(), bucket.end(), [&](const Ghost& g) {
+      return !g.is_none() && (g.tag & ~1U) == tag(hash);
+    });
+    return ghost == bucket.end() ? nullptr : &*ghost;
+  }
+
+  template <class Entries>
+  auto entry_at(Entries& entries, std::uint32_t node) noexcept {
+    return entries.find_if(nodes_[node].hash, [node](const auto& stored) {
+      return stored.extra().mark.node_ == node;
+    });
+  }
+
+  // Returns the first kept entry that was not asked for since it was looked at.
+  template <class Entries>
+  auto first_kept(Entries& entries) noexcept {
+    for (int steps = 0;; ++steps) {
+      const auto first = entry_at(entries, queues_[kKept].first);
+      auto& extra = first->first.extra();
+      if (!extra.mark.was_visited() || steps == kMaxSteps) return first;
+      extra.mark.spare();
+      move(extra.mark, extra.weight(), kKept);
+    }
+  }
+
+  template <class Entries>
+  bool returns_sooner(Entries& entries, const Ghost& ghost) noexcept {
+    if (queues_[kKept].is_empty()) return true;
+    const std::uint64_t away = time_since(ghost.last);
+    const std::uint64_t idle = time_since(first_kept(entries)->first.extra().mark.last());
+    return away * 3 < idle * 2;
+  }
+
+  void adapt(const Ghost& ghost) noexcept {
+    const bool was_kept = (ghost.tag & 1) == kKept;
+    const std::uint32_t others = scaled(queues_[ghost.tag & 1].gone) - ghost.gone;
+    if (others >= scaled(std::max(new_capacity_ / 2, least_new()))) return;
+    const std::size_t step = std::max<std::size_t>(capacity_ / 1024, 1);
+    if (was_kept) {
+      new_capacity_ -= std::min(2 * step, new_capacity_ - least_new());
+    } else {
+      new_capacity_ += std::min(step, most_new() - new_capacity_);
+    }
+  }
+  [[nodiscard]] std::size_t least_new() const noexcept {
+    return std::max<std::size_t>(capacity_ / 100, 1);
+  }
+  [[nodiscard]] std::size_t most_new() const noexcept {
+    return std::max(capacity_ - capacity_ / 20, least_new());
+  }
+
+  void append(std::uint32_t node, std::size_t weight, std::uint32_t to) noexcept {
+    Queue& queue = queues_[to];
+    nodes_[node].previous = queue.last;
+    nodes_[node].next = kNone;
+    (queue.is_empty() ? queue.first : nodes_[queue.last].next) = node;
+    queue.last = node;
+    queue.weight += weight;
+  }
+  void remove(std::uint32_t node, std::size_t weight, std::uint32_t from) noexcept {
+    Queue& queue = queues_[from];
+    const auto [hash, previous, next] = nodes_[node];
+    (previous == kNone ? queue.first : nodes_[previous].next) = next;
+    (next == kNone ? queue.last : nodes_[next].previous) = previous;
+    queue.weight -= weight;
+  }
+  // To the end of a queue.
+  void move(const Mark& mark, std::size_t weight, std::uint32_t to) noexcept {
+    remove(mark.node_, weight, mark.queue());
+    append(mark.node_, weight, to);
+  }
+
+  std::size_t capacity_;
+  std::size_t new_capacity_ = least_new();
+  std::array<Queue, 2> queues_;
+  std::uint32_t misses_ = 0;
+  std::uint32_t free_ = kNone;
+  std::vector<Node, Rebound<Node>> nodes_;
+  std::vector<Bucket, Rebound<Bucket>> buckets_;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_SCAN_RESISTANT_H_

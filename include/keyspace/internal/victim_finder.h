@@ -1,0 +1,49 @@
+#ifndef KEYSPACE_INTERNAL_VICTIM_FINDER_H_
+#define KEYSPACE_INTERNAL_VICTIM_FINDER_H_
+
+#include <cstddef>
+
+#include "keyspace/internal/expiry_table.h"
+#include "keyspace/internal/record.h"
+
+namespace keyspace::internal {
+
+// Finds the entry of the soonest record in an expiry table, as its owner. `By` says what an entry
+// knows of its record (see EntryMap::find), and files one.
+//
+// A record that early entries fit does not say when they are due: they get records of their own,
+// and the search goes on, until the budget is spent; then the soonest of them is the victim. A
+// victim that is not early has no record any more.
+template <class Entries, class By>
+struct VictimFinder {
+  using iterator = typename Entries::iterator;
+
+  void prefetch(std::size_t hash) const { entries.prefetch(hash); }
+
+  bool settle(const Record& record, Budget& budget) {
+    for (;;) {
+      const iterator it = entries.template find<By>(record);
+      if (it == entries.end()) return true;
+      if (!By::is_early(it->first)) {
+        victim = it;
+        budget.erasures = 0;
+        return true;
+      }
+      by.file(record.hash(), it->first);
+      if (!has_victim() || time(it) < time(victim)) victim = it;
+      if (budget.spent()) return false;
+      --budget.steps;
+    }
+  }
+
+  [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
+  [[nodiscard]] auto time(iterator it) const { return By::time(entries, it->first); }
+
+  Entries& entries;
+  By by;
+  iterator victim = entries.end();
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_VICTIM_FINDER_H_
