@@ -2,6 +2,7 @@
 #define KEYSPACE_TESTS_INVARIANTS_H_
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -22,6 +23,8 @@ struct TestPeer {
   static std::string broken_invariant(const Keyspace& keyspace) {
     std::string broken = broken_in_wheel(keyspace.store_.expiry_);
     if (broken.empty()) broken = broken_between(keyspace.store_.entries_, keyspace.store_.expiry_);
+    if (broken.empty())
+      broken = broken_in_policy(keyspace.store_.entries_, keyspace.store_.policy_);
     return broken;
   }
 
@@ -143,6 +146,82 @@ struct TestPeer {
     }
     if (far + vacant != entries.deadlines_.far_.size()) return "a place of a far deadline is lost";
     if (table.size() > 3 * volatiles + kMostStale) return "there are too many stale records";
+    return "";
+  }
+
+  template <class Entries, class State>
+  static std::string broken_in_policy(const Entries&, const State&) {
+    return "";
+  }
+
+  template <class Entries, class Allocator>
+  static std::string broken_in_policy(const Entries& entries, const LruState<Allocator>& state) {
+    const std::string broken = broken_in_wheel(state.table_);
+    if (!broken.empty()) return broken;
+    using Sharing = std::pair<std::size_t, bool>;  // hash and mark
+    std::map<Sharing, std::multiset<Millis>> records;
+    for_each_record(state.table_, [&](const Record& record) {
+      records[{record.hash(), record.mark()}].insert(record.when());
+    });
+    std::size_t weight = 0;
+    std::map<Millis, Sharing> early;  // by the last request, so that the soonest chooses first
+    for (auto it = entries.begin(); it != entries.end(); ++it) {
+      const auto& extra = it->first.extra();
+      weight += extra.weight();
+      const Sharing sharing = {entries.hash_of(it->first), extra.mark.record_mark()};
+      if (extra.mark.is_early()) {
+        if (!early.emplace(extra.mark.last(), sharing).second) return "a request has two entries";
+        continue;
+      }
+      auto& candidates = records[sharing];
+      const auto exact = candidates.find(extra.mark.last());
+      if (exact == candidates.end()) return "an entry has no record of its last request";
+      candidates.erase(exact);
+    }
+    for (const auto& [last, sharing] : early) {
+      auto& candidates = records[sharing];
+      if (candidates.empty() || *candidates.begin() > last) {
+        return "an entry has no record before its last request";
+      }
+      candidates.erase(candidates.begin());
+    }
+    if (weight != state.weight()) return "the weight is wrong";
+    if (state.size_ != entries.size()) return "the entries are miscounted";
+    if (state.table_.size() > 3 * state.size_ + kMostStale) return "too many stale requests";
+    return "";
+  }
+
+  template <class Entries, class Allocator>
+  static std::string broken_in_policy(const Entries& entries,
+                                      const ScanResistantState<Allocator>& state) {
+    std::map<std::uint32_t, std::uint32_t> queue_of;  // by node
+    for (const std::uint32_t queue : {state.kNew, state.kKept}) {
+      std::uint32_t previous = state.kNone;
+      for (std::uint32_t node = state.queues_[queue].first; node != state.kNone;
+           node = state.nodes_[node].next) {
+        if (!queue_of.emplace(node, queue).second) return "a node is in a queue twice";
+        if (state.nodes_[node].previous != previous) return "a node does not know the one before";
+        previous = node;
+      }
+      if (state.queues_[queue].last != previous) return "a queue does not know its end";
+    }
+    std::array<std::size_t, 2> weights = {};
+    for (auto it = entries.begin(); it != entries.end(); ++it) {
+      const auto& extra = it->first.extra();
+      const auto node = queue_of.find(extra.mark.node_);
+      if (node == queue_of.end()) return "two entries have one node, or one has none";
+      if (node->second != extra.mark.queue()) return "an entry is in another queue than it thinks";
+      if (state.nodes_[node->first].hash != entries.hash_of(it->first)) return "a hash is wrong";
+      weights[node->second] += extra.weight();
+      queue_of.erase(node);
+    }
+    if (!queue_of.empty()) return "a node has no entry";
+    for (const std::uint32_t queue : {state.kNew, state.kKept}) {
+      if (weights[queue] != state.queues_[queue].weight) return "the weight of a queue is wrong";
+    }
+    if (state.new_capacity_ < state.least_new() || state.new_capacity_ > state.most_new()) {
+      return "the share of new keys is out of bounds";
+    }
     return "";
   }
 

@@ -54,6 +54,23 @@ TEST_CASE("keys that share three hashes agree with the model") {
   CHECK(steps >= 150'000);
 }
 
+TEST_CASE("caches that let go of the soonest deadline agree with the model") {
+  CHECK(run_random_streams<Cached<Numbers, EarliestDeadline>>(150'000) >= 150'000);
+  CHECK(run_random_streams<Cached<Texts, EarliestDeadline, true>>(100'000) >= 100'000);
+  CHECK(run_random_streams<Cached<Colliding, EarliestDeadline>>(50'000) >= 50'000);
+}
+TEST_CASE("caches that let go of what was used least recently agree with the model") {
+  CHECK(run_random_streams<Cached<Numbers, Lru>>(150'000) >= 150'000);
+  CHECK(run_random_streams<Cached<Boxed, Lru, true>>(100'000) >= 100'000);
+  CHECK(run_random_streams<Cached<Colliding, Lru>>(50'000) >= 50'000);
+}
+TEST_CASE("caches that resist scans agree with the model") {
+  CHECK(run_random_streams<Cached<Numbers, ScanResistant>>(150'000) >= 150'000);
+  CHECK(run_random_streams<Cached<Texts, ScanResistant, true>>(100'000) >= 100'000);
+  CHECK(run_random_streams<Cached<MoveOnly, ScanResistant>>(50'000) >= 50'000);
+  CHECK(run_random_streams<Cached<Colliding, ScanResistant, true>>(50'000) >= 50'000);
+}
+
 TEST_CASE("short streams agree with the model though everything is checked at every step") {
   std::mt19937_64 random(7);
   for (int stream = 0; stream < 300; ++stream) {
@@ -63,6 +80,10 @@ TEST_CASE("short streams agree with the model though everything is checked at ev
     try {
       Model<Numbers>(bytes, {.whole_state = 1, .invariants = 1}).run();
       Model<Colliding>(bytes, {.whole_state = 1, .invariants = 1}).run();
+      Model<Cached<Numbers, EarliestDeadline, true>>(bytes, {.whole_state = 1, .invariants = 1})
+          .run();
+      Model<Cached<Colliding, Lru, true>>(bytes, {.whole_state = 1, .invariants = 1}).run();
+      Model<Cached<Texts, ScanResistant>>(bytes, {.whole_state = 1, .invariants = 1}).run();
     } catch (const Mismatch& mismatch) {
       FAIL(mismatch.what());
     }

@@ -2,12 +2,16 @@
 #define KEYSPACE_TESTS_MODEL_H_
 
 // A keyspace against a std::map of value and deadline. A stream of bytes is read as a list of
-// operations; each is done to both, and every result and the whole visible state must agree. The
-// bytes come from a seeded generator in model.cc and from libFuzzer in fuzz_keyspace.cc.
+// operations; each is done to both, and every result and the whole visible state must agree. Of a
+// cache, the listener tells the model what leaves and why: so the model knows what is stored, and
+// holds each departure, its cause, the weights and the statistics against the rules. The bytes come
+// from a seeded generator in model.cc and from libFuzzer in fuzz_keyspace.cc.
 
 #include <keyspace/clock.h>
 #include <keyspace/condition.h>
+#include <keyspace/features.h>
 #include <keyspace/keyspace.h>
+#include <keyspace/statistics.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +26,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "invariants.h"
 #include "support.h"
@@ -63,10 +68,22 @@ class Model {
   using Key = decltype(Config::key(0));
   using Value = decltype(Config::value(0));
   static constexpr bool kCopyable = std::is_copy_constructible_v<Value>;
+  static constexpr bool kIsCache = requires { typename Config::Policy; };
+
+  // How many entries a policy looks at, if it must, to find the one that goes.
+  static constexpr std::size_t kMostExact = 200;
 
   struct Entry {
     std::uint64_t value;
     Instant deadline;
+    std::uint64_t last_request = 0;
+    std::size_t weight = 1;
+  };
+  struct Departure {
+    std::uint64_t key;
+    std::uint64_t value;
+    Cause cause;
+    friend bool operator==(const Departure&, const Departure&) = default;
   };
   // By the number of the key. The dead stay here until it is certain that they are not stored any
   // more: if the clock goes back before that, some of them may live again.
@@ -84,6 +101,15 @@ class Model {
     // The rarer time passes, the more keys live and the more stale records pile up.
     static constexpr std::array<std::int64_t, 4> kPatience = {1, 1, 30, 500};
     patience_ = kPatience[bytes_.byte() % 4];
+    if constexpr (kIsCache) {
+      static constexpr std::array<std::uint64_t, 4> kShares = {1, 2, 4, 16};
+      capacity_ = Config::kMeanWeight * (keys_ / kShares[bytes_.byte() % 4] + 1);
+      ks_ =
+          Ks(ks_.clock(),
+             {.capacity = capacity_, .listener = [this](const Key& key, Value value, Cause cause) {
+                departures_.push_back({Config::number(key), Config::number(value), cause});
+              }});
+    }
   }
 
   // Runs the whole stream, and returns the number of steps. Throws Mismatch.
@@ -92,6 +118,7 @@ class Model {
       while (!bytes_.at_end()) {
         ++steps_;
         step();
+        check_departures();
         check_cheaply();
         if (steps_ % cadence_.invariants == 0) check_invariants(ks_);
         if (steps_ % cadence_.whole_state == 0) check_whole_state();
@@ -256,12 +283,62 @@ class Model {
     const auto it = entries_.find(key);
     return it != entries_.end() && is_live(it->second) ? &it->second : nullptr;
   }
+
+  // What the keyspace has just been told to store. A cache may have refused it.
   void put(std::uint64_t key, std::uint64_t value, Instant deadline) {
-    if (now_ < deadline) {
-      entries_.insert_or_assign(key, Entry{value, deadline});
-    } else {
-      entries_.erase(key);
+    newest_.reset();
+    const bool was_live = live(key) != nullptr;
+    const bool is_over = deadline <= now_;
+    remove(key, is_over ? Cause::kErased : Cause::kReplaced);
+    if (is_over) return;
+    if (kIsCache && !ks_.contains(Config::look_up(Config::key(key)))) {
+      ++counted_.refusals;
+      refused_weight_ = weight(key, value);
+      return;
     }
+    ++(was_live ? counted_.replacements : counted_.inserts);
+    counted_.peak_size = std::max(counted_.peak_size, ks_.size());
+    entries_.insert_or_assign(key, Entry{value, deadline, ++last_request_, weight(key, value)});
+    newest_ = key;
+  }
+  static Ks make() {
+    if constexpr (kIsCache) {
+      return Ks(ManualClock(), {.capacity = 0});
+    } else {
+      return Ks(ManualClock());
+    }
+  }
+  static std::size_t weight(std::uint64_t key, std::uint64_t value) {
+    if constexpr (kIsCache) {
+      return Config::weight(key, value);
+    } else {
+      return 1;
+    }
+  }
+  // What it has just been told to give another deadline.
+  void expire(std::uint64_t key, Instant deadline) {
+    if (now_ < deadline) {
+      entries_.at(key).deadline = deadline;
+    } else {
+      remove(key, Cause::kErased);
+    }
+  }
+  // What it must let go of, if it is stored.
+  void remove(std::uint64_t key, Cause cause) {
+    const auto it = entries_.find(key);
+    if (it == entries_.end()) return;
+    if (kIsCache) {
+      expected_.push_back({key, it->second.value, is_live(it->second) ? cause : Cause::kExpired});
+      count_departure(it->second, expected_.back().cause);
+    }
+    entries_.erase(it);
+  }
+  // What was asked for.
+  Entry* request(std::uint64_t key) {
+    Entry* const entry = live(key);
+    ++(entry == nullptr ? counted_.misses : counted_.hits);
+    if (entry != nullptr) entry->last_request = ++last_request_;
+    return entry;
   }
   std::size_t count_live() const {
     return static_cast<std::size_t>(std::count_if(
@@ -336,6 +413,7 @@ class Model {
           deadline_after(deadline_after(now_, ttl), Millis{static_cast<std::int64_t>(i) * apart});
       ks_.set(Config::key(key), Config::value(++last_value_), deadline);
       put(key, last_value_, deadline);
+      check_departures();
     }
   }
 
@@ -347,10 +425,12 @@ class Model {
     Value value = Config::value(++last_value_);
     const bool stored = stores_over ? ks_.replace(std::move(argument), std::move(value), time...)
                                     : ks_.insert(std::move(argument), std::move(value), time...);
-    insist(stored == expected, "the reply is wrong");
-    if (stored) {
+    if (expected) {
+      const auto refusals = counted_.refusals;
       put(key, last_value_, deadline);
+      insist(stored == (counted_.refusals == refusals), "the reply is wrong");
     } else {
+      insist(!stored, "the reply is wrong");
       insist(argument == Config::key(key), "a refused key was moved from");
       insist(Config::number(value) == last_value_, "a refused value was moved from");
     }
@@ -393,10 +473,11 @@ class Model {
     name_ = "change in place";
     const std::uint64_t key = decode_key();
     Value* const found = ks_.find(Config::look_up(Config::key(key)));
-    Entry* const entry = live(key);
+    Entry* const entry = request(key);
     insist((found != nullptr) == (entry != nullptr), "find is wrong");
     if (found == nullptr) return;
-    *found = Config::value(++last_value_);
+    if (kIsCache && bytes_.byte() % 2 == 0) return;  // a request is enough
+    *found = Config::value(++last_value_);           // its weight stays what it was
     entry->value = last_value_;
     check_key(key);
   }
@@ -413,9 +494,17 @@ class Model {
       keys.push_back(Config::key((first + i) % keys_));
     }
     std::vector<const Value*> found(keys.size());
-    insist(std::as_const(ks_).mget(keys, found.begin()) == found.end(), "the end is wrong");
+    const bool leaves_a_trace = bytes_.byte() % 2 == 0;
+    if (leaves_a_trace) {
+      std::vector<Value*> requested(keys.size());
+      insist(ks_.mget(keys, requested.begin()) == requested.end(), "the end is wrong");
+      std::copy(requested.begin(), requested.end(), found.begin());
+    } else {
+      insist(std::as_const(ks_).mget(keys, found.begin()) == found.end(), "the end is wrong");
+    }
     for (std::uint64_t i = 0; i != keys.size(); ++i) {
-      const Entry* const entry = live((first + i) % keys_);
+      const std::uint64_t key = (first + i) % keys_;
+      const Entry* const entry = leaves_a_trace ? request(key) : live(key);
       insist((found[i] != nullptr) == (entry != nullptr), "mget is wrong");
       if (entry != nullptr) insist(Config::number(*found[i]) == entry->value, "the value is wrong");
     }
@@ -426,30 +515,32 @@ class Model {
     const Millis ttl = decode_ttl();
     const Instant deadline = deadline_after(now_, ttl);
     const Value* const found = ks_.getex(Config::look_up(Config::key(key)), ttl);
-    Entry* const entry = live(key);
+    Entry* const entry = request(key);
     insist((found != nullptr) == (entry != nullptr && now_ < deadline), "the reply is wrong");
     if (found != nullptr) insist(Config::number(*found) == entry->value, "the value is wrong");
-    if (entry != nullptr) put(key, entry->value, deadline);
+    if (entry != nullptr) expire(key, deadline);
     check_key(key);
   }
   void do_getdel() {
     name_ = "getdel";
-    const std::uint64_t key = decode_key();
-    const std::optional<Value> taken = ks_.getdel(Config::look_up(Config::key(key)));
-    const Entry* const entry = live(key);
-    insist(taken.has_value() == (entry != nullptr), "the reply is wrong");
-    if (entry != nullptr) {
-      insist(Config::number(*taken) == entry->value, "the value is wrong");
-      entries_.erase(key);
+    if constexpr (kCopyable || !kIsCache) {
+      const std::uint64_t key = decode_key();
+      const std::optional<Value> taken = ks_.getdel(Config::look_up(Config::key(key)));
+      const Entry* const entry = request(key);
+      insist(taken.has_value() == (entry != nullptr), "the reply is wrong");
+      if (entry != nullptr) {
+        insist(Config::number(*taken) == entry->value, "the value is wrong");
+        remove(key, Cause::kErased);
+      }
+      check_key(key);
     }
-    check_key(key);
   }
   void do_erase() {
     name_ = "erase";
     const std::uint64_t key = decode_key();
     const bool erased = ks_.erase(Config::look_up(Config::key(key)));
     insist(erased == (live(key) != nullptr), "the reply is wrong");
-    if (erased) entries_.erase(key);
+    remove(key, Cause::kErased);
     check_key(key);
   }
 
@@ -457,7 +548,7 @@ class Model {
     Entry* const entry = live(key);
     const bool expected = entry != nullptr && holds(condition, entry->deadline, deadline);
     insist(reply == expected, "the reply is wrong");
-    if (expected) put(key, entry->value, deadline);
+    if (expected) expire(key, deadline);
     check_key(key);
   }
   void do_pexpire() {
@@ -489,12 +580,17 @@ class Model {
     name_ = "rename";
     const std::uint64_t from = decode_key();
     const std::uint64_t to = decode_key();
-    const Entry* const entry = live(from);
+    Entry* const entry = live(from);
     const bool renamed = ks_.rename(Config::look_up(Config::key(from)), Config::key(to));
     insist(renamed == (entry != nullptr), "the reply is wrong");
     if (entry != nullptr && from != to) {
-      put(to, entry->value, entry->deadline);
-      entries_.erase(from);
+      remove(to, Cause::kReplaced);
+      auto node = entries_.extract(from);
+      node.key() = to;
+      node.mapped().weight = weight(to, node.mapped().value);
+      entries_.insert(std::move(node));
+      newest_.reset();  // it may be the one to go
+      check_departures();
     }
     check_key(from);
     check_key(to);
@@ -507,8 +603,10 @@ class Model {
       const Entry* const entry = live(from);
       const bool expected = entry != nullptr && live(to) == nullptr;
       const bool copied = ks_.copy(Config::look_up(Config::key(from)), Config::key(to));
-      insist(copied == expected, "the reply is wrong");
+      const auto refusals = counted_.refusals;
       if (expected) put(to, entry->value, entry->deadline);
+      insist(copied == (expected && counted_.refusals == refusals), "the reply is wrong");
+      check_departures();
       check_key(from);
       check_key(to);
     }
@@ -529,6 +627,7 @@ class Model {
     const std::size_t before = ks_.size();
     const std::size_t erased = ks_.erase_expired();
     insist(ks_.size() == before - erased, "the reply is not what size() lost");
+    check_departures();
     std::erase_if(entries_, [&](const auto& e) { return !is_live(e.second); });
     insist(ks_.size() == entries_.size(), "size() is not the number of live entries");
     const auto next = ks_.next_deadline();
@@ -623,7 +722,7 @@ class Model {
     if (which < 2) {
       name_ = "clear";
       ks_.clear();
-      entries_.clear();
+      while (!entries_.empty()) remove(entries_.begin()->first, Cause::kErased);
       insist(ks_.empty() && ks_.volatile_size() == 0, "a cleared keyspace is not empty");
     } else if (which < 64) {
       name_ = "reserve";
@@ -641,6 +740,80 @@ class Model {
   }
 
   // --- The checks ---
+
+  void count_departure(const Entry& entry, Cause cause) {
+    ++counted_.removals[static_cast<std::size_t>(cause)];
+    if (cause != Cause::kExpired) return;
+    const Millis lag = time_left(now_, entry.deadline);
+    counted_.longest_lag = std::max(counted_.longest_lag, lag);
+    counted_.total_lag = lag > Millis::max() - Millis{1} - counted_.total_lag
+                             ? Millis::max() - Millis{1}
+                             : counted_.total_lag + lag;
+  }
+
+  // What has left a cache is what had to, and what was dead or had to make room; what has not is
+  // stored.
+  void check_departures() {
+    if constexpr (kIsCache) {
+      for (const Departure& departure : std::exchange(departures_, {})) {
+        const auto expected = std::find(expected_.begin(), expected_.end(), departure);
+        if (expected != expected_.end()) {
+          expected_.erase(expected);
+          continue;
+        }
+        const auto it = entries_.find(departure.key);
+        insist(it != entries_.end() && it->second.value == departure.value,
+               "what left was not stored");
+        if (departure.cause == Cause::kEvicted) {
+          check_victim(it->second);
+        } else {
+          insist(departure.cause == Cause::kExpired, "the cause is wrong");
+          insist(!is_live(it->second), "a live entry has expired");
+        }
+        count_departure(it->second, departure.cause);
+        entries_.erase(it);
+      }
+      insist(expected_.empty(), "the listener was not told of a departure");
+      insist(ks_.size() == entries_.size(), "size() is not the number of entries");
+      if (entries_.size() < 100 || steps_ % 64 == 0) {
+        insist(ks_.weight() == total_weight(), "weight() is not the sum of the weights");
+      }
+      insist(ks_.weight() <= ks_.capacity(), "the capacity is exceeded");
+      if (refused_weight_) {
+        insist(*refused_weight_ > capacity_ ||
+                   (std::is_same_v<typename Config::Policy, EarliestDeadline> &&
+                    ks_.volatile_size() == 0 && total_weight() + *refused_weight_ > capacity_),
+               "an entry was refused that had room");
+        refused_weight_.reset();
+      }
+      newest_.reset();
+      counted_.size = ks_.size();
+      insist(ks_.statistics() == counted_, "the statistics are wrong");
+    }
+  }
+  [[nodiscard]] std::size_t total_weight() const {
+    std::size_t total = 0;
+    for (const auto& [key, entry] : entries_) total += entry.weight;
+    return total;
+  }
+
+  // That one had to go, that it was not for a dead one to go, and that the policy wants this one
+  // to.
+  void check_victim(const Entry& victim) const {
+    insist(total_weight() + refused_weight_.value_or(0) > capacity_, "there was no need to evict");
+    bool is_first = true;
+    for (const auto& [key, entry] : entries_) {
+      if (key == newest_) continue;
+      insist(is_live(entry), "a live entry went before a dead one");
+      if constexpr (std::is_same_v<typename Config::Policy, EarliestDeadline>) {
+        is_first = is_first && victim.deadline <= entry.deadline;
+      } else if constexpr (std::is_same_v<typename Config::Policy, Lru>) {
+        is_first = is_first && victim.last_request <= entry.last_request;
+      }
+    }
+    insist(is_first || entries_.size() > kMostExact, "another should have gone first");
+    insist(!newest_ || &victim != &entries_.at(*newest_), "the newest entry was evicted");
+  }
 
   void check_key(std::uint64_t number) {
     const Key key = Config::key(number);
@@ -725,10 +898,19 @@ class Model {
   bool long_times_ = false;
   std::int64_t patience_ = 1;
 
-  Ks ks_{ManualClock{}};
+  Ks ks_ = make();
   Instant now_{};
   Entries entries_;
   std::uint64_t last_value_ = 0;
+
+  // Of a cache
+  std::size_t capacity_ = 0;
+  std::vector<Departure> departures_;          // that the listener was told of
+  std::vector<Departure> expected_;            // that it must be told of
+  std::optional<std::size_t> refused_weight_;  // of what this call was to store
+  std::optional<std::uint64_t> newest_;        // that this call stored
+  std::uint64_t last_request_ = 0;
+  Statistics counted_;
   std::size_t steps_ = 0;
   const char* name_ = "start";
 };

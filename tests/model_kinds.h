@@ -6,14 +6,18 @@
 // Each says how the number of a key and of a value is spelled in its keyspace, what a key is looked
 // up by, and how to read a number back.
 
+#include <keyspace/cache.h>
 #include <keyspace/clock.h>
+#include <keyspace/features.h>
 #include <keyspace/keyspace.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace keyspace::testing {
@@ -93,6 +97,33 @@ struct Colliding {
   static std::uint64_t value(std::uint64_t n) { return n; }
   static std::uint64_t number(std::uint64_t value) { return value; }
   static std::uint64_t look_up(std::uint64_t key) { return key; }
+};
+
+// A cache of any of these, with a listener and statistics. Of weighed entries some weigh nothing.
+template <class Base, class P, bool kIsWeighed = false>
+struct Cached : Base {
+  using Policy = P;
+  using Key = typename Base::Ks::key_type;
+  using Value = typename Base::Ks::mapped_type;
+
+  static constexpr std::size_t kMeanWeight = kIsWeighed ? 3 : 1;
+  static std::size_t weight(std::uint64_t key, std::uint64_t value) {
+    return kIsWeighed ? key % 3 + value % 5 : 1;
+  }
+
+  struct Weigh {
+    std::size_t operator()(const Key& key, const Value& value) const {
+      return weight(Base::number(key), Base::number(value));
+    }
+  };
+  struct Features : DefaultFeatures {
+    using Policy = P;
+    using Weigher = std::conditional_t<kIsWeighed, Weigh, OneEach>;
+    using Listener = std::function<void(Key&&, Value&&, Cause)>;
+    static constexpr bool kStatistics = true;
+  };
+  using Ks = Cache<Key, Value, Features, ManualClock, typename Base::Ks::hasher,
+                   typename Base::Ks::key_equal>;
 };
 
 }  // namespace keyspace::testing

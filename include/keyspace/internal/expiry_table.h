@@ -118,9 +118,14 @@ class ExpiryTable {
     SoonestRecord soonest;
     soonest.look_at(open_, kOpen, cursor_);
     for (std::size_t level = 0; level != kLevels; ++level) {
-      const NextSlot next = first_slot(level);
-      if (next.id == kOpen || next.start > soonest.tick) continue;
-      soonest.look_at(bag(next.id), next.id, next.start);
+      NextSlot next = first_slot(level, cursor_);
+      // Mostly one slot of a level is looked at; more where the first has records of later turns
+      // alone, as the cursor has gone back.
+      for (const SlotId first = next.id; next.id != kOpen && next.start <= soonest.tick;) {
+        soonest.look_at(bag(next.id), next.id, next.start);
+        next = first_slot(level, next.start + (Tick{1} << level * kDigitBits));
+        if (next.id == first) break;
+      }
     }
     RecordBag& from = bag(soonest.slot);
     RecordChunk& chunk = from.front();
@@ -302,22 +307,22 @@ class ExpiryTable {
     std::size_t left = 1000;
   };
 
-  // Returns the slot of a level that the cursor comes to next, or is at the start of.
-  [[nodiscard]] NextSlot first_slot(std::size_t level) const noexcept {
+  // Returns the first slot in use of a level that starts at or after a time.
+  [[nodiscard]] NextSlot first_slot(std::size_t level, Tick from) const noexcept {
     if (levels_[level] == nullptr) return {kOpen, 0};
     const std::size_t shift = level * kDigitBits;
-    const bool at_start = (cursor_ & ((Tick{1} << shift) - 1)) == 0;
-    const Tick turn = (cursor_ >> shift) + (at_start ? 0 : 1);
+    const bool at_start = (from & ((Tick{1} << shift) - 1)) == 0;
+    const Tick turn = (from >> shift) + (at_start ? 0 : 1);
     const std::size_t digit = turn % kSlots;
     const std::size_t slot = levels_[level]->first_from(digit);
     if (slot == kSlots) return {kOpen, 0};
     return {id(level, slot), (turn - digit + slot + (slot < digit ? kSlots : 0)) << shift};
   }
-  // The same of all levels.
+  // The same of all levels, from the cursor on.
   [[nodiscard]] NextSlot next_slot() const noexcept {
     NextSlot next = {kOpen, std::numeric_limits<Tick>::max()};
     for (std::size_t level = 0; level != kLevels; ++level) {
-      const NextSlot first = first_slot(level);
+      const NextSlot first = first_slot(level, cursor_);
       if (first.id == kOpen) continue;
       if (first.start <= next.start) next = first;
       // No slot of a higher level starts in the middle of a turn of level 0.

@@ -118,7 +118,7 @@ class LruState {
  private:
   friend struct TestPeer;
 
-  static constexpr std::size_t kMaxSteps = 1000;
+  static constexpr std::size_t kMaxSteps = 4000;
   static constexpr std::size_t kStaleSlack = 1024;
 
   // What an entry knows of its record. (See EntryMap::find.)

@@ -80,7 +80,7 @@ class EarliestDeadlineState {
   void clear() noexcept { weight_ = 0; }
 
  private:
-  static constexpr std::size_t kMaxSteps = 100;
+  static constexpr std::size_t kMaxSteps = 200;
 
   template <class Entries, class Table>
   struct ByDeadline : Entries::ByDeadline {
