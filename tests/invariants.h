@@ -33,6 +33,11 @@ struct TestPeer {
     return keyspace.store_.expiry_.size();
   }
 
+  template <class Keyspace>
+  static constexpr std::size_t entry_size() {
+    return sizeof(typename Keyspace::Store::Entry);
+  }
+
   // The number of records in each slot of the wheel, the open one left out.
   template <class Keyspace>
   static std::map<std::size_t, std::size_t> records_by_slot(const Keyspace& keyspace) {

@@ -1,10 +1,13 @@
 // Calls every member of the front door in a program without exceptions and run-time type
 // information, for a copyable and for a move-only value.
 
+#include <keyspace/cache.h>
 #include <keyspace/clock.h>
 #include <keyspace/condition.h>
+#include <keyspace/features.h>
 #include <keyspace/jitter.h>
 #include <keyspace/keyspace.h>
+#include <keyspace/statistics.h>
 #include <keyspace/version.h>
 
 #include <chrono>
@@ -101,6 +104,41 @@ void use_move_only_values() {
   CHECK(!boxes.contains(1));
 }
 
+template <class P>
+struct EveryFeature : keyspace::DefaultFeatures {
+  using Policy = P;
+  struct Weigher {
+    std::size_t operator()(int, const std::string& value) const noexcept { return value.size(); }
+  };
+  struct Listener {
+    void operator()(int, std::string, keyspace::Cause) const { ++*departures; }
+    int* departures;
+  };
+  static constexpr bool kStatistics = true;
+  static constexpr bool kExpireAfterAccess = true;
+};
+
+template <class P>
+void use_caches() {
+  int departures = 0;
+  keyspace::Cache<int, std::string, EveryFeature<P>> cache(
+      {.capacity = 8, .listener = {&departures}, .expire_after_access = 1h});
+  for (int i = 0; i != 10; ++i) cache.set(i, "1234");
+  CHECK(cache.size() == 2);
+  CHECK(*cache.peek(9) == "1234");
+  CHECK(cache.get(9) == "1234");
+  CHECK(cache.weight() == 8);
+  CHECK(cache.capacity() == 8);
+  CHECK(cache.getdel(9) == "1234");
+  int last = -1;
+  std::as_const(cache).for_each([&](int key, const std::string&, auto) { last = key; });
+  CHECK(cache.rename(last, 9));
+  cache.clear();
+  CHECK(departures == 10);
+  CHECK(cache.statistics().hits == 2);
+  CHECK(!to_string(cache.statistics()).empty());
+}
+
 void use_the_system_clocks() {
   Keyspace<int, int> steady;
   steady.set(1, 10, std::chrono::hours(1));
@@ -116,6 +154,9 @@ int main() {
   check(keyspace::Jitter(0.1)(10s) >= 9s, "jitter");
   use_copyable_values();
   use_move_only_values();
+  use_caches<keyspace::EarliestDeadline>();
+  use_caches<keyspace::Lru>();
+  use_caches<keyspace::ScanResistant>();
   use_the_system_clocks();
   return failures == 0 ? 0 : 1;
 }

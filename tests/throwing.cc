@@ -1,3 +1,6 @@
+#include <keyspace/cache.h>
+#include <keyspace/features.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -34,8 +37,34 @@ template <Throws kKey, Throws kValue, class Hash, class Equal>
 struct Setup {
   using Key = Fragile<kKey>;
   using Value = Fragile<kValue>;
-  using Ks =
-      Keyspace<Key, Value, ManualClock, Hash, Equal, LedgerAllocator<std::pair<const Key, Value>>>;
+  using Allocator = LedgerAllocator<std::pair<const Key, Value>>;
+  using Ks = Keyspace<Key, Value, ManualClock, Hash, Equal, Allocator>;
+  static Ks make(Ledger& ledger) { return Ks(ManualClock{}, {}, {}, Allocator(ledger)); }
+};
+
+// A cache that has room for all, and of which the weigher throws too.
+template <Throws kKey, Throws kValue, class Hash, class P>
+struct CacheSetup {
+  using Key = Fragile<kKey>;
+  using Value = Fragile<kValue>;
+  using Allocator = LedgerAllocator<std::pair<const Key, Value>>;
+  struct Features : DefaultFeatures {
+    using Policy = P;
+    struct Weigher {
+      std::size_t operator()(const Key& key, const Value& value) const {
+        Fuse::burn();
+        return static_cast<std::size_t>(key.id() % 2 + value.id() % 3);
+      }
+    };
+    struct Listener {
+      void operator()(const Key&, const Value&, Cause) const {}
+    };
+    static constexpr bool kStatistics = true;
+  };
+  using Ks = Cache<Key, Value, Features, ManualClock, Hash, FragileEq, Allocator>;
+  static Ks make(Ledger& ledger) {
+    return Ks(ManualClock{}, {.capacity = 10'000}, {}, {}, Allocator(ledger));
+  }
 };
 
 using EverythingThrows =
@@ -44,6 +73,10 @@ using OnlyMovesAreSafe = Setup<Throws::kOnCopy, Throws::kOnCopy, FragileHash, Fr
 using OnlyHashAndMovesAreSafe = Setup<Throws::kOnCopy, Throws::kOnCopy, SteadyHash, FragileEq>;
 using KeysThrow = Setup<Throws::kOnCopyOrMove, Throws::kNever, SteadyHash, FragileEq>;
 using ValuesThrow = Setup<Throws::kNever, Throws::kOnCopyOrMove, SteadyHash, std::equal_to<>>;
+using SoonestThrow =
+    CacheSetup<Throws::kOnCopy, Throws::kOnCopyOrMove, SteadyHash, EarliestDeadline>;
+using LruThrows = CacheSetup<Throws::kOnCopyOrMove, Throws::kOnCopy, FragileHash, Lru>;
+using ScanResistantThrows = CacheSetup<Throws::kOnCopy, Throws::kOnCopy, SteadyHash, ScanResistant>;
 
 // Value and deadline of everything live, by the number of the key.
 using State = std::map<int, std::pair<int, Instant>>;
@@ -74,7 +107,7 @@ constexpr Instant kFar = at(std::int64_t{1} << 61);  // too far for an entry to 
 // `size` entries, four kinds in turn.
 template <class S>
 struct Fixture {
-  explicit Fixture(int size) : ks(ManualClock{}, {}, {}, Allocator(ledger)) {
+  explicit Fixture(int size) : ks(S::make(ledger)) {
     for (int i = 0; i < size; ++i) {
       const typename S::Key key(i);
       const typename S::Value value(100 + i);
@@ -98,7 +131,6 @@ struct Fixture {
     ledger.fragile = true;
   }
 
-  using Allocator = LedgerAllocator<std::pair<const typename S::Key, typename S::Value>>;
   Ledger ledger;
   typename S::Ks ks;
 };
@@ -279,7 +311,7 @@ int interrupt_everywhere(const Case<S>& test, int size) {
 
 TEMPLATE_TEST_CASE("an exception at any point of any call loses no entry and no deadline", "",
                    EverythingThrows, OnlyMovesAreSafe, OnlyHashAndMovesAreSafe, KeysThrow,
-                   ValuesThrow) {
+                   ValuesThrow, SoonestThrow, LruThrows, ScanResistantThrows) {
   int interruptions = 0;
   for (const Case<TestType>& test : cases<TestType>()) {
     // Every size up to a few dozen, so that some are about to grow.
@@ -288,13 +320,13 @@ TEMPLATE_TEST_CASE("an exception at any point of any call loses no entry and no 
   CHECK(interruptions > 1000);
 }
 
-TEMPLATE_TEST_CASE("an exception leaks no memory", "", EverythingThrows, OnlyMovesAreSafe) {
+TEMPLATE_TEST_CASE("an exception leaks no memory", "", EverythingThrows, OnlyMovesAreSafe,
+                   SoonestThrow, LruThrows, ScanResistantThrows) {
   for (const Case<TestType>& test : cases<TestType>()) {
     for (int point = 0; point < 12; ++point) {
       Ledger ledger;
       {
-        typename TestType::Ks ks(ManualClock{}, {}, {},
-                                 typename Fixture<TestType>::Allocator(ledger));
+        typename TestType::Ks ks = TestType::make(ledger);
         for (int i = 0; i < 11; ++i) {
           ks.set(typename TestType::Key(i), typename TestType::Value(i), Millis{10 * i + 5});
         }

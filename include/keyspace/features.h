@@ -102,7 +102,7 @@ struct CacheFeatures : DefaultFeatures {
 // for ever.
 //
 // What it throws comes out of the call, which has then had its effect; its result is lost. Entries
-// of which it was not told yet wait for the next call that can remove one.
+// of which it was not told yet wait until another leaves, or for erase_expired().
 //
 // It may move from key and value, or let them be: they die when it has returned, and their
 // destructors may call the keyspace too. All other operations of keys and values must not.

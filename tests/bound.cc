@@ -1,0 +1,427 @@
+#include <keyspace/cache.h>
+#include <keyspace/features.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "invariants.h"
+#include "support.h"
+
+// What a keyspace with a bound holds and lets go of. That the policies do it in the right order,
+// and keep their accounts, the model checks too.
+
+namespace keyspace::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class P>
+struct BoundedBy : DefaultFeatures {
+  using Policy = P;
+};
+template <class P>
+using Bounded = Cache<int, int, BoundedBy<P>, ManualClock>;
+
+// Weighs a string by its length.
+template <class P>
+struct WeighedBy : BoundedBy<P> {
+  struct Weigher {
+    std::size_t operator()(int, const std::string& value) const noexcept { return value.size(); }
+  };
+};
+template <class P>
+using Weighed = Cache<int, std::string, WeighedBy<P>, ManualClock>;
+
+template <class Ks>
+std::set<int> keys_of(const Ks& ks) {
+  std::set<int> keys;
+  ks.for_each([&](int key, const auto&, auto) { keys.insert(key); });
+  return keys;
+}
+using Keys = std::set<int>;
+
+TEMPLATE_TEST_CASE("a keyspace with a bound holds no more than its capacity", "", EarliestDeadline,
+                   Lru, ScanResistant) {
+  for (const std::size_t capacity : {0U, 1U, 2U, 3U, 10U, 100U}) {
+    CAPTURE(capacity);
+    Bounded<TestType> cache({.capacity = capacity});
+    CHECK(cache.capacity() == capacity);
+    for (int i = 0; i != 300; ++i) {
+      cache.set(i, i, 1h);
+      REQUIRE(cache.size() == std::min<std::size_t>(capacity, static_cast<std::size_t>(i) + 1));
+      REQUIRE(cache.weight() == cache.size());
+      REQUIRE(cache.contains(i) == (capacity != 0));
+    }
+    check_invariants(cache);
+    cache.clear();
+    CHECK(cache.weight() == 0);
+    cache.set(1, 1);
+    CHECK(cache.size() == std::min<std::size_t>(capacity, 1));
+  }
+}
+
+TEMPLATE_TEST_CASE("with room for one entry a policy lets go of that", "", EarliestDeadline, Lru,
+                   ScanResistant) {
+  Bounded<TestType> cache({.capacity = 1});
+  for (int i = 0; i != 20; ++i) {
+    CHECK(cache.insert(i / 2, i, 1h) == (i % 2 == 0));
+    static_cast<void>(cache.find(i / 2));
+    CHECK(keys_of(cache) == Keys{i / 2});
+  }
+}
+
+TEMPLATE_TEST_CASE("dead entries go before live ones", "", EarliestDeadline, Lru, ScanResistant) {
+  // More of them in one slot of the expiry table than a call handles otherwise.
+  ManualClock clock;
+  Bounded<TestType> cache(clock, {.capacity = 3000});
+  for (int i = 0; i != 3000; ++i) {
+    cache.set(i, i, Millis(70'000 + (i * 7919) % 60'000));
+    static_cast<void>(cache.find(i));
+  }
+  for (const std::int64_t time : {65'536, 70'000, 99'000, 129'998, 129'999}) {
+    clock.set(at(time));
+    Keys live = keys_of(cache);
+    const std::size_t dead = cache.size() - live.size();
+    for (std::size_t i = 0; i != dead; ++i) {
+      cache.set(10'000 + static_cast<int>(time) + static_cast<int>(i), 0, 1h);
+    }
+    for (const int key : live) REQUIRE(cache.contains(key));
+    CHECK(cache.size() <= 3000);
+  }
+  CHECK(cache.size() == 3000);
+}
+
+TEST_CASE("EarliestDeadline lets go of the soonest deadline, however it came to be") {
+  ManualClock clock;
+  Bounded<EarliestDeadline> cache(clock, {.capacity = 4});
+  cache.set(1, 0, 40s);
+  cache.set(2, 0, 30s);
+  cache.set(3, 0, 20s);
+  cache.set(4, 0);
+  cache.set(5, 0, 50s);
+  CHECK(keys_of(cache) == Keys{1, 2, 4, 5});
+  cache.pexpire(5, 10s);
+  cache.set(6, 0);
+  CHECK(keys_of(cache) == Keys{1, 2, 4, 6});
+  cache.getex(2, 60s);
+  cache.set(7, 0);
+  CHECK(keys_of(cache) == Keys{2, 4, 6, 7});
+  CHECK(cache.rename(2, 8));
+  cache.set(9, 0, 61s);
+  CHECK(keys_of(cache) == Keys{4, 6, 7, 9});
+  // What is new is not asked: the soonest of the others goes.
+  cache.set(10, 0, 1s);
+  CHECK(keys_of(cache) == Keys{4, 6, 7, 10});
+}
+
+TEST_CASE("EarliestDeadline lets go of no persistent entry and refuses new ones instead") {
+  ManualClock clock;
+  Bounded<EarliestDeadline> cache(clock, {.capacity = 2});
+  cache.set(1, 10);
+  cache.set(2, 20);
+  cache.set(3, 30);
+  CHECK_FALSE(cache.insert(3, 30, 1h));
+  CHECK_FALSE(cache.copy(1, 3));
+  CHECK(keys_of(cache) == Keys{1, 2});
+  cache.set(1, 11);  // not a new one
+  CHECK(see(cache, 1) == Seen<int, Instant>{11, kNoDeadline});
+  CHECK(cache.rename(1, 3));
+  CHECK(keys_of(cache) == Keys{2, 3});
+  cache.pexpire(2, 1h);
+  CHECK(cache.insert(4, 40));
+  CHECK(keys_of(cache) == Keys{3, 4});
+}
+
+TEST_CASE("EarliestDeadline finds the soonest among many deadlines that lie together") {
+  ManualClock clock;
+  Bounded<EarliestDeadline> cache(clock, {.capacity = 900});
+  for (int i = 0; i != 900; ++i) cache.set(i, 0, 100h + Millis((i * 7919) % 900));
+  for (int i = 0; i != 500; ++i) {
+    const int soonest = [&] {
+      int key = 0;
+      while ((key * 7919) % 900 != i) ++key;
+      return key;
+    }();
+    REQUIRE(cache.contains(soonest));
+    cache.set(1000 + i, 0, 200h);
+    REQUIRE_FALSE(cache.contains(soonest));
+  }
+  // They slid: all records are filed too early, and it takes some calls to look at all.
+  for (int i = 0; i != 500; ++i) cache.pexpire(1000 + i, 300h - Millis(i));
+  for (int key = 0; key != 900; ++key) cache.persist(key);
+  for (int i = 0; i != 5; ++i) cache.set(2000 + i, 0);
+  for (int i = 5; i != 400; ++i) {
+    const Keys keys = keys_of(cache);
+    const int soonest = *std::prev(keys.lower_bound(2000));
+    cache.set(2000 + i, 0);
+    REQUIRE_FALSE(cache.contains(soonest));
+  }
+}
+
+TEST_CASE("Lru lets go of the entry whose last request is the longest ago") {
+  ManualClock clock;
+  Bounded<Lru> cache(clock, {.capacity = 3});
+  const auto refill = [&] {
+    cache.clear();
+    for (const int key : {1, 2, 3}) cache.set(key, key);
+  };
+  const auto survivors = [&](const auto& request) {
+    refill();
+    request();
+    cache.set(4, 4);
+    return keys_of(cache);
+  };
+  const Keys without_1 = {2, 3, 4};
+  const Keys without_2 = {1, 3, 4};
+  CHECK(survivors([&] {}) == without_1);
+
+  // Requests
+  CHECK(survivors([&] { static_cast<void>(cache.find(1)); }) == without_2);
+  CHECK(survivors([&] { static_cast<void>(cache.get(1)); }) == without_2);
+  CHECK(survivors([&] { cache.getex(1, 1h); }) == without_2);
+  CHECK(survivors([&] { cache.set(1, 0); }) == without_2);
+  CHECK(survivors([&] { cache.replace(1, 0); }) == without_2);
+  CHECK(survivors([&] {
+          std::vector<int*> found(1);
+          cache.mget(std::vector<int>{1}, found.begin());
+        }) == without_2);
+
+  // No requests
+  const Bounded<Lru>& view = cache;
+  CHECK(survivors([&] { CHECK(*cache.peek(1) == 1); }) == without_1);
+  CHECK(survivors([&] { static_cast<void>(view.find(1)); }) == without_1);
+  CHECK(survivors([&] { static_cast<void>(view.get(1)); }) == without_1);
+  CHECK(survivors([&] { static_cast<void>(cache.contains(1)); }) == without_1);
+  CHECK(survivors([&] { static_cast<void>(cache.pttl(1)); }) == without_1);
+  CHECK(survivors([&] { cache.pexpire(1, 1h); }) == without_1);
+  CHECK(survivors([&] { cache.insert(1, 0); }) == without_1);
+  CHECK(survivors([&] { cache.for_each([](int, int, auto) {}); }) == without_1);
+  CHECK(survivors([&] {
+          std::vector<const int*> found(1);
+          view.mget(std::vector<int>{1}, found.begin());
+        }) == without_1);
+
+  // A new name does not make an entry younger.
+  refill();
+  cache.rename(1, 5);
+  cache.set(4, 4);
+  CHECK(keys_of(cache) == without_1);
+}
+
+TEST_CASE("Lru keeps the order of requests over more entries than it looks at in one call") {
+  Bounded<Lru> cache({.capacity = 20'000});
+  for (int i = 0; i != 20'000; ++i) cache.set(i, 0);
+  for (int i = 0; i != 20'000; i += 2) static_cast<void>(cache.find(i));
+  for (int i = 0; i != 10'000; ++i) {
+    cache.set(20'000 + i, 0);
+    REQUIRE_FALSE(cache.contains(2 * i + 1));
+  }
+  check_invariants(cache);
+}
+
+TEST_CASE("Lru lets go of one that was asked for when all were, and of the first of those") {
+  Bounded<Lru> cache({.capacity = 20'000});
+  for (int i = 0; i != 20'000; ++i) cache.set(i, 0);
+  for (int i = 19'999; i >= 0; --i) static_cast<void>(cache.find(i));
+  // The first calls look at a part of them.
+  constexpr int kFirst = 20;
+  for (int i = 0; i != 19'000; ++i) {
+    cache.set(20'000 + i, 0);
+    REQUIRE(cache.size() == 20'000);
+    REQUIRE(cache.contains(20'000 + i));
+    if (i > kFirst) REQUIRE_FALSE(cache.contains(19'999 - (i - kFirst)));
+  }
+  check_invariants(cache);
+}
+
+TEST_CASE("Lru stays within its bound of stale requests when entries come and go") {
+  Bounded<Lru> cache({.capacity = 5000});
+  for (int i = 0; i != 200'000; ++i) {
+    cache.set(i % 3000, i);
+    if (i % 3 == 0) cache.erase((i * 7) % 3000);
+  }
+  check_invariants(cache);
+}
+
+TEST_CASE("ScanResistant keeps what is in demand through a scan") {
+  Bounded<ScanResistant> cache({.capacity = 1000});
+  const auto ask = [&](int key) {
+    if (cache.find(key) == nullptr) cache.set(key, key);
+  };
+  for (int round = 0; round != 5; ++round) {
+    for (int key = 0; key != 500; ++key) ask(key);
+  }
+  for (int key = 1'000'000; key != 1'100'000; ++key) ask(key);
+  int kept = 0;
+  for (int key = 0; key != 500; ++key) kept += cache.contains(key);
+  CHECK(kept >= 495);
+
+  // And lets it go when the demand is for something else.
+  for (int round = 0; round != 20; ++round) {
+    for (int key = 2'000'000; key != 2'000'900; ++key) ask(key);
+  }
+  int old = 0;
+  int current = 0;
+  for (int key = 0; key != 500; ++key) old += cache.contains(key);
+  for (int key = 2'000'000; key != 2'000'900; ++key) current += cache.contains(key);
+  CHECK(old <= 150);
+  CHECK(current >= 800);
+  check_invariants(cache);
+}
+
+TEMPLATE_TEST_CASE("a weigher says what an entry takes of the capacity", "", EarliestDeadline, Lru,
+                   ScanResistant) {
+  ManualClock clock;
+  Weighed<TestType> cache(clock, {.capacity = 10});
+  cache.set(1, "1234", 1h);
+  cache.set(2, "12345", 2h);
+  CHECK(cache.weight() == 9);
+  cache.set(1, "12345", 1h);
+  CHECK(cache.weight() == 10);
+  CHECK(cache.size() == 2);
+  cache.set(2, "", 2h);  // lighter
+  CHECK(cache.weight() == 5);
+  cache.set(3, "", 3h);
+  CHECK(cache.size() == 3);
+  cache.set(4, "1234567890", 4h);
+  CHECK(cache.weight() == 10);
+  CHECK(cache.contains(4));
+  CHECK_FALSE(cache.contains(1));
+
+  // Too heavy: what was there is gone, for it would be stale.
+  const bool had_2 = cache.contains(2);
+  cache.set(4, "12345678901", 4h);
+  CHECK_FALSE(cache.contains(4));
+  CHECK(cache.weight() == 0);
+  CHECK(cache.contains(2) == had_2);
+  CHECK_FALSE(cache.insert(5, "12345678901"));
+  cache.set(5, "5");
+  CHECK_FALSE(cache.replace(5, "12345678901"));
+  CHECK_FALSE(cache.contains(5));
+
+  // A change in place does not count until the value is stored again.
+  cache.set(6, "6", 1h);
+  *cache.find(6) = "666666";
+  CHECK(cache.weight() == 1);
+  cache.set(6, std::string(*cache.peek(6)), 1h);
+  CHECK(cache.weight() == 6);
+  CHECK(cache.getdel(6) == "666666");
+  CHECK(cache.weight() == 0);
+  check_invariants(cache);
+}
+
+TEMPLATE_TEST_CASE("an entry that grows in place makes others go, not itself", "", EarliestDeadline,
+                   Lru, ScanResistant) {
+  ManualClock clock;
+  Weighed<TestType> cache(clock, {.capacity = 10});
+  for (int key = 1; key != 6; ++key) cache.set(key, "12", 1h);
+  cache.set(1, "12345678", 1min);
+  CHECK(see(cache, 1) == entry("12345678", at(60'000)));
+  CHECK(cache.size() == 2);
+  CHECK(cache.weight() == 10);
+  check_invariants(cache);
+}
+
+TEMPLATE_TEST_CASE("an entry is weighed again when it is renamed or copied", "", EarliestDeadline,
+                   Lru, ScanResistant) {
+  struct Features : BoundedBy<TestType> {
+    struct Weigher {
+      std::size_t operator()(int key, int) const noexcept { return static_cast<std::size_t>(key); }
+    };
+  };
+  ManualClock clock;
+  Cache<int, int, Features, ManualClock> cache(clock, {.capacity = 10});
+  cache.set(1, 0, 1h);
+  cache.set(2, 0, 3h);
+  CHECK(cache.rename(1, 7));
+  CHECK(cache.weight() == 9);
+  CHECK(cache.rename(2, 1));
+  CHECK(cache.weight() == 8);
+  CHECK(cache.copy(1, 2));
+  CHECK(cache.weight() == 10);
+  CHECK(cache.rename(2, 7));  // in place of what was there
+  CHECK(cache.weight() == 8);
+  CHECK(cache.rename(7, 9));
+  CHECK(cache.weight() == 10);
+  CHECK(cache.rename(1, 11));  // too heavy under this name
+  CHECK_FALSE(cache.contains(1));
+  CHECK_FALSE(cache.contains(11));
+  CHECK(cache.weight() <= 10);
+  cache.clear();
+  cache.set(5, 0);
+  CHECK(cache.rename(5, 11));  // persistent, so that EarliestDeadline would let it stay
+  CHECK(cache.empty());
+  CHECK_FALSE(cache.copy(1, 11));
+  check_invariants(cache);
+}
+
+TEST_CASE("a weigher may be a lambda with a state, and throw") {
+  std::size_t each = 3;
+  auto weigh = [&each](int key, int) {
+    if (key < 0) throw std::invalid_argument("key");
+    return each;
+  };
+  struct Features : BoundedBy<Lru> {
+    using Weigher = decltype(weigh);
+  };
+  Cache<int, int, Features, ManualClock> cache(ManualClock(), {.capacity = 10, .weigher = weigh});
+  for (int key = 0; key != 5; ++key) cache.set(key, key);
+  CHECK(keys_of(cache) == Keys{2, 3, 4});
+  CHECK_THROWS_AS(cache.set(-1, 0), std::invalid_argument);
+  CHECK_THROWS_AS(cache.rename(2, -1), std::invalid_argument);
+  CHECK(keys_of(cache) == Keys{2, 3, 4});
+  CHECK(cache.weight() == 9);
+  each = 10;  // it is remembered what the others weighed
+  cache.set(5, 0);
+  CHECK(keys_of(cache) == Keys{5});
+  each = std::numeric_limits<std::size_t>::max();
+  CHECK_FALSE(cache.insert(6, 0));
+  CHECK(keys_of(cache) == Keys{5});
+}
+
+TEMPLATE_TEST_CASE("a cache that was moved from is empty, and has its capacity", "",
+                   EarliestDeadline, Lru, ScanResistant) {
+  ManualClock clock;
+  Bounded<TestType> cache(clock, {.capacity = 3});
+  for (int key = 0; key != 5; ++key) cache.set(key, key, 1h);
+  Bounded<TestType> other = std::move(cache);
+  CHECK(other.size() == 3);
+  CHECK(cache.weight() == 0);
+  for (int key = 10; key != 15; ++key) cache.set(key, key, 1h);
+  CHECK(cache.size() == 3);
+  check_invariants(cache);
+  for (int key = 20; key != 25; ++key) other.set(key, key, 1h);
+  CHECK(other.size() == 3);
+  check_invariants(other);
+  cache = std::move(other);
+  CHECK(cache.contains(24));
+  check_invariants(cache);
+}
+
+TEST_CASE("a feature takes no space where it is not asked for, and little where it is") {
+  using Plain = Keyspace<std::uint64_t, std::uint64_t>;
+  CHECK(internal::TestPeer::entry_size<Plain>() == 24);
+  CHECK(internal::TestPeer::entry_size<
+            Cache<std::uint64_t, std::uint64_t, BoundedBy<EarliestDeadline>>>() == 24);
+  CHECK(internal::TestPeer::entry_size<Cache<std::uint64_t, std::uint64_t>>() == 32);
+  CHECK(internal::TestPeer::entry_size<Cache<std::uint64_t, std::uint64_t, BoundedBy<Lru>>>() ==
+        32);
+  struct Unweighed {
+    internal::EntryMap<int, int, internal::DefaultHash<int>, internal::DefaultEqual<int>,
+                       std::allocator<int>, std::true_type>
+        entries;
+    internal::ExpiryTable<std::allocator<int>> expiry;
+  };
+  CHECK(sizeof(Keyspace<int, int>) == sizeof(Unweighed));
+}
+
+}  // namespace
+}  // namespace keyspace::testing
