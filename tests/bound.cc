@@ -277,6 +277,24 @@ TEST_CASE("ScanResistant keeps what is in demand through a scan") {
   check_invariants(cache);
 }
 
+TEST_CASE("ScanResistant keeps what is in demand though each entry is heavier than a hundredth") {
+  ManualClock clock;
+  Weighed<ScanResistant> cache(clock, {.capacity = 64'000});
+  const auto ask = [&](int key) {
+    if (cache.find(key) == nullptr) {
+      cache.set(key, std::string(static_cast<std::size_t>(1000 + key * 31 % 50), 'x'));
+    }
+  };
+  for (int round = 0; round != 5; ++round) {
+    for (int key = 0; key != 30; ++key) ask(key);
+  }
+  for (int key = 1000; key != 20'000; ++key) ask(key);
+  int kept = 0;
+  for (int key = 0; key != 30; ++key) kept += cache.contains(key);
+  CHECK(kept == 30);
+  CHECK(cache.weight() > 60'000);
+}
+
 TEMPLATE_TEST_CASE("a weigher says what an entry takes of the capacity", "", EarliestDeadline, Lru,
                    ScanResistant) {
   ManualClock clock;

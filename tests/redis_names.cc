@@ -48,41 +48,15 @@ TEST_CASE("A stored key has a name with a number, however it came and whoever er
   CHECK(names_of(database).empty());
 }
 
-TEST_CASE("expired counts the keys that were erased because they were dead, and no others") {
+TEST_CASE("A name that is overwritten keeps its number, by a new value or another name") {
   const keyspace::ManualClock clock;
   Database database(clock);
-  const auto add_five = [&] {
-    for (const char* const key : {"a", "b", "c", "d", "e"}) {
-      database.set(key, "1", clock.now() + 5ms);
-    }
-  };
-  add_five();
-  CHECK(database.erase("a"));
-  CHECK_FALSE(database.erase("a"));
-  CHECK(database.getdel("b").has_value());
-  CHECK_FALSE(database.getdel("b").has_value());
-  CHECK(database.pexpireat("c", clock.now() - 1ms));
-  CHECK(database.rename("d", "f"));
-  CHECK(database.rename("e", "f"));
-  CHECK(database.rename("f", "f"));
-  CHECK(database.expired() == 0);
-  clock.advance(5ms);
-  CHECK(database.erase_expired(100) == 1);
-  CHECK(database.expired() == 1);
-
-  add_five();
-  clock.advance(5ms);
-  CHECK_FALSE(database.erase("a"));  // it is dead, and goes
-  CHECK_FALSE(database.pexpireat("b", clock.now() - 1ms));
-  database.set("g", "1");  // erases up to two dead ones
-  while (database.erase_expired(100) != 0) {
-  }
-  CHECK(database.size() == 1);
-  CHECK(database.expired() == 6);
-
-  database.pexpireat("g", clock.now() + 1ms);
-  database.clear();
-  CHECK(database.expired() == 6);
+  for (const char* const key : {"a", "b", "c", "d"}) database.set(key, "1");
+  database.set("a", "2");
+  CHECK(database.names()[0] == "a");
+  CHECK(database.rename("d", "a"));
+  CHECK(database.names()[0] == "a");
+  CHECK(database.size() == 3);
 }
 
 TEST_CASE("Who walks numbers downwards meets every name that is there throughout") {

@@ -1,12 +1,13 @@
 #ifndef EXAMPLES_REDIS_DATABASE_H_
 #define EXAMPLES_REDIS_DATABASE_H_
 
+#include <keyspace/cache.h>
 #include <keyspace/clock.h>
 #include <keyspace/condition.h>
-#include <keyspace/keyspace.h>
+#include <keyspace/features.h>
+#include <keyspace/statistics.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,10 +19,14 @@ namespace redis {
 // Unix time in milliseconds: what Redis counts deadlines in.
 using Instant = keyspace::ManualClock::time_point;
 
-// A keyspace of strings that numbers its keys and counts those that expire. The verbs mean what
-// they mean in keyspace::Keyspace.
+// A keyspace of strings that numbers its keys and counts what is done with them. The verbs mean
+// what they mean in keyspace::Keyspace.
 class Database {
-  using Store = keyspace::Keyspace<Name, std::string, keyspace::ManualClock, NameHash, NameEqual>;
+  struct Counted : keyspace::DefaultFeatures {
+    static constexpr bool kStatistics = true;
+  };
+  using Store =
+      keyspace::Cache<Name, std::string, Counted, keyspace::ManualClock, NameHash, NameEqual>;
 
  public:
   static constexpr auto kNever = Store::kNever;
@@ -45,23 +50,15 @@ class Database {
 
   bool pexpireat(std::string_view key, Instant deadline,
                  keyspace::Condition condition = keyspace::Condition::kAlways) {
-    if (!store_.pexpireat(key, deadline, condition)) return false;
-    return deadline > store_.clock().now() || removed();
+    return store_.pexpireat(key, deadline, condition);
   }
   bool persist(std::string_view key) { return store_.persist(key); }
   bool rename(std::string_view from, std::string_view to) {
-    return store_.rename(from, NewName{names_, to}) && (from == to || removed());
+    return store_.rename(from, NewName{names_, to});
   }
-  bool erase(std::string_view key) { return store_.erase(key) && removed(); }
-  std::optional<std::string> getdel(std::string_view key) {
-    auto value = store_.getdel(key);
-    if (value) removed();
-    return value;
-  }
-  void clear() {
-    removed_ += names_.size();
-    store_.clear();
-  }
+  bool erase(std::string_view key) { return store_.erase(key); }
+  std::optional<std::string> getdel(std::string_view key) { return store_.getdel(key); }
+  void clear() { store_.clear(); }
 
   std::size_t erase_expired(std::size_t limit) { return store_.erase_expired(limit); }
   [[nodiscard]] auto next_deadline() const { return store_.next_deadline(); }
@@ -73,20 +70,11 @@ class Database {
   // The stored keys, dead ones included.
   [[nodiscard]] const Names& names() const { return names_; }
 
-  // Returns how many keys were erased, so far, because they were dead. (A key that is set again
-  // before that is none of them.)
-  [[nodiscard]] std::uint64_t expired() const { return names_.left() - removed_; }
+  [[nodiscard]] keyspace::Statistics statistics() const { return store_.statistics(); }
 
  private:
-  // Counts a key that a command removed.
-  bool removed() {
-    ++removed_;
-    return true;
-  }
-
   Names names_;  // outlives the store, as the keys stored leave it
   Store store_;
-  std::uint64_t removed_ = 0;
 };
 
 }  // namespace redis

@@ -29,9 +29,6 @@ class Names {
 
   [[nodiscard]] std::size_t size() const { return names_.size(); }
 
-  // Returns how many names have left so far.
-  [[nodiscard]] std::uint64_t left() const { return left_; }
-
   // Returns the name with that number, as text that is valid until the keyspace changes.
   // REQUIRES: number < size()
   [[nodiscard]] inline std::string_view operator[](std::size_t number) const;
@@ -40,7 +37,6 @@ class Names {
   friend class Name;
 
   std::vector<Name*> names_;
-  std::uint64_t left_ = 0;
 };
 
 // A name that is not stored yet: what a keyspace makes a Name of, if it comes to that.
@@ -73,7 +69,6 @@ class Name {
     names[number_] = names.back();
     names[number_]->number_ = number_;
     names.pop_back();
-    ++names_->left_;
   }
 
   operator std::string_view() const noexcept { return text_; }  // NOLINT: it is that text

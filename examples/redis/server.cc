@@ -1,5 +1,7 @@
 // The commands that have to do with the server and the connection to it.
 
+#include <keyspace/features.h>
+#include <keyspace/statistics.h>
 #include <keyspace/version.h>
 
 #include <algorithm>
@@ -151,11 +153,20 @@ void report_memory(Report& report, const Instance&) { report.line("used_memory",
 void report_persistence(Report& report, const Instance&) { report.line("loading", "0"); }
 
 void report_stats(Report& report, const Instance& instance) {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
   std::uint64_t expired = 0;
-  for (std::size_t i = 0; i != Instance::kDatabases; ++i) expired += instance.database(i).expired();
+  for (std::size_t i = 0; i != Instance::kDatabases; ++i) {
+    const keyspace::Statistics statistics = instance.database(i).statistics();
+    hits += statistics.hits;
+    misses += statistics.misses;
+    expired += statistics.removed(keyspace::Cause::kExpired);
+  }
   report.line("total_connections_received", instance.host.connections);
   report.line("total_commands_processed", instance.commands);
   report.line("expired_keys", expired);
+  report.line("keyspace_hits", hits);
+  report.line("keyspace_misses", misses);
 }
 
 void report_replication(Report& report, const Instance&) {

@@ -129,7 +129,9 @@ inline constexpr bool kIsObserved = !std::is_same_v<typename Features::Listener,
 
 // In the place of an option that is not to be had.
 template <int>
-struct Absent {};
+struct Absent {
+  constexpr Absent() noexcept {}  // NOLINT: it is no aggregate, and made of nothing else
+};
 
 // A number that has to be given.
 class Capacity {

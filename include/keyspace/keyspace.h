@@ -35,10 +35,11 @@ namespace keyspace {
 //   store.pttl("mykey");                                  // 1000ms, or less
 //   store.find("mykey");                                  // "Hello"; null a second later
 //
-// It is not a cache with a bound: it holds what is put in until that expires or is erased. It has
-// no thread of its own: memory of dead entries is freed by erase_expired(), which the program calls
-// when it suits it, and a little by every call that adds an entry. And it calls nobody when an
-// entry dies.
+// It holds what is put in until that expires or is erased, unless its Features give it a bound;
+// they can also make it call a listener for what leaves, count, and let expiries slide (features.h;
+// see cache.h for an alias). It has no thread of its own: memory of dead entries is freed by
+// erase_expired(), which the program calls when it suits it, and a little by every call that adds
+// an entry.
 //
 // Words. A key is *volatile* if it has a deadline, else *persistent*. A *ttl* is the time from now
 // to the deadline; "no expiry" is the latest possible deadline, and kNever its ttl. An entry is
@@ -51,8 +52,9 @@ namespace keyspace {
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
 //   4. A call does O(1) work, whatever the number of keys, plus the limit it is given. Exceptions
 //      are clear(), for_each(), reserve(), erase_expired() without a limit, and the one insertion
-//      in many that rebuilds the hash map; likewise one in many of the deadlines
-//      that are not within five centuries after the clock's epoch.
+//      in many that rebuilds the hash map, or in a full keyspace sorts its way to a dead entry;
+//      likewise one in many of the deadlines that are not within five centuries after the clock's
+//      epoch.
 //   5. A set, insert or copy that adds an entry first erases up to two dead ones.
 //   6. After erase_expired() without a limit no dead entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves every other
@@ -77,8 +79,8 @@ namespace keyspace {
 // replace, copy, rename, reserve, clear or erase_expired. Time alone invalidates nothing.
 //
 // Thread safety: as a standard container. Calls on one object need a lock unless all are const.
-// Hash, equality, allocator, clock, and the operations of keys and values must not call the
-// keyspace.
+// Hash, equality, allocator, clock, weigher, and the operations of keys and values must not call
+// the keyspace; a listener may (see Cause).
 template <class Key, class Value, TimeSource Clock = std::chrono::steady_clock,
           class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>,

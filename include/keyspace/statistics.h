@@ -1,15 +1,14 @@
 #ifndef KEYSPACE_STATISTICS_H_
 #define KEYSPACE_STATISTICS_H_
 
-#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "keyspace/features.h"
-#include "keyspace/internal/millis.h"
 
 namespace keyspace {
 
@@ -62,7 +61,7 @@ struct Statistics {
 [[nodiscard]] inline std::string to_string(const Statistics& s) {
   const auto text = [](auto number) { return std::to_string(number); };
   const auto removed = [&](Cause cause) { return text(s.removed(cause)); };
-  const auto per_mille = static_cast<int>(s.hit_ratio() * 1000 + 0.5);
+  const auto per_mille = std::lround(s.hit_ratio() * 1000);
   return "requests  " + text(s.hits + s.misses) + ": " + text(s.hits) + " hits (" +
          text(per_mille / 10) + '.' + text(per_mille % 10) + " %), " + text(s.misses) +
          " misses\nstored    " + text(s.inserts) + " new, " + text(s.replacements) +

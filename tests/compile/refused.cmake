@@ -24,7 +24,7 @@ if(NOT REFUSED)
   return()
 endif()
 
-set(refusal "no matching|no viable|deleted|could not convert|constraint|static assertion")
+set(refusal "no matching|no viable|deleted|could not convert|constraint|static.assert")
 cmake_path(GET SOURCE FILENAME name)
 if(result EQUAL 0)
   message(FATAL_ERROR "What must not compile does.")

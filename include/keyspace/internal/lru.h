@@ -66,7 +66,7 @@ class LruState {
 
   void visit(Mark& mark) noexcept { mark.visit(++requests_); }
   template <class Entries>
-  Arrival arrive(Entries&, std::size_t) noexcept {
+  Arrival arrive(Entries&, std::size_t, std::size_t) noexcept {
     return {};
   }
 

@@ -49,7 +49,7 @@ class EarliestDeadlineState {
   void reserve(std::size_t) noexcept {}
   void visit(Mark&) const noexcept {}
   template <class Entries>
-  Arrival arrive(Entries&, std::size_t) noexcept {
+  Arrival arrive(Entries&, std::size_t, std::size_t) noexcept {
     return {};
   }
 

@@ -2,6 +2,7 @@
 #define KEYSPACE_INTERNAL_REMAKE_H_
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace keyspace::internal {
@@ -9,12 +10,10 @@ namespace keyspace::internal {
 // A move assignment by way of the move constructor, for what has members that cannot be assigned,
 // as lambdas and some allocators.
 template <class T>
-T& remake(T& object, T&& other) noexcept {
-  if (&object != &other) {
-    std::destroy_at(&object);
-    std::construct_at(&object, std::move(other));
-  }
-  return object;
+void remake(T& object, std::type_identity_t<T>&& other) noexcept {
+  if (&object == &other) return;
+  std::destroy_at(&object);
+  std::construct_at(&object, std::move(other));
 }
 
 }  // namespace keyspace::internal

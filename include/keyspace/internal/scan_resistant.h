@@ -107,11 +107,13 @@ class ScanResistantState {
   // Takes note of a request for an entry.
   void visit(Mark& mark) const noexcept { mark.visit(misses_); }
 
-  // Takes note of a key with this hash that was not there.
+  // Takes note of a key with this hash that was not there, and of what it weighs.
+  // REQUIRES: it weighs no more than the capacity.
   template <class Entries>
-  Arrival arrive(Entries& entries, std::size_t hash) noexcept {
+  Arrival arrive(Entries& entries, std::size_t hash, std::size_t its_weight) noexcept {
     ++misses_;
-    bool is_kept = weight() < capacity_ - new_capacity_;
+    const std::size_t room = capacity_ - weight();
+    bool is_kept = its_weight <= room && new_capacity_ <= room - its_weight;
     if (Ghost* const ghost = find_ghost(hash)) {
       is_kept = is_kept || returns_sooner(entries, *ghost);
       adapt(*ghost);
@@ -198,7 +200,7 @@ class ScanResistantState {
 
   // How many entries are spared in one call because they were asked for. With as many, hits are as
   // frequent as without a limit.
-  static constexpr int kMaxSteps = 16;
+  static constexpr int kMaxSteps = 64;
   static constexpr std::size_t kGhostsPerEntry = 2;
   static constexpr std::size_t kGhostsPerBucket = 8;
 

@@ -100,7 +100,11 @@ class Store {
         outbox_(std::move(options.listener), allocator) {}
 
   Store(Store&&) noexcept = default;
-  Store& operator=(Store&& other) noexcept { return remake(*this, std::move(other)); }
+  Store& operator=(Store&& other) noexcept {
+    remake(*this, std::move(other));
+    return *this;
+  }
+  ~Store() = default;
 
   [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
@@ -214,32 +218,10 @@ class Store {
   // found there. REQUIRES: `from` is live, and not the entry of `to`.
   template <class F, class K, class Now>
   void move(const F& from, const F& to, K&& key, Now& now) {
-    const Millis deadline = entries_.deadline(from.entry->first);
-    if (kIsPlain && to.entry != nullptr) {
-      prepare_deadline(to.entry->first, to.hash, deadline);
-      to.entry->second.replace(std::move(from.entry->second));
-      commit_deadline(to.entry->first, deadline);
-      erase(from.it, Cause::kErased, now);
-      return;
-    }
-    KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
-    const Extra& extra = from.entry->first.extra();
-    const std::size_t weight = weigh(key_slot, from.entry->second);
-    outbox_.reserve(1);
-    if (deadline != kNeverMillis) file(to.hash, deadline);
-    const Extra moved = make_extra(policy_.relink(extra.mark, to.hash), weight);
-    // Nothing throws from here, and nothing tidies up before the new records have their entry.
-    policy_.reweigh(moved.mark, extra.weight(), weight);
     if (to.entry != nullptr) {
-      remove(to.it, is_live(to, now) ? Cause::kReplaced : Cause::kExpired, now);
-    }
-    ValueSlot value_slot = std::move(from.entry->second);
-    entries_.erase(from.it);
-    const auto it = entries_.insert(std::move(key_slot), std::move(value_slot), to.hash, deadline,
-                                    expiry_.tag(deadline), moved);
-    tidy();
-    if constexpr (kIsWeighed) {
-      if (!make_place(0, {}, now)) erase(it, Cause::kEvicted, now);
+      move_over(from, to, std::forward<K>(key), now);
+    } else {
+      move_to_new(from, to.hash, std::forward<K>(key), now);
     }
   }
 
@@ -402,6 +384,62 @@ class Store {
                                          now);
   }
 
+  template <class F, class K, class Now>
+  void move_over(const F& from, const F& to, K&& key, Now& now) {
+    const Millis deadline = entries_.deadline(from.entry->first);
+    if constexpr (kIsPlain) {
+      prepare_deadline(to.entry->first, to.hash, deadline);
+      to.entry->second.replace(std::move(from.entry->second));
+      commit_deadline(to.entry->first, deadline);
+      erase(from.it, Cause::kErased, now);
+    } else {
+      KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
+      const std::size_t weight = weigh(key_slot, from.entry->second);
+      const Cause cause = is_live(to, now) ? Cause::kReplaced : Cause::kExpired;
+      outbox_.reserve(1);
+      prepare_deadline(to.entry->first, to.hash, deadline);
+      const Extra moved = relink(from, to.hash, weight);
+      // Nothing throws from here, and nothing tidies up before the new records have their entry.
+      count_removal(to.entry->first, cause, now);
+      policy_.unlink(to.entry->first.extra().mark, to.entry->first.extra().weight());
+      say_farewell(std::move(key_slot), to.entry->second, cause);
+      to.entry->first.extra() = moved;
+      to.entry->second.replace(std::move(from.entry->second));
+      entries_.erase(from.it);
+      commit_deadline(to.entry->first, deadline);
+      tidy();
+      make_place_for_renamed(to.it, now);
+    }
+  }
+  template <class F, class K, class Now>
+  void move_to_new(const F& from, std::size_t hash, K&& key, Now& now) {
+    const Millis deadline = entries_.deadline(from.entry->first);
+    KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
+    const std::size_t weight = weigh(key_slot, from.entry->second);
+    if (deadline != kNeverMillis) file(hash, deadline);
+    const Extra moved = relink(from, hash, weight);
+    ValueSlot value_slot = std::move(from.entry->second);
+    entries_.erase(from.it);
+    const auto it = entries_.insert(std::move(key_slot), std::move(value_slot), hash, deadline,
+                                    expiry_.tag(deadline), moved);
+    tidy();
+    make_place_for_renamed(it, now);
+  }
+  // Returns the Extra of an entry that is to have a key with another hash, and another weight.
+  template <class F>
+  Extra relink(const F& found, std::size_t hash, std::size_t weight) {
+    const Extra& extra = found.entry->first.extra();
+    const typename Policy::Mark mark = policy_.relink(extra.mark, hash);
+    policy_.reweigh(mark, extra.weight(), weight);
+    return make_extra(mark, weight);
+  }
+  template <class Iterator, class Now>
+  void make_place_for_renamed([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
+    if constexpr (kIsWeighed) {
+      if (!make_place(0, {}, now)) erase(it, Cause::kEvicted, now);
+    }
+  }
+
   // Changes value and deadline of an entry.
   template <class V>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void overwrite(Entry& entry, std::size_t hash, V&& value,
@@ -473,7 +511,7 @@ class Store {
     typename Policy::Arrival arrival{};
     if constexpr (kIsBounded) {
       if (weight > capacity_) return false;
-      arrival = policy_.arrive(entries_, hash);
+      arrival = policy_.arrive(entries_, hash, weight);
       if (!make_place(weight, arrival, now)) return false;
     }
     entries_.make_room(deadline);
