@@ -369,10 +369,12 @@ TEMPLATE_TEST_CASE("an entry is weighed again when it is renamed or copied", "",
   CHECK(cache.weight() == 8);
   CHECK(cache.rename(7, 9));
   CHECK(cache.weight() == 10);
-  CHECK(cache.rename(1, 11));  // too heavy under this name
-  CHECK_FALSE(cache.contains(1));
-  CHECK_FALSE(cache.contains(11));
-  CHECK(cache.weight() <= 10);
+  CHECK(cache.rename(1, 11));  // too heavy under this name, and no reason for others to go
+  CHECK(keys_of(cache) == Keys{9});
+  CHECK(cache.weight() == 9);
+  cache.set(1, 0, 1h);
+  CHECK(cache.rename(1, -1));  // as heavy as can be
+  CHECK(cache.weight() == 9);
   cache.clear();
   cache.set(5, 0);
   CHECK(cache.rename(5, 11));  // persistent, so that EarliestDeadline would let it stay

@@ -800,6 +800,7 @@ class Model {
   // That one had to go, that it was not for a dead one to go, and that the policy wants this one
   // to.
   void check_victim(const Entry& victim) const {
+    if (victim.weight > capacity_) return;  // by the key that it was renamed to
     insist(total_weight() + refused_weight_.value_or(0) > capacity_, "there was no need to evict");
     bool is_first = true;
     for (const auto& [key, entry] : entries_) {

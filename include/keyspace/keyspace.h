@@ -123,7 +123,8 @@ class Keyspace {
   Keyspace& operator=(Keyspace&&) noexcept = default;
 
   // SET [PX | PXAT]. Stores `value`, and with it the given expiry or none, in place of whatever the
-  // key had. A ttl or deadline that is already over leaves the key absent.
+  // key had. A ttl or deadline that is already over leaves the key absent; and so does an entry
+  // that has no room within the capacity, where there is one (see features.h).
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value) {
     Now now(clock_);
@@ -140,9 +141,10 @@ class Keyspace {
     set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(), now);
   }
 
-  // SET NX. As set(), but only if the key is missing or dead. Returns true iff it was; if not,
-  // nothing happens, and the arguments are not moved from (a key of a type that must be converted
-  // to Key before it can be looked for may be).
+  // SET NX. As set(), but only if the key is missing or dead. Returns true iff it was, and the
+  // entry had room within the capacity. If the key is live, nothing happens, and the arguments are
+  // not moved from (a key of a type that must be converted to Key before it can be looked for may
+  // be).
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value) {
     Now now(clock_);
@@ -161,8 +163,9 @@ class Keyspace {
                         now);
   }
 
-  // SET XX. As set(), but only if the key is live. Returns true iff it was; if not, nothing
-  // happens, and the arguments are not moved from, as in insert().
+  // SET XX. As set(), but only if the key is live. Returns true iff it was, and the entry
+  // had room within the capacity (else the key is erased). If the key is not live, nothing happens,
+  // and the arguments are not moved from, as in insert().
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
   bool replace(K&& key, V&& value) {
     Now now(clock_);
@@ -353,7 +356,8 @@ class Keyspace {
   }
 
   // COPY. Copies value and expiry of `from` to `to`. Returns true iff `from` was live and `to` was
-  // not; so a key is not copied to itself.
+  // not, and there was room within the capacity; so a key is not copied to itself. `from` may have
+  // to go for the copy.
   template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
   bool copy(const K& from, L&& to) requires std::copy_constructible<Value> {
     return copy_to(as_key(from), as_key(std::forward<L>(to)));

@@ -292,7 +292,10 @@ class Store {
   // Tells the listener of what has left.
   void deliver() { outbox_.deliver(); }
 
-  void reserve(std::size_t size) { entries_.reserve(size); }
+  void reserve(std::size_t size) {
+    entries_.reserve(size);
+    policy_.reserve(entries_.full_size());
+  }
 
  private:
   friend struct TestPeer;
@@ -436,7 +439,8 @@ class Store {
   template <class Iterator, class Now>
   void make_place_for_renamed([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
     if constexpr (kIsWeighed) {
-      if (!make_place(0, {}, now)) erase(it, Cause::kEvicted, now);
+      const bool is_too_heavy = it->first.extra().weight() > capacity_;
+      if (is_too_heavy || !make_place(0, {}, now)) erase(it, Cause::kEvicted, now);
     }
   }
 
