@@ -8,6 +8,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "svg.h"
 
 namespace results {
 namespace {
@@ -22,26 +25,15 @@ constexpr int kBarHeight = 10;
 constexpr int kBarStep = 13;
 constexpr int kGroupGap = 14;
 
-constexpr std::string_view kStyle = R"(<style>
-  .page { fill: #ffffff; }
-  text { font: 12px system-ui, sans-serif; fill: #1f2328; }
-  .quiet { font-size: 11px; fill: #59636e; }
-  .line { stroke: #d1d9e0; }
-  .goal { stroke: #cf222e; stroke-width: 2; }
+constexpr std::string_view kLight = R"(  .goal { stroke: #cf222e; stroke-width: 2; }
   .few { fill: #6cb0f5; }
   .some { fill: #4393e6; }
   .many { fill: #0a4d9c; }
-  @media (prefers-color-scheme: dark) {
-    .page { fill: #0d1117; }
-    text { fill: #f0f6fc; }
-    .quiet { fill: #9198a1; }
-    .line { stroke: #3d444d; }
-    .goal { stroke: #ff7b72; }
+)";
+constexpr std::string_view kDark = R"(    .goal { stroke: #ff7b72; }
     .few { fill: #2f66a6; }
     .some { fill: #3b82d0; }
     .many { fill: #a5d0ff; }
-  }
-</style>
 )";
 
 // Numbers of keys, up to which a bar has a color.
@@ -105,104 +97,73 @@ class Scale {
   double greatest_ = 1;
 };
 
-// Text is plain here but for the characters that stand for tags.
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '<') {
-      result += "&lt;";
-    } else if (c == '>') {
-      result += "&gt;";
-    } else if (c == '&') {
-      result += "&amp;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
-
 class Chart {
  public:
-  Chart(std::ostream& out, const std::vector<Result>& results)
-      : out_(out), groups_(groups_of(results)), scale_(groups_) {}
+  Chart(std::ostream& out, const std::vector<Group>& groups, int bottom)
+      : groups_(groups),
+        scale_(groups),
+        bottom_(bottom),
+        drawing_(out, kWidth, bottom + kBottom, kLight, kDark) {}
 
   void draw() {
-    int bottom = kTop;
-    for (const Group& group : groups_) bottom += height_of(group);
-    const int height = bottom + kBottom;
-
-    out_ << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << kWidth << "\" height=\""
-         << height << "\" viewBox=\"0 0 " << kWidth << ' ' << height << "\">\n"
-         << kStyle << "<rect width=\"100%\" height=\"100%\" class=\"page\"/>\n";
     draw_legend();
-    draw_axis(bottom);
+    draw_axis();
     int y = kTop;
     for (const Group& group : groups_) {
       draw_group(group, y);
       y += height_of(group);
     }
-    out_ << "</svg>\n";
   }
 
  private:
   void draw_legend() {
-    text(0, 16, "", "Time in Keyspace, as a multiple of the baseline's");
+    drawing_.text(0, 16, "", "Time in Keyspace, as a multiple of the baseline's");
     double x = kLeft;
     for (const Size& size : kSizes) {
-      bar(x, 28, 10, size.color);
-      text(x + 15, 37, "quiet", short_count(size.keys) + " keys");
+      drawing_.bar(x, 28, 10, kBarHeight, size.color);
+      drawing_.text(x + 15, 37, "quiet", short_count(size.keys) + " keys");
       x += 85;
     }
-    line(x, 26, 40, "goal");
-    text(x + 8, 37, "quiet", "goal");
+    drawing_.line(x, 26, x, 40, "goal");
+    drawing_.text(x + 8, 37, "quiet", "goal");
   }
 
   // A line at each whole ratio, and its number below.
-  void draw_axis(int bottom) {
+  void draw_axis() {
     for (int ratio = 0; ratio <= scale_.greatest(); ++ratio) {
       const double x = scale_.place(ratio);
-      line(x, kTop, bottom, "line");
-      text(x - 3, bottom + 14, "quiet", std::to_string(ratio));
+      drawing_.line(x, kTop, x, bottom_, "line");
+      drawing_.text(x - 3, bottom_ + 14, "quiet", std::to_string(ratio));
     }
   }
 
   void draw_group(const Group& group, int top) {
-    text(0, top + 10, "", group.row.work);
-    text(0, top + 24, "quiet", group.row.types + ", to " + group.row.baseline);
+    drawing_.text(0, top + 10, "", group.row.work);
+    drawing_.text(0, top + 24, "quiet", group.row.types + ", to " + group.row.baseline);
     int y = top;
     for (const Result* const result : group.bars) {
       const double ratio = *result->ratio();
-      bar(kLeft, y, scale_.place(ratio) - kLeft, color_of(result->row().keys));
-      text(kRight + 12, y + 9, "quiet", short_number(ratio));
+      drawing_.bar(kLeft, y, scale_.place(ratio) - kLeft, kBarHeight, color_of(result->row().keys));
+      drawing_.text(kRight + 12, y + 9, "quiet", short_number(ratio));
       y += kBarStep;
     }
     const double goal = scale_.place(*group.row.goal.ratio());
-    line(goal, top - 3, y, "goal");
+    drawing_.line(goal, top - 3, goal, y, "goal");
   }
 
-  void text(double x, double y, std::string_view style, std::string_view content) {
-    out_ << "<text x=\"" << x << "\" y=\"" << y << "\" class=\"" << style << "\">"
-         << escaped(content) << "</text>\n";
-  }
-  void bar(double x, double y, double width, std::string_view style) {
-    out_ << "<rect x=\"" << x << "\" y=\"" << y << "\" width=\"" << width << "\" height=\""
-         << kBarHeight << "\" class=\"" << style << "\"/>\n";
-  }
-  void line(double x, double y1, double y2, std::string_view style) {
-    out_ << "<line x1=\"" << x << "\" x2=\"" << x << "\" y1=\"" << y1 << "\" y2=\"" << y2
-         << "\" class=\"" << style << "\"/>\n";
-  }
-
-  std::ostream& out_;
-  const std::vector<Group> groups_;
+  const std::vector<Group>& groups_;
   const Scale scale_;
+  const int bottom_;
+  svg::Drawing drawing_;
 };
 
 }  // namespace
 
 void write_chart(std::ostream& out, const std::vector<Result>& results) {
-  Chart(out, results).draw();
+  const std::vector<Group> groups = groups_of(results);
+  int bottom = kTop;
+  for (const Group& group : groups) bottom += height_of(group);
+  Chart(out, groups, bottom).draw();
 }
 
 }  // namespace results

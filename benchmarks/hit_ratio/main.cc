@@ -2,7 +2,8 @@
 //
 //   hit_ratio [--requests N] [--keys FILE | --lirs FILE | --arc FILE]...
 //
-// Without a file it takes synthetic workloads of N requests each, by default a million.
+// Without a file it takes synthetic workloads of N requests each, by default a million. If the
+// environment has KEYSPACE_HIT_RATIO_SVG, it draws a chart to that file.
 
 #include <algorithm>
 #include <charconv>
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hit_ratio/chart.h"
 #include "hit_ratio/models.h"
 #include "hit_ratio/optimum.h"
 #include "hit_ratio/trace.h"
@@ -72,19 +74,22 @@ void print_head() {
   std::cout << std::setw(11) << "optimum" << '\n' << std::fixed << std::setprecision(2);
 }
 
-void print_row(const Trace& trace, std::size_t percent) {
+hit_ratio::Row measure(const Trace& trace, std::size_t percent) {
+  hit_ratio::Row row = {trace.name, percent, {}, 0};
   const std::size_t capacity = std::max<std::size_t>(trace.keys * percent / 100, 1);
   const auto print = [&](std::size_t hits) {
     const double ratio = static_cast<double>(hits) / static_cast<double>(trace.requests.size());
     std::cout << std::setw(11) << 100 * ratio << std::flush;
+    return ratio;
   };
   std::cout << std::left << std::setw(16) << trace.name << std::right << std::setw(7) << capacity
             << std::setw(4) << percent << '%';
   for (const hit_ratio::Policy& policy : hit_ratio::policies()) {
-    print(hits(trace, policy, capacity));
+    row.ratios.push_back(print(hits(trace, policy, capacity)));
   }
-  print(hit_ratio::optimal_hits(trace, capacity));
+  row.optimum = print(hit_ratio::optimal_hits(trace, capacity));
   std::cout << '\n';
+  return row;
 }
 
 }  // namespace
@@ -93,8 +98,14 @@ int main(int argc, char** argv) {
   try {
     const std::vector<Trace> traces = read_traces({argv + 1, argv + argc});
     print_head();
+    std::vector<hit_ratio::Row> rows;
     for (const Trace& trace : traces) {
-      for (const std::size_t percent : kPercents) print_row(trace, percent);
+      for (const std::size_t percent : kPercents) rows.push_back(measure(trace, percent));
+    }
+    if (const char* const path = std::getenv("KEYSPACE_HIT_RATIO_SVG")) {
+      std::ofstream file(path);
+      hit_ratio::write_chart(file, rows);
+      if (!file.flush()) throw std::runtime_error(std::string(path) + " cannot be written");
     }
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';

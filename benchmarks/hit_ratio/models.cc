@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <chrono>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -14,6 +15,12 @@
 
 namespace hit_ratio {
 namespace {
+
+std::uint64_t hash(Key key, std::uint64_t number = 0) {
+  std::uint64_t hash = (key + std::uint64_t{1}) * (0x9e3779b97f4a7c15 + 2 * number);
+  hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93;
+  return hash ^ hash >> 32;
+}
 
 class Sieve final : public Model {
  public:
@@ -149,9 +156,7 @@ class Sketch {
   static constexpr std::size_t kRows = 4;
 
   [[nodiscard]] std::size_t place(std::size_t row, Key key) const {
-    std::uint64_t hash = (key + 1) * (0x9e3779b97f4a7c15 + 2 * row);
-    hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93;
-    return row * row_ + ((hash ^ hash >> 32) & (row_ - 1));
+    return row * row_ + (hash(key, row) & (row_ - 1));
   }
 
   std::size_t row_;
@@ -280,10 +285,14 @@ class Keyspace final : public Model {
 
  private:
   struct Nothing {};
+  // The default differs from process to process, and with it which ghosts share a bucket.
+  struct SameEveryTime {
+    std::size_t operator()(Key key) const noexcept { return hash(key); }
+  };
   struct Features : keyspace::DefaultFeatures {
     using Policy = P;
   };
-  keyspace::Cache<Key, Nothing, Features> cache_;
+  keyspace::Cache<Key, Nothing, Features, std::chrono::steady_clock, SameEveryTime> cache_;
 };
 
 template <class M>

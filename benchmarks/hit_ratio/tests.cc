@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "hit_ratio/chart.h"
 #include "hit_ratio/models.h"
 #include "hit_ratio/optimum.h"
 #include "hit_ratio/trace.h"
@@ -168,6 +169,24 @@ TEST_CASE("In a loop that does not fit, LRU has no hits and the default policy h
   const Trace trace = make_trace("loop", numbers);
   CHECK(hits(trace, policies()[0], 150) == 0);
   CHECK(hits(trace, policies().back(), 150) >= optimal_hits(trace, 150) * 95 / 100);
+}
+
+TEST_CASE("The chart has a line for each policy and the optimum, of each trace") {
+  const std::vector<double> ratios(policies().size(), 0.25);
+  std::ostringstream out;
+  write_chart(out, {{"a < b", 1, ratios, 0.5}, {"a < b", 10, ratios, 1}, {"c", 1, ratios, 0.5}});
+  const std::string svg = out.str();
+  const auto count = [&](const std::string& text) {
+    std::size_t times = 0;
+    for (auto at = svg.find(text); at != std::string::npos; at = svg.find(text, at + 1)) ++times;
+    return times;
+  };
+  CHECK(svg.starts_with("<svg"));
+  CHECK(svg.ends_with("</svg>\n"));
+  CHECK(count("a &lt; b</text>") == 1);
+  // Beside those of the traces there are those of the legend.
+  CHECK(count("<polyline") == 3 * (policies().size() + 1));
+  CHECK(count("class=\"policy4\"") == 3);
 }
 
 }  // namespace

@@ -1,0 +1,127 @@
+#include "hit_ratio/chart.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "hit_ratio/models.h"
+#include "svg.h"
+
+namespace hit_ratio {
+namespace {
+
+// Lengths are in pixels.
+constexpr int kWidth = 800;
+constexpr int kTop = 56;  // of the first chart: above it stands the legend
+constexpr std::size_t kInARow = 3;
+constexpr int kLeft = 34;  // of the lines in a chart: to the left of it stand the numbers
+constexpr int kChartWidth = 210;
+constexpr int kChartHeight = 120;
+constexpr int kStepRight = 265;
+constexpr int kStepDown = 185;
+
+constexpr std::string_view kLight = R"(  polyline { fill: none; stroke-width: 1.5; }
+  .policy0 { stroke: #8c959f; }
+  .policy1 { stroke: #bf8700; }
+  .policy2 { stroke: #2da44e; }
+  .policy3 { stroke: #8250df; }
+  .policy4 { stroke: #cf222e; stroke-width: 3; }
+  .optimum { stroke: #1f2328; stroke-dasharray: 3 3; }
+)";
+constexpr std::string_view kDark = R"(    .policy1 { stroke: #d29922; }
+    .policy2 { stroke: #3fb950; }
+    .policy3 { stroke: #a371f7; }
+    .policy4 { stroke: #ff7b72; }
+    .optimum { stroke: #f0f6fc; }
+)";
+
+std::string style(std::size_t policy) { return "policy" + std::to_string(policy); }
+
+class Chart {
+ public:
+  Chart(std::ostream& out, int height) : drawing_(out, kWidth, height, kLight, kDark) {}
+
+  void draw_legend() {
+    drawing_.text(0, 16, "", "Hits in percent of requests, by what percentage of the keys fits");
+    double x = 0;
+    const auto draw_name = [&](std::string_view name, std::string_view line) {
+      drawing_.path({{x, 33}, {x + 24, 33}}, line);
+      drawing_.text(x + 30, 37, "quiet", name);
+      x += 115;
+    };
+    for (std::size_t i = 0; i != policies().size(); ++i) draw_name(policies()[i].name, style(i));
+    draw_name("optimum", "optimum");
+  }
+
+  void draw_trace(std::span<const Row> rows, double left, double top) {
+    left += kLeft;
+    const double most = greatest(rows);
+    const double bottom = top + kChartHeight;
+    drawing_.text(left, top - 8, "", rows.front().trace);
+    for (const double part : {0.0, 0.5, 1.0}) {
+      const double y = bottom - part * kChartHeight;
+      drawing_.line(left, y, left + kChartWidth, y, "line");
+      drawing_.text(left - kLeft, y + 4, "quiet", std::to_string(static_cast<int>(part * most)));
+    }
+    const auto x = [&](std::size_t i) {
+      const auto steps = static_cast<double>(std::max<std::size_t>(rows.size() - 1, 1));
+      return left + static_cast<double>(i) * kChartWidth / steps;
+    };
+    for (std::size_t i = 0; i != rows.size(); ++i) {
+      drawing_.text(x(i) - 6, bottom + 15, "quiet", std::to_string(rows[i].percent));
+    }
+    const auto draw_line = [&](const auto& ratio, std::string_view line) {
+      std::vector<std::pair<double, double>> points;
+      for (std::size_t i = 0; i != rows.size(); ++i) {
+        points.emplace_back(x(i), bottom - 100 * ratio(rows[i]) / most * kChartHeight);
+      }
+      drawing_.path(points, line);
+    };
+    draw_line([](const Row& row) { return row.optimum; }, "optimum");
+    for (std::size_t policy = 0; policy != policies().size(); ++policy) {
+      draw_line([&](const Row& row) { return row.ratios[policy]; }, style(policy));
+    }
+  }
+
+ private:
+  // Returns the top of the axis, in percent: a multiple of twenty.
+  static double greatest(std::span<const Row> rows) {
+    int most = 20;
+    for (const Row& row : rows) {
+      while (most < 100 * row.optimum) most += 20;
+    }
+    return most;
+  }
+
+  svg::Drawing drawing_;
+};
+
+// Returns how many rows the first trace has.
+std::size_t first_trace(std::span<const Row> rows) {
+  const auto end = std::find_if(rows.begin(), rows.end(),
+                                [&](const Row& row) { return row.trace != rows.front().trace; });
+  return static_cast<std::size_t>(end - rows.begin());
+}
+
+}  // namespace
+
+void write_chart(std::ostream& out, const std::vector<Row>& rows) {
+  std::vector<std::span<const Row>> traces;
+  for (std::span<const Row> rest = rows; !rest.empty(); rest = rest.subspan(first_trace(rest))) {
+    traces.push_back(rest.first(first_trace(rest)));
+  }
+  const auto lines = static_cast<int>((traces.size() + kInARow - 1) / kInARow);
+  Chart chart(out, kTop + lines * kStepDown);
+  chart.draw_legend();
+  for (std::size_t i = 0; i != traces.size(); ++i) {
+    chart.draw_trace(traces[i], static_cast<double>(i % kInARow) * kStepRight,
+                     kTop + 12 + static_cast<double>(i / kInARow) * kStepDown);
+  }
+}
+
+}  // namespace hit_ratio
