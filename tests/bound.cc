@@ -166,6 +166,25 @@ TEST_CASE("EarliestDeadline finds the soonest among many deadlines that lie toge
   }
 }
 
+TEMPLATE_TEST_CASE("what was erased before it came to go is cleared away, and nothing else", "",
+                   EarliestDeadline, Lru) {
+  ManualClock clock;
+  constexpr int kCapacity = 30'000;
+  Bounded<TestType> cache(clock, {.capacity = kCapacity});
+  for (int i = 0; i != kCapacity; ++i) cache.set(i, 0, 1h + Millis(i % 1500));
+  for (int i = 0; i != kCapacity; ++i) {
+    if (i % 1500 < 1000) cache.erase(i);
+  }
+  for (int i = 0; cache.size() != kCapacity; ++i) cache.set(kCapacity + i, 0, 2h + Millis(i % 10));
+  check_invariants(cache);
+  for (int i = 0; i != 5000; ++i) cache.set(-1 - i, 0, 3h);
+  CHECK(cache.size() == kCapacity);
+  check_invariants(cache);
+  // If it let go of a record that is needed, its entry stays for ever.
+  clock.advance(3h);
+  CHECK(cache.erase_expired() == kCapacity);
+}
+
 TEST_CASE("Lru lets go of the entry whose last request is the longest ago") {
   ManualClock clock;
   Bounded<Lru> cache(clock, {.capacity = 3});
@@ -274,6 +293,19 @@ TEST_CASE("ScanResistant keeps what is in demand through a scan") {
   for (int key = 2'000'000; key != 2'000'900; ++key) current += cache.contains(key);
   CHECK(old <= 150);
   CHECK(current >= 800);
+  check_invariants(cache);
+}
+
+TEST_CASE(
+    "ScanResistant lets none go that was asked for while another was not, though they are many") {
+  Bounded<ScanResistant> cache({.capacity = 1000});
+  for (int key = 0; key != 1000; ++key) cache.set(key, key);
+  for (int key = 0; key != 985; ++key) static_cast<void>(cache.find(key));
+  for (int key = 1000; key != 1010; ++key) {
+    cache.set(key, key);
+    for (int old = 0; old != 985; ++old) REQUIRE(cache.contains(old));
+  }
+  CHECK(cache.size() == 1000);
   check_invariants(cache);
 }
 

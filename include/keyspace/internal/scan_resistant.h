@@ -21,7 +21,8 @@ namespace keyspace::internal {
 //   a new key          goes to kNew; or to kKept, while that has room
 //   kNew is too long   its first goes, or moves to kKept if it was asked for meanwhile
 //   kKept is           its first goes; but those that were asked for are put to its end first, once
-//                      for each of up to two visits
+//                      for each of up to two visits; and if these are very many, the first of kNew
+//                      goes instead
 //   an entry goes      leaves a ghost, which says when it was asked for last and when it went
 //   a ghost comes back goes to kKept if it was away, since it was asked for last, for clearly less
 //                      time than the first of kKept has been by now, else to kNew
@@ -112,7 +113,7 @@ class ScanResistantState {
   template <class Entries>
   Arrival arrive(Entries& entries, std::size_t hash, std::size_t its_weight) noexcept {
     ++misses_;
-    const std::size_t room = capacity_ - weight();
+    const std::size_t room = capacity_ - std::min(weight(), capacity_);
     bool is_kept = its_weight <= room && new_capacity_ <= room - its_weight;
     if (Ghost* const ghost = find_ghost(hash)) {
       is_kept = is_kept || returns_sooner(entries, *ghost);
@@ -129,8 +130,10 @@ class ScanResistantState {
       const bool new_is_full = queues_[kNew].weight > new_capacity_;
       const bool kept_is_full = queues_[kKept].weight >= capacity_ - new_capacity_;
       const bool kept_goes = arrival == kKept ? kept_is_full : !new_is_full;
-      if (queues_[kNew].is_empty() || (kept_goes && !queues_[kKept].is_empty())) {
-        return first_kept(entries);
+      if (queues_[kNew].is_empty()) return first_kept(entries);
+      if (kept_goes && !queues_[kKept].is_empty()) {
+        const auto it = first_kept(entries);
+        if (!it->first.extra().mark.was_visited()) return it;
       }
       const auto first = entry_at(entries, queues_[kNew].first);
       auto& extra = first->first.extra();
@@ -198,8 +201,8 @@ class ScanResistantState {
   static constexpr std::uint32_t kKept = 1;
   static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
 
-  // How many entries are spared in one call because they were asked for. With as many, hits are as
-  // frequent as without a limit.
+  // How many entries are spared in one search because they were asked for. With as many, hits are
+  // as frequent as without a limit.
   static constexpr int kMaxSteps = 64;
   static constexpr std::size_t kGhostsPerEntry = 2;
   static constexpr std::size_t kGhostsPerBucket = 8;
