@@ -49,7 +49,7 @@ struct Budget {
 //      sooner record when one is filed, as after the clock went back. A slot may then be opened in
 //      an earlier turn, and what is not due is filed again.
 //   2. next_due() is at or before the time of every record.
-//   3. No call but clear() does more than constant work beyond its budget.
+//   3. No call but clear() does more than constant work beyond its budget and what it may sweep.
 template <class Allocator>
 class ExpiryTable {
  public:
@@ -112,7 +112,9 @@ class ExpiryTable {
   }
 
   // Takes the soonest record, due or not; or if very many lie together, the soonest of a thousand
-  // of them. Calls `owner.settle(record, budget)`, as advance() does. REQUIRES: there is a record.
+  // of them. Calls `owner.settle(record, budget)`, as advance() does. Then drops those for which
+  // `owner.is_stale(record)`, of as many in its slot as `owner.sweep_size()`. REQUIRES: there is a
+  // record.
   template <class Owner>
   void settle_soonest(Budget& budget, Owner& owner) {
     SoonestRecord soonest;
@@ -139,8 +141,9 @@ class ExpiryTable {
     } else {
       --chunk.size;
     }
-    if (from.empty()) vacate(soonest.slot);
     --size_;
+    sweep(from, owner);
+    if (from.empty()) vacate(soonest.slot);
   }
 
   // Looks at a few dozen records and drops those for which `owner.claim(record)` is false. Called
@@ -160,17 +163,12 @@ class ExpiryTable {
       RecordChunk& chunk = bag->front();
       chunk.round = round_;
       seen += chunk.size;
-      for (std::size_t i = chunk.size; i-- != 0;) {
-        Record& record = chunk.records()[i];
-        if (record.mark() == mark_) continue;
-        if (owner.claim(record)) {
-          record.flip_mark();
-        } else {
-          record = chunk.back();
-          --chunk.size;
-          --size_;
-        }
-      }
+      filter(chunk, [&](Record& record) {
+        if (record.mark() == mark_) return true;
+        if (!owner.claim(record)) return false;
+        record.flip_mark();
+        return true;
+      });
       bag->rotate(chunks_);
       if (bag->empty()) vacate(scrubbing_);
       bag = bag_to_scrub();
@@ -364,6 +362,31 @@ class ExpiryTable {
   template <class Owner>
   static void prefetch(RecordChunk& chunk, Owner& owner) noexcept {
     for (std::size_t i = 0; i != chunk.size; ++i) owner.prefetch(chunk.records()[i].hash());
+  }
+
+  // Drops the records of a chunk that are not needed.
+  template <class F>
+  void filter(RecordChunk& chunk, const F& is_needed) noexcept {
+    for (std::size_t i = chunk.size; i-- != 0;) {
+      Record& record = chunk.records()[i];
+      if (is_needed(record)) continue;
+      record = chunk.back();
+      --chunk.size;
+      --size_;
+    }
+  }
+
+  // Drops what is stale of the first records of a bag, of as many as `owner.sweep_size()`.
+  template <class Owner>
+  void sweep(RecordBag& bag, Owner& owner) noexcept {
+    const RecordChunk* const last = bag.last();
+    for (std::size_t left = owner.sweep_size(); left != 0 && !bag.empty();) {
+      RecordChunk& chunk = bag.front();
+      left = &chunk == last ? 0 : left - std::min<std::size_t>(left, chunk.size);
+      prefetch(chunk, owner);
+      filter(chunk, [&](const Record& record) { return !owner.is_stale(record); });
+      bag.rotate(chunks_);
+    }
   }
 
   // Returns the slot in which this round goes on; null if the round is over.

@@ -160,6 +160,8 @@ class RecordBag {
   }
   // REQUIRES: !empty()
   [[nodiscard]] RecordChunk& front() const noexcept { return *last_->next; }
+  // Returns the chunk that is the front after all others; null if there is none.
+  [[nodiscard]] const RecordChunk* last() const noexcept { return last_; }
 
   // Adds `record` to the front chunk, or to a new front chunk. Throws what the allocator throws.
   template <class Pool>

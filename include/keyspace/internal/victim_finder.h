@@ -13,7 +13,8 @@ namespace keyspace::internal {
 //
 // A record that early entries fit does not say when they are due: they get records of their own,
 // and the search goes on, until the budget is spent; then the soonest of them is the victim. A
-// victim that is not early has no record any more.
+// victim that is not early has no record any more. Stale records cost no budget, but where there is
+// one there may be very many: the more are met, the more are swept up at a time.
 template <class Entries, class By>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
@@ -21,9 +22,12 @@ struct VictimFinder {
   void prefetch(std::size_t hash) const { entries.prefetch(hash); }
 
   bool settle(const Record& record, Budget& budget) {
-    for (;;) {
+    for (bool fits_none = true;; fits_none = false) {
       const iterator it = entries.template find<By>(record);
-      if (it == entries.end()) return true;
+      if (it == entries.end()) {
+        stale += fits_none ? 1 : 0;
+        return true;
+      }
       if (!By::is_early(it->first)) {
         victim = it;
         budget.erasures = 0;
@@ -36,12 +40,18 @@ struct VictimFinder {
     }
   }
 
+  [[nodiscard]] bool is_stale(const Record& record) {
+    return entries.template find<By>(record) == entries.end();
+  }
+  [[nodiscard]] std::size_t sweep_size() const { return 16 * stale; }
+
   [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
   [[nodiscard]] auto time(iterator it) const { return By::time(entries, it->first); }
 
   Entries& entries;
   By by;
   iterator victim = entries.end();
+  std::size_t stale = 0;
 };
 
 }  // namespace keyspace::internal
