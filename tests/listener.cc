@@ -334,6 +334,14 @@ TEST_CASE("a listener may be any callable, and an empty function is none") {
   counted.clear();
   CHECK(calls == 2);
 
+  struct OfFunctions : DefaultFeatures {
+    using Listener = void (*)(const std::string&, const std::string&, Cause);
+  };
+  Cache<std::string, std::string, OfFunctions, ManualClock> null;
+  null.set("a", "1");
+  null.clear();
+  CHECK(null.empty());
+
   Store unheard;
   unheard.set("a", "1");
   unheard.clear();

@@ -23,14 +23,17 @@ namespace keyspace {
 
 // Policies: which entry has to go when a new one needs its place. Dead entries go first, whatever
 // the policy; it is asked when there is none. It is about requests: calls of find(), get(), mget(),
-// getex() and getdel() on a keyspace that is not const, and overwrites. All work is O(1): a request
-// writes a word beside the key that it finds, and nothing else.
+// getex() and getdel() on a keyspace that is not const, and overwrites. A request writes a word
+// beside the key that it finds, and nothing else. To evict an entry is O(1); but one eviction in
+// many by Lru or EarliestDeadline also drops what entries that were erased left in their index, of
+// which there may be two for each entry. A heavy entry may take many evictions.
 
 // None goes: there is no bound.
 struct Unbounded {};
 
 // The entry with the soonest deadline goes (Redis's volatile-ttl). Persistent entries never do: a
-// keyspace that is full of them refuses new ones. Requests do not matter.
+// keyspace that is full of them refuses new ones. (As in Redis, one that is too heavy for the room
+// that they leave is refused after all others have gone.) Requests do not matter.
 //
 // Of more than a thousand deadlines that lie together, as seen from the present, or when hundreds
 // were put off since it last looked, it may be another than the soonest.
@@ -49,7 +52,7 @@ struct Lru {};
 // The queues are those of S3-FIFO (Yang et al., SOSP 2023). A key that comes back after it had to
 // go is kept if it was away for a shorter time than has passed since the last request for the one
 // that would go for it, as in LIRS (Jiang and Zhang, SIGMETRICS 2002). benchmarks/hit_ratio
-// compares it. It takes some 50 bytes for each entry that there is room for; Lru takes some 30.
+// compares it. It takes some 70 bytes for each entry that there is room for, Lru half as much.
 struct ScanResistant {};
 
 // Every entry weighs 1: the capacity is a number of entries.
@@ -102,15 +105,15 @@ struct CacheFeatures : DefaultFeatures {
 // for ever.
 //
 // What it throws comes out of the call, which has then had its effect; its result is lost. Entries
-// of which it was not told yet wait until another leaves, or for erase_expired().
+// of which it was not told yet, then or because memory ran out, wait until another leaves, or for
+// erase_expired().
 //
 // It may move from key and value, or let them be: they die when it has returned, and their
 // destructors may call the keyspace too. All other operations of keys and values must not.
 enum class Cause : std::uint8_t {
   kExpired,   // it was dead when it was erased, overwritten or found in the way
   kErased,    // by erase(), getdel() or clear(), or by a new ttl or deadline that is already over.
-              // What getdel() returns is copied for the listener; or, if it cannot be copied, shown
-              // to it before the caller has it.
+              // What getdel() returns is copied for the listener.
   kReplaced,  // a new value was given for its key (even if that was refused), or another entry
               // renamed to it. The key may be the one that the call was given.
   kEvicted,   // to make room for another, or because it became too heavy when it was renamed
@@ -152,7 +155,8 @@ struct Options {
   using If = std::conditional_t<kIsPresent, T, internal::Absent<kNumber>>;
 
   // What all entries together may weigh. An entry that weighs more by itself is refused, and what
-  // was stored under its key is erased, for it would be stale.
+  // was stored under its key is erased, for it would be stale. A call that has to make room, and
+  // then runs out of memory, may have erased what was to go, and what was stored under its key.
   [[no_unique_address]] If<internal::kIsBounded<Features>, internal::Capacity, 0> capacity = {};
   [[no_unique_address]] typename Features::Weigher weigher = {};
   [[no_unique_address]] typename Features::Listener listener = {};

@@ -59,7 +59,8 @@ namespace keyspace {
 //   6. After erase_expired() without a limit no dead entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves every other
 //      entry as it was, and the keyspace usable. Unless said otherwise the call then had no effect,
-//      but an assignment to a value, or a move from an argument, may have happened in part.
+//      but an assignment to a value, or a move from an argument, may have happened in part. (Where
+//      room has to be made within a capacity, see Options.)
 //
 // Time. A Clock is an object with `now()` (see TimeSource); the default counts from the start of
 // the machine, so use std::chrono::system_clock for deadlines that mean a date. Time is kept in

@@ -65,10 +65,10 @@ class Outbox {
     bool& flag;
   };
 
-  // Whether a listener is an empty std::function, or the like.
+  // Whether a listener is an empty std::function, or the like, or a null pointer.
   static bool is_absent(const Listener& listener) noexcept {
-    if constexpr (std::is_constructible_v<bool, const Listener&> &&
-                  !std::is_convertible_v<const Listener&, bool>) {
+    if constexpr (std::is_pointer_v<Listener> || (std::is_constructible_v<bool, const Listener&> &&
+                                                  !std::is_convertible_v<const Listener&, bool>)) {
       return !static_cast<bool>(listener);
     } else {
       return false;

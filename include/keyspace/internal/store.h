@@ -47,7 +47,8 @@ namespace keyspace::internal {
 //   (A
 //      call that an exception ends may leave more, and later calls make up for it.)
 //
-//   3. The policy has a link for each entry, and together they weigh no more than the capacity.
+//   3. The policy has a link for each entry, and together they weigh no more than the capacity (but
+//      for an exception in the middle of a rename; the next insertion makes up for it).
 //   4. An entry leaves through remove() or, all at once, clear(): so the listener, the counters and
 //      the policy learn of it.
 //
@@ -562,7 +563,7 @@ class Store {
   // Whether an entry of one weight can be exchanged for one of another, and none has to go for it.
   [[nodiscard]] bool has_place_instead(std::size_t before, std::size_t after) const noexcept {
     if constexpr (kIsWeighed) {
-      return after <= capacity_ - (policy_.weight() - before);
+      return after <= capacity_ && policy_.weight() - before <= capacity_ - after;
     } else {
       return true;
     }
