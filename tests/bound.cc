@@ -261,6 +261,21 @@ TEST_CASE("Lru lets go of one that was asked for when all were, and of the first
   check_invariants(cache);
 }
 
+TEST_CASE("of all that it looks at, a policy lets go of the first, though all were put off") {
+  ManualClock clock;
+  Bounded<EarliestDeadline> soonest(clock, {.capacity = 1000});
+  for (int i = 0; i != 1000; ++i) soonest.set(i, 0, 1h + Millis(i));
+  for (int i = 0; i != 1000; ++i) soonest.pexpire(i, 2h + Millis(i));
+  soonest.set(-1, 0, 3h);
+  CHECK_FALSE(soonest.contains(0));
+
+  Bounded<Lru> lru({.capacity = 10'000});
+  for (int i = 0; i != 10'000; ++i) lru.set(i, 0);
+  for (int i = 0; i != 10'000; ++i) static_cast<void>(lru.find(i));
+  lru.set(-1, 0);
+  CHECK_FALSE(lru.contains(0));
+}
+
 TEST_CASE("Lru stays within its bound of stale requests when entries come and go") {
   Bounded<Lru> cache({.capacity = 5000});
   for (int i = 0; i != 200'000; ++i) {

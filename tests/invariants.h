@@ -33,6 +33,12 @@ struct TestPeer {
     return keyspace.store_.expiry_.size();
   }
 
+  // What the policy ScanResistant leaves to new keys.
+  template <class Keyspace>
+  static std::size_t room_for_new(const Keyspace& keyspace) {
+    return keyspace.store_.policy_.new_capacity_;
+  }
+
   template <class Keyspace>
   static constexpr std::size_t entry_size() {
     return sizeof(typename Keyspace::Store::Entry);

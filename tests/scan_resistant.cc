@@ -1,0 +1,115 @@
+#include <keyspace/cache.h>
+#include <keyspace/features.h>
+
+#include "catch.hpp"
+#include "invariants.h"
+#include "support.h"
+
+// How ScanResistant decides, at its boundaries: what internal/scan_resistant.h says, with numbers.
+
+namespace keyspace::testing {
+namespace {
+
+using Ints = Cache<int, int, CacheFeatures, ManualClock>;
+
+std::size_t room_for_new(const Ints& cache) { return internal::TestPeer::room_for_new(cache); }
+
+// A full cache for 1000 entries. The keys to 989 were kept, until the last insertion let go of 0;
+// those from 990 are new, one more than the ten that there is room for. A key's time is one more
+// than itself.
+class Full {
+ public:
+  Full() { scan(1001); }
+
+  // Stores as many keys that were never there. Each makes the first new one go.
+  void scan(int count) {
+    for (int i = 0; i != count; ++i) cache.set(next_++, 0);
+  }
+  // Stores a key again once it had to go.
+  void bring_back(int key) {
+    while (cache.contains(key)) scan(1);
+    cache.set(key, 0);
+  }
+  [[nodiscard]] int first_kept() const {
+    int key = 0;
+    while (!cache.contains(key)) ++key;
+    return key;
+  }
+
+  Ints cache{{.capacity = 1000}};
+
+ private:
+  int next_ = 0;
+};
+
+TEST_CASE(
+    "a key that comes back is kept if it was away for less than two thirds of the idle time") {
+  const bool is_soon = GENERATE(true, false);
+  Full full;
+  REQUIRE(full.first_kept() == 1);          // idle since 2
+  full.scan(1);                             // the time is 1002
+  REQUIRE_FALSE(full.cache.contains(990));  // away since 991
+  // Time passes, and nothing else has to go.
+  full.cache.erase(1000);
+  for (int time = 1002; time != (is_soon ? 2967 : 2968); ++time) {
+    full.cache.set(-1, 0);
+    full.cache.erase(-1);
+  }
+  full.cache.set(990, 0);  // at 2968, away for 1977 and idle for 2966; or one more
+  full.scan(50);
+  CHECK(full.cache.contains(990) == is_soon);
+}
+
+TEST_CASE("new keys get more room when one comes back that went lately") {
+  const bool is_lately = GENERATE(true, false);
+  Full full;
+  REQUIRE(room_for_new(full.cache) == 10);
+  full.scan(1);
+  REQUIRE_FALSE(full.cache.contains(990));
+  full.scan(is_lately ? 9 : 10);
+  full.cache.set(990, 0);
+  CHECK(room_for_new(full.cache) == (is_lately ? 11 : 10));
+
+  // It is no ghost any more.
+  full.cache.erase(990);
+  full.cache.set(990, 0);
+  CHECK(room_for_new(full.cache) == (is_lately ? 11 : 10));
+}
+
+TEST_CASE("new keys get less room, twice as fast, when one comes back that was kept") {
+  Full full;
+  for (int key = 990; key != 993; ++key) full.bring_back(key);
+  REQUIRE(room_for_new(full.cache) == 13);
+  const int first = full.first_kept();
+  full.cache.set(first - 1, 0);
+  CHECK(room_for_new(full.cache) == 11);
+  full.cache.set(first - 2, 0);
+  CHECK(room_for_new(full.cache) == 10);
+  full.cache.set(first - 3, 0);
+  CHECK(room_for_new(full.cache) == 10);
+  CHECK(full.cache.size() == 1000);
+  check_invariants(full.cache);
+}
+
+TEST_CASE("a kept key is spared once for each of up to two visits") {
+  Ints cache({.capacity = 100});
+  for (int key = 0; key != 100; ++key) cache.set(key, 0);
+  for (int visits = 0; visits != 3; ++visits) static_cast<void>(cache.find(0));
+  static_cast<void>(cache.find(1));
+  // A key that is asked for while it is new moves to those that are kept, of which the first goes:
+  // with 98 of them a round is over.
+  int key = 100;
+  const auto stored_until_gone = [&](int wanted) {
+    for (; cache.contains(wanted); ++key) {
+      cache.set(key, 0);
+      static_cast<void>(cache.find(key));
+    }
+    return key - 100;
+  };
+  CHECK(stored_until_gone(2) == 1);
+  CHECK(stored_until_gone(1) == 99);
+  CHECK(stored_until_gone(0) == 197);
+}
+
+}  // namespace
+}  // namespace keyspace::testing
