@@ -276,12 +276,56 @@ TEST_CASE("of all that it looks at, a policy lets go of the first, though all we
   CHECK_FALSE(lru.contains(0));
 }
 
+TEST_CASE("Lru and EarliestDeadline are exact for a thousand entries, whatever was erased before") {
+  constexpr int kCapacity = 1000;
+  ManualClock clock;
+  Bounded<Lru> lru({.capacity = kCapacity});
+  Bounded<EarliestDeadline> soonest(clock, {.capacity = kCapacity});
+  // Each leaves what is stale, up to the bound.
+  for (int i = 0; i != 4 * kCapacity; ++i) {
+    lru.erase(i - kCapacity);
+    lru.set(i, 0);
+    soonest.erase(i - kCapacity);
+    soonest.set(i, 0, 1h);
+  }
+  for (int i = 4 * kCapacity; i-- != 3 * kCapacity;) {
+    REQUIRE(lru.find(i) != nullptr);
+    REQUIRE(soonest.pexpire(i, 2h - Millis(i)));
+  }
+  for (int i = 4 * kCapacity; i-- != 3 * kCapacity;) {
+    lru.set(-1 - i, 0);
+    soonest.set(-1 - i, 0, 3h);
+    REQUIRE_FALSE(lru.contains(i));
+    REQUIRE_FALSE(soonest.contains(i));
+  }
+  CHECK(lru.size() == kCapacity);
+  CHECK(soonest.size() == kCapacity);
+}
+
 TEST_CASE("Lru stays within its bound of stale requests when entries come and go") {
   Bounded<Lru> cache({.capacity = 5000});
   for (int i = 0; i != 200'000; ++i) {
     cache.set(i % 3000, i);
     if (i % 3 == 0) cache.erase((i * 7) % 3000);
   }
+  check_invariants(cache);
+}
+
+TEST_CASE("Lru stays within its bound of stale requests when entries expire") {
+  ManualClock clock;
+  Bounded<Lru> cache(clock, {.capacity = 20'000});
+  for (int i = 0; i != 20'000; ++i) cache.set(i, i, 1ms);
+  clock.advance(1ms);
+  for (const std::size_t limit : {1U, 5000U}) {
+    CHECK(cache.erase_expired(limit) == limit);
+    check_invariants(cache);
+  }
+  for (int i = 0; i != 5000; ++i) {  // erases two dead ones each time
+    cache.set(-1 - i, i);
+    if (i % 500 == 0) check_invariants(cache);
+  }
+  cache.erase_expired();
+  CHECK(cache.size() == 5000);
   check_invariants(cache);
 }
 
@@ -427,6 +471,51 @@ TEMPLATE_TEST_CASE("an entry is weighed again when it is renamed or copied", "",
   CHECK(cache.rename(5, 11));  // persistent, so that EarliestDeadline would let it stay
   CHECK(cache.empty());
   CHECK_FALSE(cache.copy(1, 11));
+  check_invariants(cache);
+}
+
+// Runs out of memory in the middle of renames, until only one entry is left that may go: the one
+// that is renamed.
+TEST_CASE("a rename may have to let go of the renamed entry, when others became too heavy before") {
+  struct Features : DefaultFeatures {
+    using Policy = EarliestDeadline;
+    struct Weigher {
+      std::size_t operator()(int key, int) const noexcept {
+        return static_cast<std::size_t>(key % 100);
+      }
+    };
+    using Listener = std::function<void(int, int, Cause)>;
+  };
+  using Pair = std::pair<const int, int>;
+  Keys evicted;
+  Ledger ledger;
+  Cache<int, int, Features, ManualClock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
+        LedgerAllocator<Pair>>
+      cache(ManualClock(),
+            {.capacity = 10, .listener = [&](int key, int, Cause) { evicted.insert(key); }}, {}, {},
+            LedgerAllocator<Pair>(ledger));
+  cache.set(104, 0);
+  cache.set(201, 0);
+  cache.set(301, 0, 1h);
+  ledger.fragile = true;
+  for (const auto& [from, to] : {std::pair(104, 109), std::pair(201, 205)}) {
+    Fuse::arm(0);
+    CHECK_THROWS_AS(cache.rename(from, to), Blown);
+    CHECK(cache.contains(to));
+  }
+  CHECK(cache.weight() == 15);
+  CHECK(cache.rename(301, 401));
+  CHECK(evicted == Keys{401});
+  CHECK(keys_of(cache) == Keys{109, 205});
+  CHECK(cache.weight() == 14);
+  check_invariants(cache);
+
+  // The next insertion makes up for it, as far as it can.
+  cache.set(501, 0, 1h);
+  CHECK(keys_of(cache) == Keys{109, 205});
+  CHECK(cache.rename(109, 104));
+  cache.set(501, 0, 1h);
+  CHECK(keys_of(cache) == Keys{104, 205, 501});
   check_invariants(cache);
 }
 

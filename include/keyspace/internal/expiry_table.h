@@ -112,12 +112,14 @@ class ExpiryTable {
   }
 
   // Takes the soonest record, due or not; or if very many lie together, the soonest of a thousand
-  // of them. Calls `owner.settle(record, budget)`, as advance() does. Then drops those for which
+  // of them, and of thousands if there are more than `owner.records_needed()`. Calls
+  // `owner.settle(record, budget)`, as advance() does. Then drops those for which
   // `owner.is_stale(record)`, of as many in its slot as `owner.sweep_size()`. REQUIRES: there is a
   // record.
   template <class Owner>
   void settle_soonest(Budget& budget, Owner& owner) {
     SoonestRecord soonest;
+    soonest.left += std::min(size_ - std::min(size_, owner.records_needed()), kStaleToLookAt);
     soonest.look_at(open_, kOpen, cursor_);
     for (std::size_t level = 0; level != kLevels; ++level) {
       NextSlot next = first_slot(level, cursor_);
@@ -197,6 +199,7 @@ class ExpiryTable {
   static constexpr std::size_t kSlots = std::size_t{1} << kDigitBits;
   static constexpr std::size_t kLevels = 64 / kDigitBits;
   static constexpr int kChunksToScrub = 8;
+  static constexpr std::size_t kStaleToLookAt = 4000;
 
   struct Level {
     // Returns the first slot in use at or after `slot`, going round; kSlots if there is none.
@@ -281,7 +284,7 @@ class ExpiryTable {
     Tick start;
   };
 
-  // The soonest record that was looked at, of up to a thousand.
+  // The soonest record that was looked at.
   struct SoonestRecord {
     void look_at(RecordBag& bag, SlotId id, Tick start) noexcept {
       if (bag.empty()) return;

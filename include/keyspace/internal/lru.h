@@ -118,7 +118,7 @@ class LruState {
  private:
   friend struct TestPeer;
 
-  static constexpr std::size_t kMaxSteps = 4000;
+  static constexpr std::size_t kMaxSteps = 12'000;
   static constexpr std::size_t kStaleSlack = 1024;
 
   // What an entry knows of its record. (See EntryMap::find.)
@@ -136,6 +136,7 @@ class LruState {
       return stored.extra().mark.last();
     }
     static void flip_mark(const StoredKey& stored) noexcept { stored.extra().mark.flip_mark(); }
+    static std::size_t records_needed(const Entries& entries) noexcept { return entries.size(); }
     void file(std::size_t hash, const StoredKey& stored) {
       Mark& mark = stored.extra().mark;
       mark = state.file(hash, mark.last());

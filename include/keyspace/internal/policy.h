@@ -80,10 +80,13 @@ class EarliestDeadlineState {
   void clear() noexcept { weight_ = 0; }
 
  private:
-  static constexpr std::size_t kMaxSteps = 200;
+  static constexpr std::size_t kMaxSteps = 1000;
 
   template <class Entries, class Table>
   struct ByDeadline : Entries::ByDeadline {
+    static std::size_t records_needed(const Entries& entries) noexcept {
+      return entries.volatile_size();
+    }
     void file(std::size_t hash, const typename Entries::StoredKey& stored) {
       const Millis deadline = entries.deadline(stored);
       table.file(hash, deadline);

@@ -44,9 +44,7 @@ namespace keyspace::internal {
 //   1. For each entry with a deadline there is a record of its own that fits it, filed at its
 //      deadline, or before that if the entry is early.
 //   2. All other records are stale, and at most a constant plus some two for each volatile entry.
-//   (A
-//      call that an exception ends may leave more, and later calls make up for it.)
-//
+//      (A call that an exception ends may leave more, and later calls make up for it.)
 //   3. The policy has a link for each entry, and together they weigh no more than the capacity (but
 //      for an exception in the middle of a rename; the next insertion makes up for it).
 //   4. An entry leaves through remove() or, all at once, clear(): so the listener, the counters and
@@ -76,6 +74,13 @@ class Store {
   // Whether there are features at all that change what a Store does.
   static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Features::kStatistics;
   static_assert(kIsBounded || !kIsWeighed, "A Weigher needs a Policy other than Unbounded");
+  static_assert(std::is_invocable_r_v<std::size_t, const typename Features::Weigher&, const Key&,
+                                      const Value&>,
+                "A Weigher is called as weigher(const Key&, const Value&), also on a const object, "
+                "and returns a std::size_t");
+  static_assert(!kIsObserved ||
+                    std::is_invocable_v<typename Features::Listener&, Key&&, Value&&, Cause>,
+                "A Listener is called as listener(Key&&, Value&&, Cause)");
 
   using Options = keyspace::Options<Features>;
   using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
@@ -270,8 +275,7 @@ class Store {
     Settler settler{*this, now()};
     expiry_.advance(now(), budget, settler);
     const std::size_t erased = limit - budget.erasures;
-    // Each erasure lowered the bound on stale records, as in erase().
-    for (std::size_t i = 0; i != erased && has_too_many_records(); ++i) expiry_.scrub(entries_);
+    for (std::size_t i = 0; i != erased; ++i) tidy();  // for each, as in erase()
     return erased;
   }
 
@@ -441,7 +445,11 @@ class Store {
   void make_place_for_renamed([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
     if constexpr (kIsWeighed) {
       const bool is_too_heavy = it->first.extra().weight() > capacity_;
-      if (is_too_heavy || !make_place(0, {}, now)) erase(it, Cause::kEvicted, now);
+      // If there is none to go, and it is volatile, it has gone itself.
+      const bool is_volatile = it->first.is_volatile();
+      if (is_too_heavy || (!make_place(0, {}, now) && !is_volatile)) {
+        erase(it, Cause::kEvicted, now);
+      }
     }
   }
 
@@ -550,7 +558,7 @@ class Store {
   }
 
   [[nodiscard]] std::size_t weigh(const KeySlot& key, const ValueSlot& value) const {
-    return weigher_(key.get(), value.get());
+    return static_cast<std::size_t>(weigher_(key.get(), value.get()));
   }
   static Extra make_extra(typename Policy::Mark mark,
                           [[maybe_unused]] std::size_t weight) noexcept {
@@ -652,11 +660,8 @@ class Store {
   // looks at a few dozen; so it is round before a fraction as many are added, and what was stale at
   // its start is gone (but for what it may miss, as ExpiryTable::scrub says).
   void tidy() noexcept {
-    if (has_too_many_records()) expiry_.scrub(entries_);
+    if (expiry_.size() > 3 * volatile_size() + kStaleSlack) expiry_.scrub(entries_);
     policy_.tidy(entries_);
-  }
-  [[nodiscard]] bool has_too_many_records() const noexcept {
-    return expiry_.size() > 3 * volatile_size() + kStaleSlack;
   }
 
   Entries entries_;

@@ -13,8 +13,8 @@ namespace keyspace::internal {
 //
 // A record that early entries fit does not say when they are due: they get records of their own,
 // and the search goes on, until the budget is spent; then the soonest of them is the victim. A
-// victim that is not early has no record any more. Stale records cost no budget, but where there is
-// one there may be very many: the more are met, the more are swept up at a time.
+// victim that is not early has no record any more. Where there is one stale record there may be
+// very many: the more are met, the more are swept up at a time.
 template <class Entries, class By>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
@@ -44,6 +44,7 @@ struct VictimFinder {
     return entries.template find<By>(record) == entries.end();
   }
   [[nodiscard]] std::size_t sweep_size() const { return 16 * stale; }
+  [[nodiscard]] std::size_t records_needed() const { return By::records_needed(entries); }
 
   [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
   [[nodiscard]] auto time(iterator it) const { return By::time(entries, it->first); }
