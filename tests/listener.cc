@@ -246,6 +246,35 @@ TEST_CASE("erase_expired without a limit goes on where a listener that threw end
   CHECK(calls == 1000);
 }
 
+TEST_CASE("what waits for a listener that always throws takes no more and more memory") {
+  struct Features : DefaultFeatures {
+    using Listener = std::function<void(int, int, Cause)>;
+  };
+  using Pair = std::pair<const int, int>;
+  Ledger ledger;
+  std::set<int> told;
+  Cache<int, int, Features, ManualClock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
+        LedgerAllocator<Pair>>
+      cache(ManualClock(),
+            {.listener =
+                 [&](int key, int, Cause) {
+                   CHECK(told.insert(key).second);
+                   throw std::runtime_error("listener");
+                 }},
+            {}, {}, LedgerAllocator<Pair>(ledger));
+  for (int i = 0; i != 50; ++i) cache.set(i, i, Millis(i + 1));
+  for (int i = 50; i != 10'000; ++i) cache.set(i, i);
+  cache.clock().advance(1h);
+  CHECK_THROWS_AS(cache.erase_expired(), std::runtime_error);  // 49 have left and wait
+  std::size_t bytes = 0;
+  for (int i = 50; i != 10'000; ++i) {
+    CHECK_THROWS_AS(cache.erase(i), std::runtime_error);
+    if (i == 200) bytes = ledger.bytes;
+  }
+  CHECK(told.size() == 9951);
+  CHECK(ledger.bytes <= bytes);
+}
+
 TEST_CASE("the listener may move from key and value, and both may have one owner") {
   struct Features : DefaultFeatures {
     using Policy = ScanResistant;

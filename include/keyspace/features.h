@@ -35,14 +35,14 @@ struct Unbounded {};
 // keyspace that is full of them refuses new ones. (As in Redis, one that is too heavy for the room
 // that they leave is refused after all others have gone.) Requests do not matter.
 //
-// Of more than a thousand deadlines that lie together, as seen from the present, or when hundreds
-// were put off since it last looked, it may be another than the soonest.
+// Exact for a thousand deadlines. Of more, it may be another than the soonest: when more than a
+// thousand lie together, as seen from the present, or were put off since it last looked.
 struct EarliestDeadline {};
 
-// The entry goes whose last request is the longest ago. The policy that is known best: exact for
-// some thousand entries; of more, when it would have to look at more than a thousand that were
-// asked for since it last did, an older one of these goes. One walk over many keys empties it of
-// all others; ScanResistant has more hits, nearly always.
+// The entry goes whose last request is the longest ago. The policy that is known best: exact for a
+// thousand entries; of more, when it would have to look at thousands that were asked for or erased
+// since it last did, the oldest of those that it came to goes. One walk over many keys empties it
+// of all others; ScanResistant has more hits, nearly always.
 struct Lru {};
 
 // A key that is new has to prove itself, in a queue that leaves most of the room to those that
@@ -104,9 +104,9 @@ struct CacheFeatures : DefaultFeatures {
 // must not destroy, move or assign the keyspace; and one that stores whatever was evicted is called
 // for ever.
 //
-// What it throws comes out of the call, which has then had its effect; its result is lost. Entries
-// of which it was not told yet, then or because memory ran out, wait until another leaves, or for
-// erase_expired().
+// What it throws comes out of the call, which has then had its effect (but erase_expired() stops
+// there); its result is lost. Entries of which it was not told yet, then or because memory ran out,
+// wait for the next call that stores or erases something, or for erase_expired().
 //
 // It may move from key and value, or let them be: they die when it has returned, and their
 // destructors may call the keyspace too. All other operations of keys and values must not.

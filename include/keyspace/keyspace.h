@@ -412,7 +412,8 @@ class Keyspace {
   // below the limit, even zero, does not mean that nothing dead is left; that is so when
   // next_deadline() is after now. Without a limit, nothing dead is left.
   //
-  // Throws what the allocator throws; entries not yet erased are left for the next call.
+  // Throws what the allocator or a listener throws; entries not yet erased are left for the next
+  // call.
   size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
     Now now(clock_);
     size_type erased = 0;

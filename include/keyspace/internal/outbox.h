@@ -1,7 +1,6 @@
 #ifndef KEYSPACE_INTERNAL_OUTBOX_H_
 #define KEYSPACE_INTERNAL_OUTBOX_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -29,8 +28,13 @@ class Outbox {
 
   // Makes room for that many more, so that add() succeeds. Throws what the allocator throws.
   void reserve(std::size_t count) {
-    const std::size_t size = letters_.size() + count;
-    if (size > letters_.capacity()) letters_.reserve(std::max(size, 2 * letters_.capacity()));
+    if (letters_.capacity() - letters_.size() >= count) return;
+    // Those that were delivered are left behind.
+    decltype(letters_) waiting(letters_.get_allocator());
+    waiting.reserve(2 * (letters_.size() - next_) + count);
+    for (; next_ != letters_.size(); ++next_) waiting.push_back(std::move(letters_[next_]));
+    letters_.swap(waiting);
+    next_ = 0;
   }
   void add(KeySlot&& key, ValueSlot&& value, Cause cause) noexcept {
     letters_.push_back({std::move(key), std::move(value), cause});
