@@ -14,7 +14,7 @@ namespace keyspace {
 //
 //   keyspace::Cache<std::string, Page> pages({.capacity = 10'000});
 //   pages.set("/", render("/"), 10min);
-template <class Key, class Value, class Features = CacheFeatures,
+template <class Key, class Value, FeatureSet Features = CacheFeatures,
           TimeSource Clock = std::chrono::steady_clock, class Hash = internal::DefaultHash<Key>,
           class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>>

@@ -1,9 +1,12 @@
 #ifndef KEYSPACE_FEATURES_H_
 #define KEYSPACE_FEATURES_H_
 
+#include <cassert>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "keyspace/internal/millis.h"
 
@@ -35,25 +38,35 @@ struct Unbounded {};
 // keyspace that is full of them refuses new ones. (As in Redis, one that is too heavy for the room
 // that they leave is refused after all others have gone.) Requests do not matter.
 //
-// Exact for a thousand deadlines. Of more, it may be another than the soonest: when more than a
-// thousand lie together, as seen from the present, or were put off since it last looked.
+// Exact for up to a thousand volatile entries. Of more, it looks at a thousand: where as many lie
+// closely together, or were put off lately, it may be another than the soonest.
 struct EarliestDeadline {};
 
-// The entry goes whose last request is the longest ago. The policy that is known best: exact for a
-// thousand entries; of more, when it would have to look at thousands that were asked for or erased
-// since it last did, the oldest of those that it came to goes. One walk over many keys empties it
-// of all others; ScanResistant has more hits, nearly always.
+// The entry goes whose last request is the longest ago. The policy that is known best; but one walk
+// over many keys empties it of all others, and ScanResistant has more hits, nearly always.
+//
+// Exact for up to a thousand entries. Of more, it looks at some thousands: where all of these were
+// asked for or erased since they came in line, it may be another than the oldest.
 struct Lru {};
 
 // A key that is new has to prove itself, in a queue that leaves most of the room to those that
 // have; so keys that are asked for once do not displace others, and a loop that is larger than the
 // capacity has hits. The share of new keys adapts to the requests.
 //
-// The queues are those of S3-FIFO (Yang et al., SOSP 2023). A key that comes back after it had to
-// go is kept if it was away for a shorter time than has passed since the last request for the one
-// that would go for it, as in LIRS (Jiang and Zhang, SIGMETRICS 2002). benchmarks/hit_ratio
+// The queues are those of S3-FIFO (Yang et al., SOSP 2023). Whether an evicted key that comes back
+// has proved itself is decided as in LIRS (Jiang and Zhang, SIGMETRICS 2002), by two times: since
+// its last request, and since that for the entry that would go instead. benchmarks/hit_ratio
 // compares it. It takes some 70 bytes for each entry that there is room for, Lru half as much.
 struct ScanResistant {};
+
+namespace internal {
+
+template <class T>
+inline constexpr bool kIsPolicy =
+    std::is_same_v<T, Unbounded> || std::is_same_v<T, EarliestDeadline> || std::is_same_v<T, Lru> ||
+    std::is_same_v<T, ScanResistant>;
+
+}  // namespace internal
 
 // Every entry weighs 1: the capacity is a number of entries.
 struct OneEach {
@@ -71,12 +84,13 @@ struct DefaultFeatures {
   // more. Its entries are then fewer than 2^32.
   using Policy = Unbounded;
 
-  // What an entry takes of the capacity: weigher(const Key&, const Value&) returns a std::size_t,
-  // and the keyspace remembers it until the entry is overwritten, renamed or gone. (So a change
-  // through a pointer does not count: store the value again.)
+  // What an entry takes of the capacity: weigher(const Key&, const Value&), of a const weigher,
+  // returns a std::size_t, and the keyspace remembers it until the entry is overwritten, renamed or
+  // gone. (So a change through a pointer does not count: store the value again.)
   using Weigher = OneEach;
 
-  // What is called with each entry that leaves: see Cause.
+  // What is called with each entry that leaves: see Cause. A std::function, for example; an empty
+  // one, or a null pointer, is none.
   using Listener = NoListener;
 
   // Whether requests and entries are counted: see Keyspace::statistics().
@@ -84,7 +98,8 @@ struct DefaultFeatures {
 
   // Whether a ttl slides with use. Options then has `expire_after_access`, a ttl: to store a value
   // without an expiry is to store it with that; and a request that finds a key does what
-  // pexpire(key, that, Condition::kGt) does. So what was made persistent stays so.
+  // pexpire(key, that, Condition::kGt) does. So what was made persistent stays so; and a ttl that
+  // is shorter lasts until the first request. What has to die on time is for peek().
   static constexpr bool kExpireAfterAccess = false;
 };
 
@@ -111,12 +126,22 @@ struct CacheFeatures : DefaultFeatures {
 // It may move from key and value, or let them be: they die when it has returned, and their
 // destructors may call the keyspace too. All other operations of keys and values must not.
 enum class Cause : std::uint8_t {
-  kExpired,   // it was dead when it was erased, overwritten or found in the way
+  kExpired,   // it was dead when it was erased, overwritten or found in the way; of which the
+              // listener is told then, and not when it dies: see erase_expired()
   kErased,    // by erase(), getdel() or clear(), or by a new ttl or deadline that is already over.
               // What getdel() returns is copied for the listener.
   kReplaced,  // a new value was given for its key (even if that was refused), or another entry
               // renamed to it. The key may be the one that the call was given.
   kEvicted,   // to make room for another, or because it became too heavy when it was renamed
+};
+
+// What has the members of DefaultFeatures.
+template <class F>
+concept FeatureSet = internal::kIsPolicy<typename F::Policy> && requires {
+  typename F::Weigher;
+  typename F::Listener;
+  typename std::bool_constant<F::kStatistics>;
+  typename std::bool_constant<F::kExpireAfterAccess>;
 };
 
 namespace internal {
@@ -126,7 +151,7 @@ inline constexpr bool kIsBounded = !std::is_same_v<typename Features::Policy, Un
 template <class Features>
 inline constexpr bool kIsWeighed = !std::is_same_v<typename Features::Weigher, OneEach>;
 template <class Features>
-inline constexpr bool kNeedsOptions = kIsBounded<Features> || Features::kExpireAfterAccess;
+inline constexpr bool kNeedsCapacityOrTtl = kIsBounded<Features> || Features::kExpireAfterAccess;
 template <class Features>
 inline constexpr bool kIsObserved = !std::is_same_v<typename Features::Listener, NoListener>;
 
@@ -136,10 +161,13 @@ struct Absent {
   constexpr Absent() noexcept {}  // NOLINT: it is no aggregate, and made of nothing else
 };
 
-// A number that has to be given.
+// A number that has to be given. REQUIRES: it is not negative.
 class Capacity {
  public:
-  constexpr Capacity(std::size_t most) noexcept : most_(most) {}     // NOLINT: implicit by design
+  template <std::integral T>
+  constexpr Capacity(T most) noexcept : most_(static_cast<std::size_t>(most)) {  // NOLINT: implicit
+    assert(std::in_range<std::size_t>(most));
+  }
   constexpr operator std::size_t() const noexcept { return most_; }  // NOLINT: implicit by design
 
  private:
@@ -160,7 +188,8 @@ struct Options {
   [[no_unique_address]] If<internal::kIsBounded<Features>, internal::Capacity, 0> capacity = {};
   [[no_unique_address]] typename Features::Weigher weigher = {};
   [[no_unique_address]] typename Features::Listener listener = {};
-  // A ttl, in whole milliseconds or a coarser unit.
+  // A ttl, in whole milliseconds or a coarser unit. If it is zero or less, nothing is stored that
+  // has no expiry of its own.
   [[no_unique_address]] If<Features::kExpireAfterAccess, internal::Ttl, 1> expire_after_access = {};
 };
 

@@ -85,7 +85,7 @@ namespace keyspace {
 template <class Key, class Value, TimeSource Clock = std::chrono::steady_clock,
           class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>,
-          class Features = DefaultFeatures>
+          FeatureSet Features = DefaultFeatures>
 class Keyspace {
   using Store = internal::Store<Key, Value, Hash, Equal, Allocator, Features>;
   // A ttl and a deadline, as calls take them: see "Time" above.
@@ -106,8 +106,9 @@ class Keyspace {
   // "No expiry" as a ttl. As a deadline it is time_point::max().
   static constexpr duration kNever = duration::max();
 
-  explicit Keyspace(Clock clock = {}, const Hash& hash = {}, const Equal& equal = {},
-                    const Allocator& allocator = {}) requires(!internal::kNeedsOptions<Features>)
+  explicit Keyspace(
+      Clock clock = {}, const Hash& hash = {}, const Equal& equal = {},
+      const Allocator& allocator = {}) requires(!internal::kNeedsCapacityOrTtl<Features>)
       : Keyspace(std::move(clock), Options(), hash, equal, allocator) {}
 
   // What the features need; a capacity has to be given (see features.h).
