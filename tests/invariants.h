@@ -33,6 +33,16 @@ struct TestPeer {
     return keyspace.store_.expiry_.size();
   }
 
+  // The records in the table that says which entry has to go.
+  template <class Keyspace>
+  static std::size_t policy_records(const Keyspace& keyspace) {
+    if constexpr (requires { keyspace.store_.policy_.table_; }) {
+      return keyspace.store_.policy_.table_.size();
+    } else {
+      return records(keyspace);
+    }
+  }
+
   // What the policy ScanResistant leaves to new keys.
   template <class Keyspace>
   static std::size_t room_for_new(const Keyspace& keyspace) {
@@ -160,9 +170,16 @@ struct TestPeer {
     return "";
   }
 
-  template <class Entries, class State>
-  static std::string broken_in_policy(const Entries&, const State&) {
+  template <class Entries>
+  static std::string broken_in_policy(const Entries&, const UnboundedState&) {
     return "";
+  }
+
+  template <class Entries>
+  static std::string broken_in_policy(const Entries& entries, const EarliestDeadlineState& state) {
+    std::size_t weight = 0;
+    for (const auto& [stored, value] : entries) weight += stored.extra().weight();
+    return weight == state.weight() ? "" : "the weight is wrong";
   }
 
   template <class Entries, class Allocator>
@@ -197,8 +214,7 @@ struct TestPeer {
       candidates.erase(candidates.begin());
     }
     if (weight != state.weight()) return "the weight is wrong";
-    if (state.size_ != entries.size()) return "the entries are miscounted";
-    if (state.table_.size() > 3 * state.size_ + kMostStale) return "too many stale requests";
+    if (state.table_.size() > 3 * entries.size() + kMostStale) return "too many stale requests";
     return "";
   }
 

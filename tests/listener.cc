@@ -490,7 +490,7 @@ TEMPLATE_TEST_CASE("whatever throws, each entry that was stored leaves once", ""
     }
   }
   CHECK(stored.empty());
-  CHECK(doubtful.size() < 20'000);  // most are stored
+  CHECK(2 * doubtful.size() < static_cast<std::size_t>(next));  // most are stored
   CHECK(departures > 1000);
 }
 

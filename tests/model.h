@@ -71,7 +71,7 @@ class Model {
   static constexpr bool kIsCache = requires { typename Config::Policy; };
 
   // How many entries a policy looks at, if it must, to find the one that goes.
-  static constexpr std::size_t kMostExact = 200;
+  static constexpr std::size_t kMostExact = 1000;
 
   struct Entry {
     std::uint64_t value;

@@ -30,6 +30,7 @@ class Full {
     while (cache.contains(key)) scan(1);
     cache.set(key, 0);
   }
+  [[nodiscard]] int newest() const { return next_ - 1; }
   [[nodiscard]] int first_kept() const {
     int key = 0;
     while (!cache.contains(key)) ++key;
@@ -76,6 +77,24 @@ TEST_CASE("new keys get more room when one comes back that went lately") {
   CHECK(room_for_new(full.cache) == (is_lately ? 11 : 10));
 }
 
+TEST_CASE("what is lately depends on the room that new keys have, if that is not the least") {
+  const bool is_lately = GENERATE(true, false);
+  Full full;
+  int key = 990;
+  while (room_for_new(full.cache) != 24) full.bring_back(key++);
+  while (full.cache.contains(key)) full.scan(1);
+  full.scan(is_lately ? 11 : 12);
+  full.cache.set(key, 0);
+  CHECK(room_for_new(full.cache) == (is_lately ? 25 : 24));
+}
+
+TEST_CASE("new keys get up to nineteen twentieths of the room, and never less than a hundredth") {
+  Full full;
+  for (int i = 0; i != 1000; ++i) full.bring_back(full.newest());
+  CHECK(room_for_new(full.cache) == 950);
+  check_invariants(full.cache);
+}
+
 TEST_CASE("new keys get less room, twice as fast, when one comes back that was kept") {
   Full full;
   for (int key = 990; key != 993; ++key) full.bring_back(key);
@@ -89,6 +108,18 @@ TEST_CASE("new keys get less room, twice as fast, when one comes back that was k
   CHECK(room_for_new(full.cache) == 10);
   CHECK(full.cache.size() == 1000);
   check_invariants(full.cache);
+}
+
+TEST_CASE("when all were asked for, a new key goes after a number of others was spared") {
+  Ints cache({.capacity = 10'000});
+  for (int key = 0; key != 10'001; ++key) cache.set(key, 0);  // from 9900 on they are new
+  for (int key = 1; key != 10'001; ++key) static_cast<void>(cache.find(key));
+  cache.set(10'001, 0);
+  CHECK_FALSE(cache.contains(9964));
+  CHECK(cache.contains(9963));
+  CHECK(cache.contains(9965));
+  CHECK(cache.size() == 10'000);
+  check_invariants(cache);
 }
 
 TEST_CASE("a kept key is spared once for each of up to two visits") {

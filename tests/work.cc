@@ -1,8 +1,12 @@
+#include <keyspace/cache.h>
+#include <keyspace/features.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -109,6 +113,47 @@ TEST_CASE("the work of a call does not depend on the number of keys") {
 }
 TEST_CASE("the work of a call does not depend on the number of keys under a hash that may throw") {
   check_work_per_call<false>();
+}
+
+template <class P>
+struct BoundedBy : DefaultFeatures {
+  using Policy = P;
+};
+
+TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of entries", "",
+                   EarliestDeadline, Lru, ScanResistant) {
+  constexpr std::uint64_t kKeys = 100'000;
+  const bool are_erased = GENERATE(false, true);
+  CAPTURE(are_erased);
+  Ledger ledger;
+  Cache<std::uint64_t, std::uint64_t, BoundedBy<TestType>, ManualClock, CountingHash<true>,
+        CountingEq, LedgerAllocator<Pair>>
+      cache(ManualClock(), {.capacity = kKeys}, {}, {}, LedgerAllocator<Pair>(ledger));
+  for (std::uint64_t k = 0; k < kKeys; ++k) cache.set(k, k, Millis{1'000'000 + k});
+  for (std::uint64_t k = 0; k < kKeys; ++k) {
+    if (are_erased && k % 3 != 0) {
+      cache.erase(k);  // what it leaves in an index is in the way
+    } else {
+      cache.getex(k, Millis{2'000'000 + k});  // so is what was put off
+    }
+  }
+  std::uint64_t next = kKeys;
+  while (cache.size() != kKeys) cache.set(next++, 0, Millis{3'000'000});
+  Cost most, sum;
+  for (int i = 0; i != 10'000; ++i) {
+    const Cost cost = cost_of(ledger, [&] { cache.set(next++, 0, Millis{3'000'000}); });
+    most.hashes = std::max(most.hashes, cost.hashes);
+    most.equals = std::max(most.equals, cost.equals);
+    most.allocations = std::max(most.allocations, cost.allocations);
+    sum.hashes += cost.hashes;
+  }
+  CHECK(cache.size() == kKeys);
+  // One eviction in many may drop all that erased entries left.
+  const bool may_sweep = are_erased && std::is_same_v<TestType, EarliestDeadline>;
+  CHECK(most.hashes <= (may_sweep ? 2 * kKeys : 10'000));
+  CHECK(most.equals <= 24);
+  CHECK(most.allocations <= 2500);
+  CHECK(sum.hashes <= 100 * 10'000);
 }
 
 // How 100 000 deadlines lie, and a time at which there is much to do.

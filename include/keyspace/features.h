@@ -26,10 +26,10 @@ namespace keyspace {
 
 // Policies: which entry has to go when a new one needs its place. Dead entries go first, whatever
 // the policy; it is asked when there is none. It is about requests: calls of find(), get(), mget(),
-// getex() and getdel() on a keyspace that is not const, and overwrites. A request writes a word
-// beside the key that it finds, and nothing else. To evict an entry is O(1); but one eviction in
-// many by Lru or EarliestDeadline also drops what entries that were erased left in their index, of
-// which there may be two for each entry. A heavy entry may take many evictions.
+// getex() and getdel() on a keyspace that is not const, and overwrites. A request writes at most a
+// word beside the key that it finds (and Lru counts it). To evict an entry is O(1); but one
+// eviction in many by Lru or EarliestDeadline also drops what entries that were erased left in
+// their index, of which there may be two for each entry. A heavy entry may take many evictions.
 
 // None goes: there is no bound.
 struct Unbounded {};
@@ -56,7 +56,8 @@ struct Lru {};
 // The queues are those of S3-FIFO (Yang et al., SOSP 2023). Whether an evicted key that comes back
 // has proved itself is decided as in LIRS (Jiang and Zhang, SIGMETRICS 2002), by two times: since
 // its last request, and since that for the entry that would go instead. benchmarks/hit_ratio
-// compares it. It takes some 70 bytes for each entry that there is room for, Lru half as much.
+// compares it. It takes some 70 bytes for each entry that there is room for, Lru half as much
+// (benchmarks/cache.cc).
 struct ScanResistant {};
 
 namespace internal {
@@ -80,8 +81,9 @@ struct NoListener {};
 
 // What a keyspace has unless it asks for more. Derive from it, and hide what is to be different.
 struct DefaultFeatures {
-  // Any of the above. If it is not Unbounded, Options has a `capacity`: a keyspace never holds
-  // more. Its entries are then fewer than 2^32.
+  // Any of the above. If it is not Unbounded, Options has a `capacity`, and a keyspace holds no
+  // more than that (but after a rename that ran out of memory, until there was room to be made by a
+  // later call). REQUIRES: its entries are fewer than 2^32 - 1.
   using Policy = Unbounded;
 
   // What an entry takes of the capacity: weigher(const Key&, const Value&), of a const weigher,
@@ -97,9 +99,10 @@ struct DefaultFeatures {
   static constexpr bool kStatistics = false;
 
   // Whether a ttl slides with use. Options then has `expire_after_access`, a ttl: to store a value
-  // without an expiry is to store it with that; and a request that finds a key does what
-  // pexpire(key, that, Condition::kGt) does. So what was made persistent stays so; and a ttl that
-  // is shorter lasts until the first request. What has to die on time is for peek().
+  // without an expiry is to store it with that; and find(), get() and mget(), on a keyspace that is
+  // not const, do for each key that they find what pexpire(key, that, Condition::kGt) does. So what
+  // was made persistent stays so; and a ttl that is shorter lasts until the first of these. What
+  // has to die on time is for peek().
   static constexpr bool kExpireAfterAccess = false;
 };
 
@@ -134,6 +137,7 @@ enum class Cause : std::uint8_t {
               // renamed to it. The key may be the one that the call was given.
   kEvicted,   // to make room for another, or because it became too heavy when it was renamed
 };
+inline constexpr std::size_t kCauses = 4;
 
 // What has the members of DefaultFeatures.
 template <class F>
@@ -155,7 +159,8 @@ inline constexpr bool kNeedsCapacityOrTtl = kIsBounded<Features> || Features::kE
 template <class Features>
 inline constexpr bool kIsObserved = !std::is_same_v<typename Features::Listener, NoListener>;
 
-// In the place of an option that is not to be had.
+// In the place of an option that is not to be had. Those of different numbers are of different
+// types, and so may share an address.
 template <int>
 struct Absent {
   constexpr Absent() noexcept {}  // NOLINT: it is no aggregate, and made of nothing else

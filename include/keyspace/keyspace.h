@@ -47,8 +47,9 @@ namespace keyspace {
 //
 // Invariants
 //   1. An entry is live iff now < deadline. A ttl of n ms lasts exactly n ms of the clock's time.
-//   2. A dead entry is visible to no call but size() and volatile_size(); no call revives it or
-//      takes over its deadline (but a clock that goes back does). A const call changes nothing.
+//   2. A dead entry is visible to no call but size(), volatile_size(), weight() and statistics();
+//      no call revives it or takes over its deadline (but a clock that goes back does). A const
+//      call changes nothing.
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
 //   4. A call does O(1) work, whatever the number of keys, plus the limit it is given. Exceptions
 //      are clear(), for_each(), reserve(), erase_expired() without a limit, and the one insertion
@@ -120,7 +121,8 @@ class Keyspace {
         expire_after_access_(options.expire_after_access),
         store_(std::move(options), hash, equal, allocator) {}
 
-  // What was moved from is empty, and its clock is what a move makes of a Clock.
+  // What was moved from is empty, and has its capacity; its clock, weigher and listener are what a
+  // move makes of them.
   Keyspace(Keyspace&&) noexcept = default;
   Keyspace& operator=(Keyspace&&) noexcept = default;
 
@@ -382,7 +384,7 @@ class Keyspace {
     return store_.statistics();
   }
 
-  // What all entries weigh together, and may weigh at most.
+  // What all stored entries weigh together, dead ones included, and may weigh at most.
   [[nodiscard]] size_type weight() const noexcept requires(Store::kIsBounded) {
     return store_.weight();
   }
@@ -403,7 +405,8 @@ class Keyspace {
     store_.deliver();
   }
 
-  // Makes room for `size` entries in all, so that the hash map need not grow before.
+  // Makes room for `size` entries in all, so that the hash map, and what the policy keeps, need not
+  // grow before.
   void reserve(size_type size) { store_.reserve(size); }
 
   // Erases dead entries, at most `limit` of them, and returns how many it erased.
@@ -447,7 +450,7 @@ class Keyspace {
   friend struct internal::TestPeer;
   using Millis = internal::Millis;
 
-  static constexpr size_type kEraseStep = 256;
+  static constexpr size_type kEraseStep = 256;  // between two turns of the listener
 
   // The time of one call: read when it is first asked for.
   class Now {

@@ -18,7 +18,8 @@ struct Statistics {
   using Count = std::uint64_t;
 
   // Requests that found their key, and that did not. Requests are find(), get(), mget() (each key),
-  // getex() and getdel(), on a keyspace that is not const; peek() and contains() are none.
+  // getex() and getdel(), on a keyspace that is not const; peek() and contains() are none, nor is
+  // an overwrite, though to a policy it is one.
   Count hits = 0;
   Count misses = 0;
   // Values that were stored under a key that was not live, and in place of one that was.
@@ -27,7 +28,7 @@ struct Statistics {
   // Entries that were not stored, for they were too heavy or nothing could be evicted for them.
   Count refusals = 0;
   // Entries that left, by cause.
-  std::array<Count, 4> removals = {};
+  std::array<Count, kCauses> removals = {};
   [[nodiscard]] Count removed(Cause cause) const noexcept {
     return removals[static_cast<std::size_t>(cause)];
   }

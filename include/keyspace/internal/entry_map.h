@@ -108,7 +108,10 @@ class EntryMap {
     [[no_unique_address]] std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
   };
 
-  // The time for which an entry has a record in the expiry table. (See `By` below.)
+  // The time for which an entry has a record in the expiry table. A policy that keeps records in a
+  // table of its own has another such `By`, with the same members. (For VictimFinder, moreover
+  // records_needed(entries), and file(hash, stored), which files a record at time(), so that the
+  // entry is not early any more.)
   struct ByDeadline {
     static Record::Tag tag(const Record& record) noexcept { return record.tag(); }
     static Record::Tag tag(const StoredKey& stored) noexcept { return stored.stamp_.tag(); }

@@ -41,7 +41,7 @@ struct Budget {
 //
 // The table knows times and hashes; it never sees a key, a value or a clock. Nothing points from
 // an entry to its record, so a record may be stale. Only the owner can tell, and is asked when the
-// record comes due, and by scrub().
+// record comes due, when it is the soonest, and by scrub().
 //
 // Invariants
 //   1. No slot with a record in it starts before the cursor, nor after the record's time; the start
@@ -148,14 +148,22 @@ class ExpiryTable {
     if (from.empty()) vacate(soonest.slot);
   }
 
+  // Scrubs if there are records beyond three times the `needed` ones and a constant. A scrub looks
+  // at a few dozen; so if this is called for each record that becomes stale, a round is over before
+  // a fraction as many are added, and what was stale at its start is gone, but for what it missed.
+  template <class Owner>
+  void tidy(std::size_t needed, Owner& owner) noexcept {
+    if (size_ > 3 * needed + kStaleSlack) scrub(owner);
+  }
+
   // Looks at a few dozen records and drops those for which `owner.claim(record)` is false. Called
   // again and again, it looks at every record once in a round. Allocates nothing, throws nothing.
   //
   // A round gives the records that are needed the new mark, and claim() gives it to their entries:
   // so of several records that would do for one entry, one is kept. Slots are visited from the
   // highest level down and the open one last. As records move down, each is met; but where the
-  // cursor was put back, or a budget ended in the middle of a high slot, one may be missed, and
-  // then waits for the next round but one.
+  // cursor was put back, a budget ended in the middle of a high slot, or a sweep turned the chunks
+  // of a slot, one may be missed, and then waits for the next round but one.
   template <class Owner>
   void scrub(Owner& owner) noexcept {
     std::size_t seen = 0;
@@ -199,6 +207,10 @@ class ExpiryTable {
   static constexpr std::size_t kSlots = std::size_t{1} << kDigitBits;
   static constexpr std::size_t kLevels = 64 / kDigitBits;
   static constexpr int kChunksToScrub = 8;
+  static constexpr std::size_t kStaleSlack = 1024;
+  // How many records of a slot are looked at for the soonest; and how many more if there are stale
+  // ones, of which a thousand entries may have as many.
+  static constexpr std::size_t kToLookAt = 1000;
   static constexpr std::size_t kStaleToLookAt = 4000;
 
   struct Level {
@@ -305,7 +317,7 @@ class ExpiryTable {
     Record* record = nullptr;
     Tick tick = std::numeric_limits<Tick>::max();
     SlotId slot = kOpen;
-    std::size_t left = 1000;
+    std::size_t left = kToLookAt;
   };
 
   // Returns the first slot in use of a level that starts at or after a time.

@@ -20,14 +20,10 @@ namespace keyspace::internal {
 // record early. (See Store, of which all else is true here too.)
 template <class Allocator>
 class LruState {
-  using Table = ExpiryTable<Allocator>;
-
  public:
   // What an entry keeps.
   class Mark {
    public:
-    Mark() = default;  // of no entry
-
    private:
     friend class LruState;
     friend struct TestPeer;
@@ -58,7 +54,6 @@ class LruState {
   LruState(LruState&& other) noexcept
       : table_(std::move(other.table_)),
         requests_(other.requests_),
-        size_(std::exchange(other.size_, 0)),
         weight_(std::exchange(other.weight_, 0)) {}
 
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
@@ -70,10 +65,10 @@ class LruState {
     return {};
   }
 
-  // Returns the entry that has to go; it has no record then. Throws what the allocator throws.
-  // REQUIRES: there are entries.
-  template <class Entries, class Deadlines>
-  auto victim(Entries& entries, Deadlines&, Arrival) {
+  // (Numbers of requests only grow, so the table's cursor may follow them: that is cheaper than to
+  // look for the soonest record.)
+  template <class Entries, class Table>
+  auto victim(Entries& entries, Table&) {
     VictimFinder<Entries, ByRequest<Entries>> finder{entries, {*this}};
     Budget budget(kMaxSteps);
     budget.erasures = 1;
@@ -83,27 +78,20 @@ class LruState {
   }
   void leave_ghost(const Mark&, std::size_t) noexcept {}
 
-  // Gives a new entry its place. Throws what the allocator throws, and then has no effect.
   Mark link(std::size_t hash, std::size_t weight, Arrival) {
     const Mark mark = file(hash, requests_ + 1);
     ++requests_;
-    ++size_;
     weight_ += weight;
     return mark;
   }
-  // Takes an entry's place away; what is left of its record, a later tidy() drops.
-  void unlink(const Mark&, std::size_t weight) noexcept {
-    --size_;
-    weight_ -= weight;
-  }
+  // (A later tidy() drops the record.)
+  void unlink(const Mark&, std::size_t weight) noexcept { weight_ -= weight; }
   template <class Entries>
   void tidy(Entries& entries) noexcept {
     Claimer<Entries> claimer{entries};
-    if (table_.size() > 3 * size_ + kStaleSlack) table_.scrub(claimer);
+    table_.tidy(entries.size(), claimer);
   }
 
-  // Returns the mark for an entry that is given a key with another hash. Throws what the allocator
-  // throws.
   Mark relink(const Mark& mark, std::size_t hash) { return file(hash, mark.last()); }
   void reweigh(const Mark&, std::size_t before, std::size_t after) noexcept {
     weight_ += after - before;
@@ -111,15 +99,15 @@ class LruState {
 
   void clear() noexcept {
     table_.clear();
-    size_ = 0;
     weight_ = 0;
   }
 
  private:
   friend struct TestPeer;
 
+  // For a thousand entries and as many stale records as may be beside them: some 4000, each in a
+  // few steps down the wheel.
   static constexpr std::size_t kMaxSteps = 12'000;
-  static constexpr std::size_t kStaleSlack = 1024;
 
   // What an entry knows of its record. (See EntryMap::find.)
   template <class Entries>
@@ -159,9 +147,8 @@ class LruState {
     return Mark(last, (table_.tag(last) & Record::kTagMark) != 0);
   }
 
-  Table table_;
+  ExpiryTable<Allocator> table_;
   Millis requests_ = 0;
-  std::size_t size_ = 0;
   std::size_t weight_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #ifndef KEYSPACE_INTERNAL_OUTBOX_H_
 #define KEYSPACE_INTERNAL_OUTBOX_H_
 
+#include <cassert>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -37,6 +38,7 @@ class Outbox {
     next_ = 0;
   }
   void add(KeySlot&& key, ValueSlot&& value, Cause cause) noexcept {
+    assert(letters_.size() < letters_.capacity());
     letters_.push_back({std::move(key), std::move(value), cause});
   }
 

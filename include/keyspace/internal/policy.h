@@ -13,8 +13,32 @@
 
 namespace keyspace::internal {
 
-// What a Store keeps for its policy, and does on its behalf. The members of each are those of
-// ScanResistantState.
+// What a Store keeps for its policy, and does on its behalf. A policy has these members, of which
+// only those that say so may throw, and only what the allocator throws:
+//
+//   Mark             what an entry keeps
+//   Arrival          where a key goes that came and was not there
+//   weight()         of all entries
+//   reserve(size)    makes room for that many entries. May throw.
+//   visit(mark)      takes note of a request for an entry, and changes no more than its mark, and
+//                    a number
+//   arrive(entries, hash, weight)     takes note of a key that came and was not there
+//   victim(entries, table)            returns the entry that has to go, and which the caller erases
+//                    at once, for it may have no record any more; end() only if none is volatile.
+//                    May throw. REQUIRES: there are entries, and none is dead.
+//   leave_ghost(mark, weight)         takes note that an entry goes to make room; it is yet to be
+//                    unlinked
+//   link(hash, weight, arrival)       returns the mark of a new entry. May throw, and then has no
+//                    effect; is the last to do so before the entry is stored. REQUIRES: reserve()
+//                    made room for it.
+//   unlink(mark, weight)              forgets an entry, but maybe for what tidy() drops
+//   relink(mark, hash)                returns the mark for an entry that is given another hash; the
+//                    old one is not unlinked. May throw, and then has no effect.
+//   reweigh(mark, before, after)      takes note of a new weight
+//   tidy(entries)    is called after each removal
+//   clear()          forgets all entries
+//
+// Of an unbounded keyspace weight(), arrive(), victim() and leave_ghost() are not called.
 
 // The policy Unbounded: nothing.
 struct UnboundedState {
@@ -53,10 +77,8 @@ class EarliestDeadlineState {
     return {};
   }
 
-  // Returns the entry that has to go; end() if there is none with a deadline. Throws what the
-  // allocator throws. REQUIRES: none is dead.
   template <class Entries, class Table>
-  auto victim(Entries& entries, Table& table, Arrival) {
+  auto victim(Entries& entries, Table& table) {
     if (entries.volatile_size() == 0) return entries.end();
     VictimFinder<Entries, ByDeadline<Entries, Table>> finder{entries, {{}, entries, table}};
     Budget budget(kMaxSteps);

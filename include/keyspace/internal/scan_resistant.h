@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,9 +17,9 @@ namespace keyspace::internal {
 //
 // An entry is in one of two queues: kNew, or kKept. It keeps a Mark, which is all that a request
 // writes to; its place in the queue is a node, and node and mark know each other. Time is counted
-// in misses: keys that came and were not there.
+// in arrivals: keys that came and were not there.
 //
-//   a new key          goes to kNew; or to kKept, while that has room
+//   a new key          goes to kNew; or to kKept, while what kNew may have is left free
 //   kNew is too long   its first goes, or moves to kKept if it was asked for meanwhile
 //   kKept is           its first goes; but those that were asked for are put to its end first, once
 //                      for each of up to two visits; and if these are very many, the first of kNew
@@ -27,8 +28,12 @@ namespace keyspace::internal {
 //   a ghost comes back goes to kKept if it was away, since it was asked for last, for clearly less
 //                      time than the first of kKept has been by now, else to kNew
 //
-// How long kNew may be: longer by a little when a ghost of kNew comes back that went so lately that
-// it would be there yet had kNew been half as long again; shorter when one of kKept does.
+// How long kNew may be: longer by a little when a ghost of kNew comes back before half as much has
+// gone from kNew after it as that may hold (or, if that is more, a hundredth of the capacity); and
+// shorter, twice as fast, when one of kKept comes back before as much has gone from kKept.
+//
+// The numbers in this, and those below, have the most hits on the workloads of
+// benchmarks/hit_ratio.
 //
 // Invariants
 //   1. Each entry has one node, in the queue that its mark names. A node's hash is its entry's.
@@ -40,15 +45,13 @@ class ScanResistantState {
   // What an entry keeps.
   class Mark {
    public:
-    Mark() = default;  // of no entry
-
    private:
     friend class ScanResistantState;
     friend struct TestPeer;
 
     // From the lowest bit: the queue, whether it was asked for once, and twice, since it was looked
-    // at, and when it was the last time. Of a third time and later ones nothing is written: what is
-    // in demand stays clean in the caches.
+    // at, and when it was the last time, in 29 bits. Of a third time and later ones nothing is
+    // written, and not the time either: what is in demand stays clean in the caches.
     static constexpr std::uint32_t kQueue = 1;
     static constexpr std::uint32_t kOnce = 2;
     static constexpr std::uint32_t kTwice = 4;
@@ -87,7 +90,7 @@ class ScanResistantState {
     buckets_.swap(other.buckets_);
     std::swap(free_, other.free_);
     std::swap(queues_, other.queues_);
-    std::swap(misses_, other.misses_);
+    std::swap(arrivals_, other.arrivals_);
     std::swap(new_capacity_, other.new_capacity_);
   }
 
@@ -95,44 +98,39 @@ class ScanResistantState {
     return queues_[kNew].weight + queues_[kKept].weight;
   }
 
-  // Makes room for `size` entries in all. Throws what the allocator throws.
+  // The ghosts are lost. They are few, for while it grows it is not full; unless light entries take
+  // the place of heavy ones, or reserve() is called late.
   void reserve(std::size_t size) {
     if (size <= nodes_.capacity()) return;
     std::vector<Bucket, Rebound<Bucket>> buckets(
         kGhostsPerEntry * std::min(size, capacity_) / kGhostsPerBucket + 1,
         buckets_.get_allocator());
     nodes_.reserve(size);
-    buckets_.swap(buckets);  // no great loss: while it grows it is not full, and ghosts are few
+    buckets_.swap(buckets);
   }
 
-  // Takes note of a request for an entry.
-  void visit(Mark& mark) const noexcept { mark.visit(misses_); }
+  void visit(Mark& mark) const noexcept { mark.visit(arrivals_); }
 
-  // Takes note of a key with this hash that was not there, and of what it weighs.
   // REQUIRES: it weighs no more than the capacity.
   template <class Entries>
   Arrival arrive(Entries& entries, std::size_t hash, std::size_t its_weight) noexcept {
-    ++misses_;
+    ++arrivals_;
     const std::size_t room = capacity_ - std::min(weight(), capacity_);
     bool is_kept = its_weight <= room && new_capacity_ <= room - its_weight;
     if (Ghost* const ghost = find_ghost(hash)) {
-      is_kept = is_kept || returns_sooner(entries, *ghost);
+      is_kept = is_kept || has_proved_itself(entries, *ghost);
       adapt(*ghost);
       *ghost = Ghost();
     }
     return is_kept ? kKept : kNew;
   }
 
-  // Returns the entry that has to go first for this arrival. REQUIRES: there are entries.
-  template <class Entries, class ExpiryTable>
-  auto victim(Entries& entries, ExpiryTable&, Arrival arrival) noexcept {
+  template <class Entries, class Table>
+  auto victim(Entries& entries, Table&) noexcept {
     for (int steps = 0;; ++steps) {
-      const bool new_is_full = queues_[kNew].weight > new_capacity_;
-      const bool kept_is_full = queues_[kKept].weight >= capacity_ - new_capacity_;
-      const bool kept_goes = arrival == kKept ? kept_is_full : !new_is_full;
-      if (queues_[kNew].is_empty()) return first_kept(entries);
-      if (kept_goes && !queues_[kKept].is_empty()) {
-        const auto it = first_kept(entries);
+      if (queues_[kNew].is_empty()) return next_kept_to_go(entries);
+      if (queues_[kNew].weight <= new_capacity_ && !queues_[kKept].is_empty()) {
+        const auto it = next_kept_to_go(entries);
         if (!it->first.extra().mark.was_visited()) return it;
       }
       const auto first = entry_at(entries, queues_[kNew].first);
@@ -143,7 +141,6 @@ class ScanResistantState {
     }
   }
 
-  // Takes note that an entry goes for an arrival. It is yet to be unlinked.
   void leave_ghost(const Mark& mark, std::size_t weight) noexcept {
     const std::size_t hash = nodes_[mark.node_].hash;
     Queue& queue = queues_[mark.queue()];
@@ -155,8 +152,8 @@ class ScanResistantState {
     oldest = {tag(hash) | mark.queue(), mark.last(), scaled(queue.gone)};
   }
 
-  // Gives a new entry its place. REQUIRES: reserve() made room for it.
   Mark link(std::size_t hash, std::size_t weight, Arrival arrival) noexcept {
+    assert(free_ != kNone || (nodes_.size() < nodes_.capacity() && nodes_.size() < kNone));
     std::uint32_t node = free_;
     if (node == kNone) {
       node = static_cast<std::uint32_t>(nodes_.size());
@@ -166,25 +163,24 @@ class ScanResistantState {
       nodes_[node].hash = hash;
     }
     append(node, weight, arrival);
-    return Mark(node, arrival, misses_);
+    return Mark(node, arrival, arrivals_);
   }
   void unlink(const Mark& mark, std::size_t weight) noexcept {
     remove(mark.node_, weight, mark.queue());
     nodes_[mark.node_].next = std::exchange(free_, mark.node_);
   }
 
-  // Returns the mark for an entry that is given a key with another hash.
   Mark relink(const Mark& mark, std::size_t hash) noexcept {
     nodes_[mark.node_].hash = hash;
     return mark;
   }
-  // The entry has another weight now.
   void reweigh(const Mark& mark, std::size_t before, std::size_t after) noexcept {
     queues_[mark.queue()].weight += after - before;
   }
 
   template <class Entries>
   void tidy(Entries&) noexcept {}
+  // Ghosts stay, and with them what their times and weights are counted by.
   void clear() noexcept {
     nodes_.clear();
     free_ = kNone;
@@ -201,8 +197,8 @@ class ScanResistantState {
   static constexpr std::uint32_t kKept = 1;
   static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
 
-  // How many entries are spared in one search because they were asked for. With as many, hits are
-  // as frequent as without a limit.
+  // How many entries of a queue are spared at a time because they were asked for. A search may do
+  // that with kKept for each of kNew. With as many, hits are as frequent as without a limit.
   static constexpr int kMaxSteps = 64;
   static constexpr std::size_t kGhostsPerEntry = 2;
   static constexpr std::size_t kGhostsPerBucket = 8;
@@ -222,7 +218,7 @@ class ScanResistantState {
     std::uint32_t first = kNone;
     std::uint32_t last = kNone;
     std::size_t weight = 0;
-    std::size_t gone = 0;  // the weight of all that went for an arrival
+    std::size_t gone = 0;  // the weight of all that went to make room
   };
 
   // What is remembered of an entry that went.
@@ -235,7 +231,7 @@ class ScanResistantState {
   using Bucket = std::array<Ghost, kGhostsPerBucket>;
 
   [[nodiscard]] std::uint32_t time_since(std::uint32_t last) const noexcept {
-    return (misses_ - last) << Mark::kLastBit >> Mark::kLastBit;
+    return (arrivals_ - last) << Mark::kLastBit >> Mark::kLastBit;
   }
   [[nodiscard]] std::uint32_t age(const Ghost& ghost) const noexcept {
     return ghost.is_none() ? ~std::uint32_t{0} : time_since(ghost.last);
@@ -272,9 +268,10 @@ class ScanResistantState {
     });
   }
 
-  // Returns the first kept entry that was not asked for since it was looked at.
+  // Puts kept entries that were asked for to the end, each for a visit, and returns the first that
+  // was not; or after very many, the next.
   template <class Entries>
-  auto first_kept(Entries& entries) noexcept {
+  auto next_kept_to_go(Entries& entries) noexcept {
     for (int steps = 0;; ++steps) {
       const auto first = entry_at(entries, queues_[kKept].first);
       auto& extra = first->first.extra();
@@ -285,10 +282,10 @@ class ScanResistantState {
   }
 
   template <class Entries>
-  bool returns_sooner(Entries& entries, const Ghost& ghost) noexcept {
+  bool has_proved_itself(Entries& entries, const Ghost& ghost) noexcept {
     if (queues_[kKept].is_empty()) return true;
     const std::uint64_t away = time_since(ghost.last);
-    const std::uint64_t idle = time_since(first_kept(entries)->first.extra().mark.last());
+    const std::uint64_t idle = time_since(next_kept_to_go(entries)->first.extra().mark.last());
     return away * 3 < idle * 2;
   }
 
@@ -334,7 +331,7 @@ class ScanResistantState {
   std::size_t capacity_;
   std::size_t new_capacity_ = least_new();
   std::array<Queue, 2> queues_;
-  std::uint32_t misses_ = 0;
+  std::uint32_t arrivals_ = 0;
   std::uint32_t free_ = kNone;
   std::vector<Node, Rebound<Node>> nodes_;
   std::vector<Bucket, Rebound<Bucket>> buckets_;

@@ -2,6 +2,7 @@
 #define KEYSPACE_INTERNAL_STORE_H_
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -35,6 +36,8 @@ namespace keyspace::internal {
 //   a record comes due                      early entries that it fits are erased or get new
 //                                           records, until one with that very deadline is met and
 //                                           erased; if it fits none, it was stale
+//   a victim is looked for                  as if the soonest record came due, but early entries
+//                                           get new records (see VictimFinder)
 //
 // The tag is the record's mark, and in rough terms its time: so the entry knows what its record
 // precedes. The mark is the colour of a mark-and-sweep collector, of which stale records are the
@@ -46,7 +49,8 @@ namespace keyspace::internal {
 //   2. All other records are stale, and at most a constant plus some two for each volatile entry.
 //      (A call that an exception ends may leave more, and later calls make up for it.)
 //   3. The policy has a link for each entry, and together they weigh no more than the capacity (but
-//      for an exception in the middle of a rename; the next insertion makes up for it).
+//      for an exception in the middle of a rename: later insertions and renames make up for it, as
+//      far as the policy has entries to let go).
 //   4. An entry leaves through remove() or, all at once, clear(): so the listener, the counters and
 //      the policy learn of it.
 //
@@ -71,7 +75,7 @@ class Store {
   static constexpr bool kIsBounded = internal::kIsBounded<Features>;
   static constexpr bool kIsWeighed = internal::kIsWeighed<Features>;
   static constexpr bool kIsObserved = internal::kIsObserved<Features>;
-  // Whether there are features at all that change what a Store does.
+  // Whether there is no feature that changes what a Store does.
   static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Features::kStatistics;
   static_assert(kIsBounded || !kIsWeighed, "A Weigher needs a Policy other than Unbounded");
   static_assert(std::is_invocable_r_v<std::size_t, const typename Features::Weigher&, const Key&,
@@ -307,9 +311,6 @@ class Store {
   using KeySlot = typename Entries::KeySlot;
   using ValueSlot = typename Entries::ValueSlot;
 
-  // How many stale records beyond two for each volatile entry are put up with before a scrub.
-  static constexpr std::size_t kStaleSlack = 1024;
-
   // Decides for the expiry table what becomes of a record that is due.
   struct Settler {
     void prefetch(std::size_t hash) const { store.entries_.prefetch(hash); }
@@ -445,9 +446,9 @@ class Store {
   void make_place_for_renamed([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
     if constexpr (kIsWeighed) {
       const bool is_too_heavy = it->first.extra().weight() > capacity_;
-      // If there is none to go, and it is volatile, it has gone itself.
+      // None is left to go, and if it is volatile, it has gone itself.
       const bool is_volatile = it->first.is_volatile();
-      if (is_too_heavy || (!make_place(0, {}, now) && !is_volatile)) {
+      if (is_too_heavy || (!make_place(0, now) && !is_volatile)) {
         erase(it, Cause::kEvicted, now);
       }
     }
@@ -525,7 +526,7 @@ class Store {
     if constexpr (kIsBounded) {
       if (weight > capacity_) return false;
       arrival = policy_.arrive(entries_, hash, weight);
-      if (!make_place(weight, arrival, now)) return false;
+      if (!make_place(weight, now)) return false;
     }
     entries_.make_room(deadline);
     policy_.reserve(std::max(entries_.full_size(), entries_.size() + 1));
@@ -535,14 +536,17 @@ class Store {
     return true;
   }
 
-  // Makes place for an arrival of this weight, within the capacity: the dead go first, then as the
+  // Makes place for an entry of this weight, within the capacity: the dead go first, then as the
   // policy says. Returns false if there is none to go. REQUIRES: weight <= capacity
   template <class Now>
-  bool make_place(std::size_t weight, typename Policy::Arrival arrival, Now& now) {
+  bool make_place(std::size_t weight, Now& now) {
+    assert(weight <= capacity_);
     while (policy_.weight() > capacity_ - weight) {
       if (erase_a_dead_one(now)) continue;
-      outbox_.reserve(1);  // what goes is not to stay halfway if this fails
-      const auto it = policy_.victim(entries_, expiry_, arrival);
+      // Before victim(), which may take the record of what it returns: until that is erased,
+      // nothing may throw.
+      outbox_.reserve(1);
+      const auto it = policy_.victim(entries_, expiry_);
       if (it == entries_.end()) return false;
       policy_.leave_ghost(it->first.extra().mark, it->first.extra().weight());
       erase(it, Cause::kEvicted, now);
@@ -656,11 +660,9 @@ class Store {
     expiry_.file(hash, deadline);
   }
 
-  // Keeps invariant 2. Every call that makes a record stale comes here for each, and a scrub
-  // looks at a few dozen; so it is round before a fraction as many are added, and what was stale at
-  // its start is gone (but for what it may miss, as ExpiryTable::scrub says).
+  // Keeps invariant 2. Every call that makes a record stale comes here for each.
   void tidy() noexcept {
-    if (expiry_.size() > 3 * volatile_size() + kStaleSlack) expiry_.scrub(entries_);
+    expiry_.tidy(volatile_size(), entries_);
     policy_.tidy(entries_);
   }
 

@@ -13,8 +13,9 @@ namespace keyspace::internal {
 //
 // A record that early entries fit does not say when they are due: they get records of their own,
 // and the search goes on, until the budget is spent; then the soonest of them is the victim. A
-// victim that is not early has no record any more. Where there is one stale record there may be
-// very many: the more are met, the more are swept up at a time.
+// victim that was met early has the record that was just filed for it; any other has none any more.
+// Where there is one stale record there may be very many: the more are met, the more are swept up
+// at a time.
 template <class Entries, class By>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
