@@ -246,6 +246,32 @@ TEST_CASE("Lru keeps the order of requests over more entries than it looks at in
   check_invariants(cache);
 }
 
+// The records of the others lie in one slot of the index, and have yet to be sorted.
+TEST_CASE("Lru keeps the one entry that was asked for, however many others come in line together") {
+  const bool are_many = GENERATE(true, false);
+  const int size = are_many ? 20'000 : 1000;
+  Bounded<Lru> cache({.capacity = static_cast<std::size_t>(size)});
+  const auto ask = [&] { REQUIRE(cache.find(-1) != nullptr); };
+  cache.set(-1, 0);
+  for (int i = 0; i != 65'536 + 512; ++i) ask();
+  int first = 0;
+  int next = 0;
+  for (; next != size - 1; ++next) cache.set(next, 0);
+  if (!are_many) {
+    for (int i = 0; i != 3000; ++i) {
+      cache.erase(first++);
+      cache.set(next++, 0);
+    }
+  }
+  ask();
+  for (int i = 0; i != 100; ++i) {
+    cache.set(next++, 0);
+    REQUIRE(cache.contains(-1));
+    if (!are_many) REQUIRE_FALSE(cache.contains(first++));
+  }
+  check_invariants(cache);
+}
+
 TEST_CASE("Lru lets go of one that was asked for when all were, and of the first of those") {
   Bounded<Lru> cache({.capacity = 20'000});
   for (int i = 0; i != 20'000; ++i) cache.set(i, 0);

@@ -246,6 +246,25 @@ TEST_CASE("erase_expired without a limit goes on where a listener that threw end
   CHECK(calls == 1000);
 }
 
+TEST_CASE("erase_expired comes to an end though the clock goes back and all is stored again") {
+  ManualClock clock;
+  clock.set(at(1'000'000));
+  Store* self = nullptr;
+  int calls = 0;
+  Store store(clock, {.listener = [&](std::string key, std::string value, Cause) {
+                REQUIRE(++calls < 1000);
+                clock.set(at(500'000));
+                self->set(std::move(key), std::move(value), 10ms);
+              }});
+  self = &store;
+  store.set("a", "1", 1ms);
+  store.set("b", "2", 1ms);
+  clock.advance(1ms);
+  store.erase_expired();
+  CHECK(see(store, "a") == entry("1", at(500'010)));
+  CHECK(see(store, "b") == entry("2", at(500'010)));
+}
+
 TEST_CASE("what waits for a listener that always throws takes no more and more memory") {
   struct Features : DefaultFeatures {
     using Listener = std::function<void(int, int, Cause)>;

@@ -45,8 +45,8 @@ struct EarliestDeadline {};
 // The entry goes whose last request is the longest ago. The policy that is known best; but one walk
 // over many keys empties it of all others, and ScanResistant has more hits, nearly always.
 //
-// Exact for up to a thousand entries. Of more, it looks at some thousands: where all of these were
-// asked for or erased since they came in line, it may be another than the oldest.
+// Exact for up to a thousand entries. Of more, it looks at some thousands: where these were asked
+// for or erased since they came in line, it may be another than the oldest.
 struct Lru {};
 
 // A key that is new has to prove itself, in a queue that leaves most of the room to those that
@@ -56,8 +56,8 @@ struct Lru {};
 // The queues are those of S3-FIFO (Yang et al., SOSP 2023). Whether an evicted key that comes back
 // has proved itself is decided as in LIRS (Jiang and Zhang, SIGMETRICS 2002), by two times: since
 // its last request, and since that for the entry that would go instead. benchmarks/hit_ratio
-// compares it. It takes some 70 bytes for each entry that there is room for, Lru half as much
-// (benchmarks/cache.cc).
+// compares it. It takes some 70 bytes for each entry that there is room for; Lru half as
+// much, or as much where many are erased (benchmarks/cache.cc).
 struct ScanResistant {};
 
 namespace internal {

@@ -60,8 +60,8 @@ namespace keyspace {
 //   6. After erase_expired() without a limit no dead entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves every other
 //      entry as it was, and the keyspace usable. Unless said otherwise the call then had no effect,
-//      but an assignment to a value, or a move from an argument, may have happened in part. (Where
-//      room has to be made within a capacity, see Options.)
+//      but an assignment to a value, or a move from an argument, may have happened in part, and a
+//      request counts. (Where room has to be made within a capacity, see Options.)
 //
 // Time. A Clock is an object with `now()` (see TimeSource); the default counts from the start of
 // the machine, so use std::chrono::system_clock for deadlines that mean a date. Time is kept in
@@ -422,8 +422,10 @@ class Keyspace {
     Now now(clock_);
     size_type erased = 0;
     if constexpr (Store::kIsObserved) {
-      // Without a limit, the listener has its turn now and then.
-      while (limit == std::numeric_limits<size_type>::max() && store_.is_due(now)) {
+      // Without a limit, the listener has its turn now and then; but not for ever, if what it
+      // stores is dead at once, as the clock has gone back.
+      const size_type most = limit == std::numeric_limits<size_type>::max() ? size() : 0;
+      while (erased < most && store_.is_due(now)) {
         erased += store_.erase_due(kEraseStep, now);
         store_.deliver();
       }

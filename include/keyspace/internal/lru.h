@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "keyspace/internal/expiry_table.h"
@@ -65,16 +66,16 @@ class LruState {
     return {};
   }
 
-  // (Numbers of requests only grow, so the table's cursor may follow them: that is cheaper than to
-  // look for the soonest record.)
+  // Numbers of requests only grow, so the cursor of the table may follow them: that is cheaper than
+  // to look for the soonest record, unless very many are on their way down the wheel.
   template <class Entries, class Table>
   auto victim(Entries& entries, Table&) {
     VictimFinder<Entries, ByRequest<Entries>> finder{entries, {*this}};
     Budget budget(kMaxSteps);
     budget.erasures = 1;
     while (!budget.spent()) table_.advance(table_.next_due(), budget, finder);
-    while (!finder.has_victim()) table_.settle_soonest(budget, finder);
-    return finder.victim;
+    if (budget.erasures == 0) return finder.victim;
+    return finder.find_in(table_, entries.size() <= kMostExact ? kAll : kFew);
   }
   void leave_ghost(const Mark&, std::size_t) noexcept {}
 
@@ -105,9 +106,10 @@ class LruState {
  private:
   friend struct TestPeer;
 
-  // For a thousand entries and as many stale records as may be beside them: some 4000, each in a
-  // few steps down the wheel.
-  static constexpr std::size_t kMaxSteps = 12'000;
+  static constexpr std::size_t kMaxSteps = 4000;
+  static constexpr std::size_t kMostExact = 1000;
+  static constexpr std::size_t kFew = 16;
+  static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
   // What an entry knows of its record. (See EntryMap::find.)
   template <class Entries>

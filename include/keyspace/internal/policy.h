@@ -2,6 +2,7 @@
 #define KEYSPACE_INTERNAL_POLICY_H_
 
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include "keyspace/features.h"
@@ -81,10 +82,7 @@ class EarliestDeadlineState {
   auto victim(Entries& entries, Table& table) {
     if (entries.volatile_size() == 0) return entries.end();
     VictimFinder<Entries, ByDeadline<Entries, Table>> finder{entries, {{}, entries, table}};
-    Budget budget(kMaxSteps);
-    budget.erasures = 1;
-    while (!budget.spent()) table.settle_soonest(budget, finder);
-    return finder.victim;
+    return finder.find_in(table, std::numeric_limits<std::size_t>::max());
   }
   void leave_ghost(const Mark&, std::size_t) noexcept {}
 
@@ -102,8 +100,6 @@ class EarliestDeadlineState {
   void clear() noexcept { weight_ = 0; }
 
  private:
-  static constexpr std::size_t kMaxSteps = 1000;
-
   template <class Entries, class Table>
   struct ByDeadline : Entries::ByDeadline {
     static std::size_t records_needed(const Entries& entries) noexcept {

@@ -12,13 +12,25 @@ namespace keyspace::internal {
 // knows of its record (see EntryMap::find), and files one.
 //
 // A record that early entries fit does not say when they are due: they get records of their own,
-// and the search goes on, until the budget is spent; then the soonest of them is the victim. A
-// victim that was met early has the record that was just filed for it; any other has none any more.
-// Where there is one stale record there may be very many: the more are met, the more are swept up
-// at a time.
+// and the search goes on, until the budget is spent; then the soonest of them is the victim. Where
+// there is one stale record there may be very many: the more are met, the more are swept up at a
+// time.
 template <class Entries, class By>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
+
+  // Returns the entry whose record in the table is the soonest; or if some victim is found before,
+  // the best of the next `most` records. It has no record then, or one that was just filed. Throws
+  // what the allocator throws. REQUIRES: an entry has a record.
+  template <class Table>
+  iterator find_in(Table& table, std::size_t most) {
+    Budget budget(kMostEarly);
+    budget.erasures = 1;
+    for (std::size_t i = 0; !budget.spent() && (i < most || !has_victim()); ++i) {
+      table.settle_soonest(budget, *this);
+    }
+    return victim;
+  }
 
   void prefetch(std::size_t hash) const { entries.prefetch(hash); }
 
@@ -49,6 +61,9 @@ struct VictimFinder {
 
   [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
   [[nodiscard]] auto time(iterator it) const { return By::time(entries, it->first); }
+
+  // How many early entries are looked at.
+  static constexpr std::size_t kMostEarly = 1000;
 
   Entries& entries;
   By by;
