@@ -28,6 +28,20 @@ struct TestPeer {
     return broken;
   }
 
+  // The same of all shards of a ConcurrentKeyspace, in which no other thread is.
+  template <class Keyspace>
+  static std::string broken_in_shards(const Keyspace& keyspace) {
+    for (std::size_t i = 0; i != keyspace.shard_count(); ++i) {
+      std::string broken = broken_invariant(keyspace.shard(i).contents.keyspace);
+      if (!broken.empty()) return broken;
+    }
+    return {};
+  }
+  template <class Keyspace, class K>
+  static const void* shard_of(const Keyspace& keyspace, const K& key) {
+    return &keyspace.shard_of(keyspace.hashed(key).hash);
+  }
+
   template <class Keyspace>
   static std::size_t records(const Keyspace& keyspace) {
     return keyspace.store_.expiry_.size();

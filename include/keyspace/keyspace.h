@@ -450,8 +450,10 @@ class Keyspace {
   // ----------------------------------------------------------------------------------------------
  private:
   friend struct internal::TestPeer;
+  friend struct internal::ShardAccess;
   using Millis = internal::Millis;
 
+  static constexpr bool kSlides = Features::kExpireAfterAccess;
   static constexpr size_type kEraseStep = 256;  // between two turns of the listener
 
   // The time of one call: read when it is first asked for.
@@ -474,14 +476,9 @@ class Keyspace {
 
   static time_point to_time_point(Millis millis) noexcept { return time_point(duration(millis)); }
 
-  // Passes a key on if it can be looked for, else makes a Key of it.
   template <class K>
   static decltype(auto) as_key(K&& key) {
-    if constexpr (internal::kIsLookup<std::remove_cvref_t<K>, Keyspace>) {
-      return std::forward<K>(key);
-    } else {
-      return static_cast<Key>(std::forward<K>(key));
-    }
+    return internal::as_key<Keyspace>(std::forward<K>(key));
   }
 
   template <class Self, class Keys, class Out>

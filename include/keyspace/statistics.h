@@ -1,6 +1,7 @@
 #ifndef KEYSPACE_STATISTICS_H_
 #define KEYSPACE_STATISTICS_H_
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "keyspace/features.h"
+#include "keyspace/internal/millis.h"
 
 namespace keyspace {
 
@@ -51,6 +53,22 @@ struct Statistics {
     const Count expired = removed(Cause::kExpired);
     return expired == 0 ? std::chrono::milliseconds(0)
                         : total_lag / static_cast<std::chrono::milliseconds::rep>(expired);
+  }
+
+  // Adds what another keyspace has counted.
+  Statistics& operator+=(const Statistics& other) noexcept {
+    hits += other.hits;
+    misses += other.misses;
+    inserts += other.inserts;
+    replacements += other.replacements;
+    refusals += other.refusals;
+    for (std::size_t i = 0; i != kCauses; ++i) removals[i] += other.removals[i];
+    size += other.size;
+    peak_size += other.peak_size;
+    longest_lag = std::max(longest_lag, other.longest_lag);
+    total_lag = std::chrono::milliseconds(
+        internal::saturating_add(total_lag.count(), other.total_lag.count()));
+    return *this;
   }
 
   friend bool operator==(const Statistics&, const Statistics&) = default;

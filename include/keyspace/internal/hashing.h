@@ -77,6 +77,59 @@ template <class K, class Keyspace>
 concept KeyFor = kIsLookup<std::remove_cvref_t<K>, Keyspace> ||
     std::is_convertible_v<K, typename Keyspace::key_type>;
 
+// Passes a key on if a keyspace can look for it as it is, else makes a key of it.
+template <class Keyspace, class K>
+decltype(auto) as_key(K&& key) {
+  if constexpr (kIsLookup<std::remove_cvref_t<K>, Keyspace>) {
+    return std::forward<K>(key);
+  } else {
+    return static_cast<typename Keyspace::key_type>(std::forward<K>(key));
+  }
+}
+
+// A key on its way through a keyspace that need not be hashed again. K may be a reference.
+template <class K>
+struct Hashed {
+  K&& key;
+  std::size_t hash;
+};
+template <class T>
+inline constexpr bool kIsHashed = false;
+template <class K>
+inline constexpr bool kIsHashed<Hashed<K>> = true;
+
+// Returns what is to be stored of what was looked for.
+template <class K>
+decltype(auto) key_of(K&& key) noexcept {
+  if constexpr (kIsHashed<std::remove_cvref_t<K>>) {
+    return static_cast<decltype(key.key)>(key.key);
+  } else {
+    return std::forward<K>(key);
+  }
+}
+
+// The hash and equality of a keyspace whose keys mostly come hashed.
+template <class Key, class Hash>
+struct HashedHash {
+  using is_transparent = void;
+  std::size_t operator()(const Key& key) const noexcept(noexcept(hash(key))) { return hash(key); }
+  template <class K>
+  std::size_t operator()(const Hashed<K>& key) const noexcept {
+    return key.hash;
+  }
+  [[no_unique_address]] Hash hash;
+};
+template <class Key, class Equal>
+struct HashedEqual {
+  using is_transparent = void;
+  bool operator()(const Key& a, const Key& b) const { return equal(a, b); }
+  template <class K>
+  bool operator()(const Key& a, const Hashed<K>& b) const {
+    return equal(a, std::as_const(b.key));
+  }
+  [[no_unique_address]] Equal equal;
+};
+
 // Something to walk over more than once, that consists of such.
 template <class Keys, class Keyspace>
 concept KeysFor = std::forward_iterator<decltype(std::begin(std::declval<const Keys&>()))> &&

@@ -9,6 +9,7 @@
 #include "keyspace/internal/expiry_table.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/record.h"
+#include "keyspace/internal/relaxed.h"
 #include "keyspace/internal/victim_finder.h"
 
 namespace keyspace::internal {
@@ -38,15 +39,15 @@ class LruState {
     Mark(Millis last, bool record_mark) noexcept
         : bits_(last << kLastBit | (record_mark ? kRecordMark : 0)) {}
 
-    [[nodiscard]] bool record_mark() const noexcept { return (bits_ & kRecordMark) != 0; }
-    [[nodiscard]] bool is_early() const noexcept { return (bits_ & kEarly) != 0; }
-    [[nodiscard]] Millis last() const noexcept { return bits_ >> kLastBit; }
-    void flip_mark() noexcept { bits_ ^= kRecordMark; }
+    [[nodiscard]] bool record_mark() const noexcept { return (bits_.get() & kRecordMark) != 0; }
+    [[nodiscard]] bool is_early() const noexcept { return (bits_.get() & kEarly) != 0; }
+    [[nodiscard]] Millis last() const noexcept { return bits_.get() >> kLastBit; }
+    void flip_mark() noexcept { bits_.set(bits_.get() ^ kRecordMark); }
     void visit(Millis number) noexcept {
-      bits_ = number << kLastBit | kEarly | (bits_ & kRecordMark);
+      bits_.set(number << kLastBit | kEarly | (bits_.get() & kRecordMark));
     }
 
-    std::int64_t bits_ = 0;
+    Relaxed<std::int64_t> bits_ = 0;
   };
 
   struct Arrival {};
@@ -60,7 +61,11 @@ class LruState {
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
   void reserve(std::size_t) noexcept {}
 
-  void visit(Mark& mark) noexcept { mark.visit(++requests_); }
+  // Threads that do so at once may get the same number, or one that is a little too low.
+  void visit(Mark& mark) const noexcept {
+    requests_.set(requests_.get() + 1);
+    mark.visit(requests_.get());
+  }
   template <class Entries>
   Arrival arrive(Entries&, std::size_t, std::size_t) noexcept {
     return {};
@@ -80,8 +85,8 @@ class LruState {
   void leave_ghost(const Mark&, std::size_t) noexcept {}
 
   Mark link(std::size_t hash, std::size_t weight, Arrival) {
-    const Mark mark = file(hash, requests_ + 1);
-    ++requests_;
+    const Mark mark = file(hash, requests_.get() + 1);
+    requests_.set(requests_.get() + 1);
     weight_ += weight;
     return mark;
   }
@@ -150,7 +155,7 @@ class LruState {
   }
 
   ExpiryTable<Allocator> table_;
-  Millis requests_ = 0;
+  mutable Relaxed<Millis> requests_ = 0;
   std::size_t weight_ = 0;
 };
 

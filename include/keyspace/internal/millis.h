@@ -13,7 +13,8 @@
 
 namespace keyspace::internal {
 
-struct TestPeer;  // a friend of what it checks; only the tests define it
+struct TestPeer;     // a friend of what it checks; only the tests define it
+struct ShardAccess;  // a friend of the keyspaces that a ConcurrentKeyspace consists of
 
 // Milliseconds, either a length of time or since a clock's epoch. The latest of them means "never";
 // no arithmetic below arrives there.

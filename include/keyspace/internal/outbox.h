@@ -1,6 +1,7 @@
 #ifndef KEYSPACE_INTERNAL_OUTBOX_H_
 #define KEYSPACE_INTERNAL_OUTBOX_H_
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <memory>
@@ -13,9 +14,41 @@
 
 namespace keyspace::internal {
 
+// An entry that has left.
+template <class Key, class Value, class Allocator>
+struct Letter {
+  Slot<Key, Allocator> key;
+  Slot<Value, Allocator> value;
+  Cause cause;
+};
+template <class Key, class Value, class Allocator>
+using Letters = std::vector<Letter<Key, Value, Allocator>,
+                            typename std::allocator_traits<Allocator>::template rebind_alloc<
+                                Letter<Key, Value, Allocator>>>;
+
+// Whether a listener is an empty std::function, or the like, or a null pointer.
+template <class Listener>
+bool is_absent(const Listener& listener) noexcept {
+  if constexpr (std::is_pointer_v<Listener> || (std::is_constructible_v<bool, const Listener&> &&
+                                                !std::is_convertible_v<const Listener&, bool>)) {
+    return !static_cast<bool>(listener);
+  } else {
+    return false;
+  }
+}
+
+template <class Listener, class L>
+void deliver(Listener& listener, L& letter) {
+  if (is_absent(listener)) return;
+  listener(std::move(letter.key.get()), std::move(letter.value.get()), letter.cause);
+}
+
 // Entries that have left, and of which the listener has not been told yet.
 template <class Key, class Value, class Listener, class Allocator>
 class Outbox {
+  static_assert(std::is_invocable_v<Listener&, Key&&, Value&&, Cause>,
+                "A Listener is called as listener(Key&&, Value&&, Cause)");
+
  public:
   using KeySlot = Slot<Key, Allocator>;
   using ValueSlot = Slot<Value, Allocator>;
@@ -48,44 +81,60 @@ class Outbox {
     if (letters_.empty() || is_delivering_) return;
     const Delivering delivering(is_delivering_);
     while (!letters_.empty()) {
-      Letter letter = std::move(letters_[next_]);
+      auto letter = std::move(letters_[next_]);
       if (++next_ == letters_.size()) {
         letters_.clear();
         next_ = 0;
       }
-      if (is_absent(listener_)) continue;
-      listener_(std::move(letter.key.get()), std::move(letter.value.get()), letter.cause);
+      internal::deliver(listener_, letter);
     }
   }
 
  private:
-  struct Letter {
-    KeySlot key;
-    ValueSlot value;
-    Cause cause;
-  };
-
   struct Delivering {
     explicit Delivering(bool& is_delivering) noexcept : flag(is_delivering) { flag = true; }
     ~Delivering() { flag = false; }
     bool& flag;
   };
 
-  // Whether a listener is an empty std::function, or the like, or a null pointer.
-  static bool is_absent(const Listener& listener) noexcept {
-    if constexpr (std::is_pointer_v<Listener> || (std::is_constructible_v<bool, const Listener&> &&
-                                                  !std::is_convertible_v<const Listener&, bool>)) {
-      return !static_cast<bool>(listener);
-    } else {
-      return false;
-    }
-  }
-
   [[no_unique_address]] Listener listener_;
-  std::vector<Letter, typename std::allocator_traits<Allocator>::template rebind_alloc<Letter>>
-      letters_;
+  Letters<Key, Value, Allocator> letters_;
   std::size_t next_ = 0;  // letter to be delivered
   bool is_delivering_ = false;
+};
+
+// In the place of a listener: what leaves is kept until the owner takes it, to tell the listener
+// itself.
+struct ToBeTaken {};
+
+template <class Key, class Value, class Allocator>
+class Outbox<Key, Value, ToBeTaken, Allocator> {
+ public:
+  Outbox(ToBeTaken, const Allocator& allocator) noexcept : letters_(allocator) {}
+
+  void reserve(std::size_t count) {
+    const std::size_t size = letters_.size() + count;
+    if (size > letters_.capacity()) letters_.reserve(std::max(size, 2 * letters_.capacity()));
+  }
+  void add(Slot<Key, Allocator>&& key, Slot<Value, Allocator>&& value, Cause cause) noexcept {
+    assert(letters_.size() < letters_.capacity());
+    letters_.push_back({std::move(key), std::move(value), cause});
+  }
+  void deliver() noexcept {}
+
+  // Adds them to `letters`, which is cheapest if that is empty. May throw, and then has no effect.
+  void take(Letters<Key, Value, Allocator>& letters) {
+    if (letters.empty()) {
+      letters.swap(letters_);
+      return;
+    }
+    letters.reserve(letters.size() + letters_.size());
+    for (auto& letter : letters_) letters.push_back(std::move(letter));
+    letters_.clear();
+  }
+
+ private:
+  Letters<Key, Value, Allocator> letters_;
 };
 
 // Where nobody listens.

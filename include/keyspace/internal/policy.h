@@ -22,7 +22,7 @@ namespace keyspace::internal {
 //   weight()         of all entries
 //   reserve(size)    makes room for that many entries. May throw.
 //   visit(mark)      takes note of a request for an entry, and changes no more than its mark, and
-//                    a number
+//                    a number, in such a way (Relaxed) that threads may do so at once
 //   arrive(entries, hash, weight)     takes note of a key that came and was not there
 //   victim(entries, table)            returns the entry that has to go, and which the caller erases
 //                    at once, for it may have no record any more; end() only if none is volatile.

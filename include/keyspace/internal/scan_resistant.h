@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "keyspace/internal/relaxed.h"
+
 namespace keyspace::internal {
 
 // The policy ScanResistant: which entry is to go.
@@ -60,23 +62,27 @@ class ScanResistantState {
     Mark(std::uint32_t node, std::uint32_t queue, std::uint32_t now) noexcept
         : node_(node), use_(now << kLastBit | queue) {}
 
-    [[nodiscard]] std::uint32_t queue() const noexcept { return use_ & kQueue; }
-    [[nodiscard]] bool was_visited() const noexcept { return (use_ & kOnce) != 0; }
-    [[nodiscard]] std::uint32_t last() const noexcept { return use_ >> kLastBit; }
+    [[nodiscard]] std::uint32_t queue() const noexcept { return use_.get() & kQueue; }
+    [[nodiscard]] bool was_visited() const noexcept { return (use_.get() & kOnce) != 0; }
+    [[nodiscard]] std::uint32_t last() const noexcept { return use_.get() >> kLastBit; }
 
     void visit(std::uint32_t now) noexcept {
-      if ((use_ & kTwice) != 0) [[likely]]
+      const std::uint32_t use = use_.get();
+      if ((use & kTwice) != 0) [[likely]]
         return;
-      use_ = now << kLastBit | (use_ & kOnce) << 1 | kOnce | queue();
+      use_.set(now << kLastBit | (use & kOnce) << 1 | kOnce | (use & kQueue));
     }
     // Spends a visit.
-    void spare() noexcept { use_ = (use_ & ~(kOnce | kTwice)) | (use_ & kTwice) >> 1; }
+    void spare() noexcept {
+      const std::uint32_t use = use_.get();
+      use_.set((use & ~(kOnce | kTwice)) | (use & kTwice) >> 1);
+    }
     void move_to(std::uint32_t queue) noexcept {
-      use_ = (use_ & ~(kQueue | kOnce | kTwice)) | queue;
+      use_.set((use_.get() & ~(kQueue | kOnce | kTwice)) | queue);
     }
 
     std::uint32_t node_ = 0;
-    std::uint32_t use_ = 0;
+    Relaxed<std::uint32_t> use_ = 0;
   };
 
   // Where a key goes that came and was not there.

@@ -13,6 +13,7 @@
 #include "keyspace/internal/counters.h"
 #include "keyspace/internal/entry_map.h"
 #include "keyspace/internal/expiry_table.h"
+#include "keyspace/internal/hashing.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/outbox.h"
 #include "keyspace/internal/policy.h"
@@ -82,9 +83,6 @@ class Store {
                                       const Value&>,
                 "A Weigher is called as weigher(const Key&, const Value&), also on a const object, "
                 "and returns a std::size_t");
-  static_assert(!kIsObserved ||
-                    std::is_invocable_v<typename Features::Listener&, Key&&, Value&&, Cause>,
-                "A Listener is called as listener(Key&&, Value&&, Cause)");
 
   using Options = keyspace::Options<Features>;
   using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
@@ -183,11 +181,13 @@ class Store {
   // key is erased instead. (See also put_at().)
   template <bool kOverwrites, class K, class V, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool put(K&& key, V&& value, Millis deadline, Now& now) {
-    if constexpr (kIsPlain && Entries::kIsTrivial && kIsCopied<Key, K> && kIsCopied<Value, V>) {
+    if constexpr (kIsPlain && Entries::kIsTrivial &&
+                  kIsCopied<Key, decltype(key_of(std::forward<K>(key)))> && kIsCopied<Value, V>) {
       if (can_add_now(deadline, now)) [[likely]] {
         const std::size_t hash = entries_.hash_of(key);
-        const auto [it, is_new] = entries_.find_or_insert(
-            static_cast<Key>(std::as_const(key)), hash, static_cast<Value>(std::as_const(value)));
+        const auto [it, is_new] =
+            entries_.find_or_insert(static_cast<Key>(key_of(std::as_const(key))), hash,
+                                    static_cast<Value>(std::as_const(value)));
         Entry& entry = *it;
         if (is_new) {
           if (deadline != kNeverMillis) set_first_deadline(entry.first, hash, deadline);
@@ -216,8 +216,9 @@ class Store {
     } else if (is_over(deadline, now)) {
       if (found.entry != nullptr) erase(found.it, Cause::kErased, now);
     } else if (found.entry == nullptr) {
-      add(found.hash, make_slot<KeySlot>(std::forward<K>(key)),
-          make_slot<ValueSlot>(as_value(std::forward<V>(value))), 1, deadline, now);
+      ValueSlot value_slot = make_slot<ValueSlot>(as_value(std::forward<V>(value)));
+      add(found.hash, make_slot<KeySlot>(key_of(std::forward<K>(key))), std::move(value_slot), 1,
+          deadline, now);
     } else {
       overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
     }
@@ -233,6 +234,23 @@ class Store {
     } else {
       move_to_new(from, to.hash, std::forward<K>(key), now);
     }
+  }
+
+  // The same, where `from` is in another store, with the same time. That `from` leaves is not told;
+  // but if there is no room for it here, it is evicted there.
+  template <class F, class K, class Now>
+  void move_from(Store& other, const F& from, const F& to, K&& key, Now& now) {
+    const bool is_there = is_live(to, now);
+    KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
+    if (!place(to, std::move(key_slot), std::move(from.entry->second),
+               other.deadline(from.entry->first), is_there, now)) {
+      other.erase(from.it, Cause::kEvicted, now);
+      return;
+    }
+    is_there ? counters_.forget_replacement() : counters_.forget_insert();
+    other.policy_.unlink(from.entry->first.extra().mark, from.entry->first.extra().weight());
+    other.entries_.erase(from.it);
+    other.tidy();
   }
 
   // Changes the deadline of a live entry. REQUIRES: the deadline is not over.
@@ -251,6 +269,13 @@ class Store {
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void note_request(const F& found, bool is_hit) {
     counters_.request(is_hit);
+    if (is_hit) policy_.visit(found.entry->first.extra().mark);
+  }
+
+  // The same under a lock that other threads share.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void note_shared_request(const F& found, bool is_hit) const {
+    counters_.shared_request(is_hit);
     if (is_hit) policy_.visit(found.entry->first.extra().mark);
   }
 
@@ -298,8 +323,12 @@ class Store {
     expiry_.clear();
   }
 
-  // Tells the listener of what has left.
+  // Tells the listener of what has left. (See ToBeTaken for its other fate.)
   void deliver() { outbox_.deliver(); }
+  template <class L>
+  void take_letters(L& letters) {
+    outbox_.take(letters);
+  }
 
   void reserve(std::size_t size) {
     entries_.reserve(size);
@@ -402,7 +431,7 @@ class Store {
       commit_deadline(to.entry->first, deadline);
       erase(from.it, Cause::kErased, now);
     } else {
-      KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
+      KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
       const std::size_t weight = weigh(key_slot, from.entry->second);
       const Cause cause = is_live(to, now) ? Cause::kReplaced : Cause::kExpired;
       outbox_.reserve(1);
@@ -423,7 +452,7 @@ class Store {
   template <class F, class K, class Now>
   void move_to_new(const F& from, std::size_t hash, K&& key, Now& now) {
     const Millis deadline = entries_.deadline(from.entry->first);
-    KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
+    KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
     const std::size_t weight = weigh(key_slot, from.entry->second);
     if (deadline != kNeverMillis) file(hash, deadline);
     const Extra moved = relink(from, hash, weight);
@@ -484,8 +513,17 @@ class Store {
         return true;
       }
     }
-    KeySlot key_slot = make_slot<KeySlot>(std::forward<K>(key));
     ValueSlot value_slot = make_slot<ValueSlot>(as_value(std::forward<V>(value)));
+    return place(found, make_slot<KeySlot>(key_of(std::forward<K>(key))), std::move(value_slot),
+                 deadline, is_there, now);
+  }
+
+  // Stores what was made for it under the key that was looked for, in place of what was found.
+  // Returns false if there is no room for it within the capacity; then too, what was found is
+  // erased. If it returns false or throws, the value is not moved from.
+  template <class F, class Now>
+  bool place(const F& found, KeySlot key_slot, ValueSlot&& value_slot, Millis deadline,
+             bool is_there, Now& now) {
     const std::size_t weight = weigh(key_slot, value_slot);
     if (is_there && has_place_instead(found.entry->first.extra().weight(), weight)) {
       outbox_.reserve(1);
@@ -516,10 +554,11 @@ class Store {
     }
   }
 
-  // Adds an entry, and returns whether there is room for it within the capacity. REQUIRES: the key
-  // is not stored, and the deadline not over.
+  // Adds an entry, and returns whether there is room for it within the capacity; if not, or if it
+  // throws, key and value are not moved from. REQUIRES: the key is not stored, and the deadline not
+  // over.
   template <class Now>
-  bool add(std::size_t hash, KeySlot key, ValueSlot value, std::size_t weight, Millis deadline,
+  bool add(std::size_t hash, KeySlot&& key, ValueSlot&& value, std::size_t weight, Millis deadline,
            Now& now) {
     if (volatile_size() != 0) erase_due(2, now);  // else the clock need not be read
     typename Policy::Arrival arrival{};

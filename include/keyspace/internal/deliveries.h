@@ -1,0 +1,136 @@
+#ifndef KEYSPACE_INTERNAL_DELIVERIES_H_
+#define KEYSPACE_INTERNAL_DELIVERIES_H_
+
+#include <atomic>
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "keyspace/features.h"
+#include "keyspace/internal/outbox.h"
+
+namespace keyspace::internal {
+
+// Tells a listener of what left the shards, on the thread of the call in which it left, when that
+// holds no lock. What leaves by what the listener does is told when it has returned, in a loop: the
+// calls in it only add to what the call around them has to tell.
+template <class Key, class Value, class Listener, class Allocator>
+class Deliveries {
+  struct Batch {
+    explicit Batch(const Allocator& allocator) : letters(allocator) {}
+    Letters<Key, Value, Allocator> letters;
+    std::size_t next = 0;
+  };
+  using Batches =
+      std::list<Batch, typename std::allocator_traits<Allocator>::template rebind_alloc<Batch>>;
+
+ public:
+  Deliveries(Listener listener, const Allocator& allocator)
+      : listener_(std::move(listener)), allocator_(allocator), unfinished_(allocator) {}
+
+  // What one call has to tell. Made before the call takes a lock.
+  class Delivery {
+   public:
+    explicit Delivery(Deliveries& all) : all_(all), batches_(all.allocator_) {
+      batches_.emplace_back(all.allocator_);
+    }
+
+    // Takes from a shard what has left it. The caller holds its lock.
+    template <class Take>
+    void take(const Take& take) {
+      take(batches_.back().letters);
+    }
+
+    // Tells the listener. What it throws ends that, and the rest is told by the next call that has
+    // something to tell.
+    void deliver() {
+      if (batches_.front().letters.empty()) batches_.pop_front();
+      all_.deliver(batches_);
+    }
+
+   private:
+    Deliveries& all_;
+    Batches batches_;
+  };
+
+ private:
+  // A call that tells its listener, on this thread.
+  struct Frame {
+    Frame(const Deliveries* of, Batches& to_tell) noexcept
+        : deliveries(of), batches(to_tell), outer(std::exchange(innermost, this)) {}
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+    ~Frame() { innermost = outer; }
+
+    const Deliveries* deliveries;
+    Batches& batches;
+    Frame* outer;
+    static inline thread_local Frame* innermost = nullptr;
+  };
+
+  void deliver(Batches& batches) {
+    take_unfinished(batches);
+    if (batches.empty()) return;
+    for (Frame* frame = Frame::innermost; frame != nullptr; frame = frame->outer) {
+      if (frame->deliveries != this) continue;
+      frame->batches.splice(frame->batches.end(), batches);
+      return;
+    }
+    struct LeaveRest {
+      ~LeaveRest() {
+        if (!batches.empty()) deliveries.leave_unfinished(batches);
+      }
+      Deliveries& deliveries;
+      Batches& batches;
+    } leave_rest{*this, batches};
+    const Frame frame(this, batches);
+    while (!batches.empty()) {
+      Batch& batch = batches.front();
+      while (batch.next != batch.letters.size()) {
+        auto letter = std::move(batch.letters[batch.next++]);
+        internal::deliver(listener_, letter);
+      }
+      batches.pop_front();
+    }
+  }
+
+  void take_unfinished(Batches& batches) {
+    if (!has_unfinished_.load(std::memory_order_relaxed)) return;
+    const absl::MutexLock lock(&mutex_);
+    batches.splice(batches.begin(), unfinished_);
+    has_unfinished_.store(false, std::memory_order_relaxed);
+  }
+  void leave_unfinished(Batches& batches) noexcept {
+    const absl::MutexLock lock(&mutex_);
+    unfinished_.splice(unfinished_.end(), batches);
+    has_unfinished_.store(true, std::memory_order_relaxed);
+  }
+
+  [[no_unique_address]] Listener listener_;
+  [[no_unique_address]] Allocator allocator_;
+  std::atomic<bool> has_unfinished_ = false;
+  absl::Mutex mutex_;
+  Batches unfinished_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Where nobody listens.
+template <class Key, class Value, class Allocator>
+class Deliveries<Key, Value, NoListener, Allocator> {
+ public:
+  Deliveries(NoListener, const Allocator&) noexcept {}
+
+  class Delivery {
+   public:
+    explicit Delivery(Deliveries&) noexcept {}
+    template <class Take>
+    void take(const Take&) noexcept {}
+    void deliver() noexcept {}
+  };
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_DELIVERIES_H_

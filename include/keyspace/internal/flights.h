@@ -1,0 +1,131 @@
+#ifndef KEYSPACE_INTERNAL_FLIGHTS_H_
+#define KEYSPACE_INTERNAL_FLIGHTS_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <future>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace keyspace::internal {
+
+// Which threads wait for which: so that one that would wait for itself, by way of however many
+// others, can be told. There is one for the program, as computations of one keyspace may ask
+// another.
+class WaitGraph {
+ public:
+  static WaitGraph& instance() {
+    static auto* const graph = new WaitGraph;  // never destroyed: threads may outlive main()
+    return *graph;
+  }
+
+  // This thread waits for `pilot` while this lives, until that says that it has landed.
+  class Wait {
+   public:
+    // is_circular(): waiting would not end. Then nothing is noted.
+    Wait(std::thread::id pilot, const std::atomic<bool>& has_landed)
+        : is_circular_(!instance().try_add(pilot, has_landed)) {}
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+    ~Wait() {
+      if (!is_circular_) instance().remove();
+    }
+    [[nodiscard]] bool is_circular() const noexcept { return is_circular_; }
+
+   private:
+    bool is_circular_;
+  };
+
+ private:
+  struct Edge {
+    std::thread::id waits;
+    std::thread::id waits_for;
+    const std::atomic<bool>* has_landed;
+  };
+
+  bool try_add(std::thread::id pilot, const std::atomic<bool>& has_landed) {
+    const std::thread::id self = std::this_thread::get_id();
+    const absl::MutexLock lock(&mutex_);
+    for (std::thread::id next = pilot;;) {
+      if (next == self) return false;
+      const auto edge = edge_from(next);
+      if (edge == edges_.end() || edge->has_landed->load(std::memory_order_relaxed)) break;
+      next = edge->waits_for;
+    }
+    edges_.push_back({self, pilot, &has_landed});
+    return true;
+  }
+  void remove() noexcept {
+    const absl::MutexLock lock(&mutex_);
+    const auto edge = edge_from(std::this_thread::get_id());
+    *edge = edges_.back();
+    edges_.pop_back();
+  }
+  [[nodiscard]] std::vector<Edge>::iterator edge_from(std::thread::id thread)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return std::find_if(edges_.begin(), edges_.end(),
+                        [thread](const Edge& edge) { return edge.waits == thread; });
+  }
+
+  absl::Mutex mutex_;
+  std::vector<Edge> edges_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The computations of values that are under way in a shard: no more than there are threads, and
+// mostly none. One that is superseded is forgotten here, and goes on to its end for those who wait.
+template <class Key, class Value>
+class Flights {
+ public:
+  struct Flight {
+    Flight(Key its_key, std::size_t its_hash) : key(std::move(its_key)), hash(its_hash) {}
+
+    Key key;
+    std::size_t hash;
+    std::thread::id pilot = std::this_thread::get_id();  // who computes
+    std::shared_future<Value> result;
+    std::atomic<bool> has_landed = false;  // the pilot is done, but for the result to be handed out
+  };
+  using Pointer = std::shared_ptr<Flight>;
+
+  [[nodiscard]] bool empty() const noexcept { return flights_.empty(); }
+
+  // Returns the flight for a key; null if there is none.
+  template <class HashedKey, class Equal>
+  [[nodiscard]] Pointer find(const HashedKey& key, const Equal& equal) const {
+    const auto it = std::find_if(flights_.begin(), flights_.end(), [&](const Pointer& flight) {
+      return flight->hash == key.hash && equal(flight->key, key);
+    });
+    return it == flights_.end() ? nullptr : *it;
+  }
+  void add(Pointer flight) { flights_.push_back(std::move(flight)); }
+
+  // Returns whether it was there, and so not superseded.
+  bool remove(const Flight* flight) noexcept {
+    const auto it = std::find_if(flights_.begin(), flights_.end(),
+                                 [flight](const Pointer& other) { return other.get() == flight; });
+    if (it == flights_.end()) return false;
+    it->swap(flights_.back());
+    flights_.pop_back();
+    return true;
+  }
+  template <class HashedKey, class Equal>
+  void supersede(const HashedKey& key, const Equal& equal) {
+    if (empty()) [[likely]]
+      return;
+    remove(find(key, equal).get());
+  }
+  void clear() noexcept { flights_.clear(); }
+
+ private:
+  std::vector<Pointer> flights_;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_FLIGHTS_H_

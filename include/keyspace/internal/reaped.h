@@ -1,0 +1,176 @@
+#ifndef KEYSPACE_INTERNAL_REAPED_H_
+#define KEYSPACE_INTERNAL_REAPED_H_
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "keyspace/internal/millis.h"
+
+namespace keyspace::internal {
+
+class Reaped;
+
+// What a Reaper and the keyspaces that it looks after share: so any of them may be destroyed first.
+class ReaperState {
+ public:
+  void add(Reaped& reaped) {
+    const absl::MutexLock lock(&mutex_);
+    all_.push_back(&reaped);
+    is_rung_ = true;
+    changed_.SignalAll();
+  }
+  // When this returns, the reaper is done with it.
+  void remove(Reaped& reaped) {
+    const absl::MutexLock lock(&mutex_);
+    all_.erase(std::remove(all_.begin(), all_.end(), &reaped), all_.end());
+    while (busy_with_ == &reaped) changed_.Wait(&mutex_);
+  }
+  // Wakes the reaper.
+  void ring() {
+    const absl::MutexLock lock(&mutex_);
+    is_rung_ = true;
+    changed_.SignalAll();
+  }
+  void stop() {
+    const absl::MutexLock lock(&mutex_);
+    is_stopped_ = true;
+    all_.clear();
+    changed_.SignalAll();
+  }
+
+  // The reaper's thread: lets each of them reclaim in steps, then sleeps until one of them has
+  // something to do; but no less than `interval`, and no more than `longest_sleep`.
+  void run(std::chrono::milliseconds interval, std::chrono::milliseconds longest_sleep,
+           std::size_t step);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Lets one after the other make a step, and returns how long nothing is to be done.
+  std::chrono::milliseconds make_round(std::size_t step, std::chrono::milliseconds longest_sleep)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void wait_until(Clock::time_point time, bool may_be_rung) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (!is_stopped_ && !(may_be_rung && is_rung_)) {
+      const auto left = time - Clock::now();
+      if (left <= Clock::duration::zero()) return;
+      changed_.WaitWithTimeout(&mutex_, absl::FromChrono(left));
+    }
+  }
+
+  absl::Mutex mutex_;
+  absl::CondVar changed_;
+  std::vector<Reaped*> all_ ABSL_GUARDED_BY(mutex_);
+  const Reaped* busy_with_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  bool is_rung_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// What a Reaper knows of a keyspace. A class that is derived from it calls leave() when it is
+// destroyed.
+class Reaped {
+ public:
+  Reaped() = default;
+  Reaped(const Reaped&) = delete;
+  Reaped& operator=(const Reaped&) = delete;
+
+  // Is looked after by `reaper` from now on, and by no other; null: by none.
+  void join(std::shared_ptr<ReaperState> reaper) {
+    std::shared_ptr<ReaperState> old;
+    {
+      const absl::MutexLock lock(&mutex_);
+      old = std::exchange(reaper_, reaper);
+      if (reaper == nullptr) alarm_.store(kEarliestMillis, std::memory_order_relaxed);
+    }
+    if (old != nullptr) old->remove(*this);
+    if (reaper != nullptr) reaper->add(*this);
+  }
+  void leave() { join(nullptr); }
+
+  // Tells the reaper if something is due before it would have looked. Called after every change,
+  // with no lock held.
+  void note_due(Millis due) {
+    if (due < alarm_.load(std::memory_order_relaxed)) [[unlikely]]
+      ring();
+  }
+
+  // Makes one step, and returns how many milliseconds from now on nothing is to be done.
+  Millis reap(std::size_t step) {
+    // From here on whatever changes is told, as it may be where next_due() has looked already.
+    alarm_.store(kNeverMillis, std::memory_order_relaxed);
+    make_step(step);
+    const Due due = next_due();
+    Millis expected = kNeverMillis;
+    alarm_.compare_exchange_strong(expected, due.deadline, std::memory_order_relaxed);
+    return due.left;
+  }
+
+ protected:
+  // When something is due next: as a deadline, and from now on.
+  struct Due {
+    Millis deadline = kNeverMillis;
+    Millis left = kNeverMillis;
+  };
+  ~Reaped() = default;
+
+ private:
+  virtual void make_step(std::size_t step) = 0;
+  // Looks at each shard under its lock.
+  virtual Due next_due() = 0;
+
+  void ring() {
+    std::shared_ptr<ReaperState> reaper;
+    {
+      const absl::MutexLock lock(&mutex_);
+      alarm_.store(kEarliestMillis, std::memory_order_relaxed);  // once is enough
+      reaper = reaper_;
+    }
+    if (reaper != nullptr) reaper->ring();
+  }
+
+  // A deadline before this has to be told to the reaper.
+  std::atomic<Millis> alarm_ = kEarliestMillis;
+  absl::Mutex mutex_;
+  std::shared_ptr<ReaperState> reaper_ ABSL_GUARDED_BY(mutex_);
+};
+
+inline std::chrono::milliseconds ReaperState::make_round(std::size_t step,
+                                                         std::chrono::milliseconds longest_sleep) {
+  Millis left = longest_sleep.count();
+  const std::vector<Reaped*> round = all_;
+  for (Reaped* const reaped : round) {
+    if (std::find(all_.begin(), all_.end(), reaped) == all_.end()) continue;
+    busy_with_ = reaped;
+    mutex_.Unlock();
+    left = std::min(left, reaped->reap(step));
+    mutex_.Lock();
+    busy_with_ = nullptr;
+    changed_.SignalAll();
+  }
+  return std::chrono::milliseconds(left);
+}
+
+inline void ReaperState::run(std::chrono::milliseconds interval,
+                             std::chrono::milliseconds longest_sleep, std::size_t step) {
+  const absl::MutexLock lock(&mutex_);
+  while (!is_stopped_) {
+    is_rung_ = false;
+    const auto left = make_round(step, longest_sleep);
+    if (left <= std::chrono::milliseconds(0)) continue;
+    const auto now = Clock::now();
+    wait_until(now + left, /*may_be_rung=*/true);
+    wait_until(now + interval, /*may_be_rung=*/false);
+  }
+}
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_REAPED_H_

@@ -1,0 +1,86 @@
+#ifndef KEYSPACE_REAPER_H_
+#define KEYSPACE_REAPER_H_
+
+#include <cassert>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <thread>
+
+#include "keyspace/internal/reaped.h"
+
+namespace keyspace {
+
+// Erases dead entries of ConcurrentKeyspaces, on a thread of its own that lives as long as this.
+//
+//   keyspace::ConcurrentKeyspace<std::string, Session> sessions;
+//   keyspace::ConcurrentKeyspace<std::string, Page> pages;
+//   keyspace::Reaper reaper(sessions, pages);
+//
+// The thread sleeps until the next deadline, and is woken when a sooner one is set. It erases in
+// steps, between which it holds no lock. The destructor waits for the step under way, and no
+// longer; keyspaces and reapers may be destroyed in any order, but not by a listener.
+//
+// The listeners of the keyspaces are called on the thread. What they throw ends the program, as
+// from any thread; so does memory that runs out.
+//
+// Time left is counted in real time. Where a clock may leap ahead, as a ManualClock does, the dead
+// are found when the thread looks the next time: call wake(). Any thread may call any member.
+class Reaper {
+ public:
+  struct Options {
+    // How long the thread sleeps at least between two looks, once nothing is due: so many
+    // milliseconds may dead entries stay, but it wakes no more often.
+    std::chrono::milliseconds interval = std::chrono::milliseconds(1);
+    // How long it sleeps at most. REQUIRES: interval <= longest_sleep
+    std::chrono::milliseconds longest_sleep = std::chrono::seconds(1);
+    // How many entries it erases in a step, of one keyspace. REQUIRES: at least 1
+    std::size_t step = 256;
+  };
+
+  Reaper() : Reaper(Options()) {}
+  explicit Reaper(Options options) {
+    assert(options.interval <= options.longest_sleep && options.step != 0);
+    thread_ = std::thread([state = state_, options] {
+      state->run(options.interval, options.longest_sleep, options.step);
+    });
+  }
+  // Looks after these from the start.
+  template <class... Keyspaces>
+  requires(sizeof...(Keyspaces) != 0) explicit Reaper(Keyspaces&... keyspaces) : Reaper() {
+    (add(keyspaces), ...);
+  }
+  template <class... Keyspaces>
+  requires(sizeof...(Keyspaces) != 0) explicit Reaper(Options options, Keyspaces&... keyspaces)
+      : Reaper(options) {
+    (add(keyspaces), ...);
+  }
+  Reaper(const Reaper&) = delete;
+  Reaper& operator=(const Reaper&) = delete;
+  ~Reaper() {
+    state_->stop();
+    thread_.join();
+  }
+
+  // Looks after a keyspace, and no other reaper does any more.
+  template <class Keyspace>
+  void add(Keyspace& keyspace) {
+    keyspace.reaped().join(state_);
+  }
+  // Leaves a keyspace alone. When this returns, the thread is done with it.
+  template <class Keyspace>
+  void remove(Keyspace& keyspace) {
+    keyspace.reaped().leave();
+  }
+
+  // Makes the thread look now.
+  void wake() { state_->ring(); }
+
+ private:
+  std::shared_ptr<internal::ReaperState> state_ = std::make_shared<internal::ReaperState>();
+  std::thread thread_;
+};
+
+}  // namespace keyspace
+
+#endif  // KEYSPACE_REAPER_H_

@@ -1,0 +1,411 @@
+#include <keyspace/concurrent_keyspace.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "concurrent_support.h"
+#include "support.h"
+
+namespace keyspace::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+using Shared = ConcurrentKeyspace<std::string, std::string, ManualClock>;
+
+// Two keys of which each has a shard of its own, or which share one.
+std::pair<std::string, std::string> two_keys(std::size_t shards, bool apart) {
+  // With that many keys both kinds are certain to be among them.
+  for (int i = 1; i < 1000; ++i) {
+    const std::string other = "b" + std::to_string(i);
+    if (are_apart<Shared>(shards, std::string("a"), other) == apart) return {"a", other};
+  }
+  throw std::logic_error("no such keys");
+}
+
+TEST_CASE("the calls of a shared keyspace return what those of a Keyspace return") {
+  const auto shards = GENERATE(1, 4, 64);
+  CAPTURE(shards);
+  ManualClock clock(at(GENERATE(0, -5000)));
+  Strings plain(clock);
+  Shared shared(clock, {.shards = static_cast<std::size_t>(shards)});
+  std::mt19937 random(static_cast<unsigned>(shards));
+  const auto pick = [&](auto count) {
+    return static_cast<unsigned>(random()) % static_cast<unsigned>(count);
+  };
+  const auto ttl_of = [&]() -> Millis {
+    static constexpr std::array kTtls = {-1, 0, 1, 2, 50, 1000};
+    return pick(8) == 0 ? Strings::kNever : Millis(kTtls[pick(kTtls.size())]);
+  };
+
+  const auto do_both = [&](auto&& call) {
+    const auto expected = call(plain);
+    const auto result = call(shared);
+    REQUIRE(result == expected);
+  };
+  for (int step = 0; step != 30'000; ++step) {
+    const std::string key = "k" + std::to_string(pick(12));
+    const std::string other = "k" + std::to_string(pick(12));
+    const std::string value = "v" + std::to_string(step);
+    const Millis ttl = ttl_of();
+    const Instant deadline = clock.now() + Millis(static_cast<int>(pick(20)) - 5);
+    const auto condition = static_cast<Condition>(pick(6));
+    const unsigned kind = pick(24);
+    CAPTURE(step, kind, key, other, ttl);
+    switch (kind) {
+      case 0:
+        do_both([&](auto& ks) {
+          ks.set(key, value);
+          return true;
+        });
+        break;
+      case 1:
+        do_both([&](auto& ks) {
+          ks.set(key, value, ttl);
+          return true;
+        });
+        break;
+      case 2:
+        do_both([&](auto& ks) {
+          ks.set(key, value, deadline);
+          return true;
+        });
+        break;
+      case 3:
+        do_both([&](auto& ks) { return ks.insert(key, value); });
+        break;
+      case 4:
+        do_both([&](auto& ks) { return ks.insert(key, value, ttl); });
+        break;
+      case 5:
+        do_both([&](auto& ks) { return ks.insert(key, value, deadline); });
+        break;
+      case 6:
+        do_both([&](auto& ks) { return ks.replace(key, value); });
+        break;
+      case 7:
+        do_both([&](auto& ks) { return ks.replace(key, value, ttl); });
+        break;
+      case 8:
+        do_both([&](auto& ks) { return ks.replace(key, value, deadline); });
+        break;
+      case 9:
+        do_both([&](auto& ks) { return ks.getdel(key); });
+        break;
+      case 10:
+        do_both([&](auto& ks) { return ks.erase(key); });
+        break;
+      case 11:
+        do_both([&](auto& ks) { return ks.pexpire(key, ttl, condition); });
+        break;
+      case 12:
+        do_both([&](auto& ks) { return ks.pexpireat(key, deadline, condition); });
+        break;
+      case 13:
+        do_both([&](auto& ks) { return ks.persist(key); });
+        break;
+      case 14:
+      case 15:
+        do_both([&](auto& ks) { return ks.rename(key, other); });
+        break;
+      case 16:
+      case 17:
+        do_both([&](auto& ks) { return ks.copy(key, other); });
+        break;
+      case 18: {
+        const std::string* const found = plain.getex(key, ttl);
+        CHECK(shared.getex(key, ttl) ==
+              (found == nullptr ? std::nullopt : std::optional<std::string>(*found)));
+        break;
+      }
+      case 19: {
+        std::string* const found = plain.find(key);
+        if (found != nullptr) *found += "!";
+        CHECK(shared.update(key, [](std::string& stored) { stored += "!"; }) == (found != nullptr));
+        break;
+      }
+      case 20:
+        if (pick(50) == 0)
+          do_both([&](auto& ks) {
+            ks.clear();
+            return ks.size();
+          });
+        break;
+      case 21: {
+        plain.erase_expired();
+        shared.erase_expired();
+        CHECK(shared.size() == plain.size());
+        CHECK(shared.volatile_size() == plain.volatile_size());
+        CHECK(shared.next_deadline().has_value() == plain.next_deadline().has_value());
+        break;
+      }
+      default:
+        clock.advance(Millis(pick(4)));
+    }
+    for (const std::string_view k : {std::string_view(key), std::string_view(other)}) {
+      do_both([&](const auto& ks) { return ks.get(k); });
+      do_both([&](const auto& ks) { return ks.contains(k); });
+      do_both([&](const auto& ks) { return ks.pttl(k); });
+      do_both([&](const auto& ks) { return ks.pexpiretime(k); });
+    }
+    CHECK(live_count(shared) == live_count(plain));
+  }
+}
+
+TEST_CASE("a rename moves value and expiry also to another shard") {
+  const bool apart = GENERATE(false, true);
+  ManualClock clock;
+  Shared ks(clock, {.shards = 8});
+  const auto [a, b] = two_keys(8, apart);
+  ks.set(a, "value", 10ms);
+  ks.set(b, "other");
+  CHECK(ks.rename(a, b));
+  CHECK(ks.get(a) == std::nullopt);
+  CHECK(ks.get(b) == "value");
+  CHECK(ks.pttl(b) == 10ms);
+  CHECK(ks.size() == 1);
+  CHECK(ks.volatile_size() == 1);
+  clock.advance(10ms);
+  CHECK_FALSE(ks.rename(b, a));
+  CHECK(ks.erase_expired() == 1);
+  CHECK(ks.empty());
+}
+
+TEST_CASE("move-only values can be shared") {
+  ConcurrentKeyspace<int, std::unique_ptr<int>, ManualClock> ks(ManualClock(), {.shards = 8});
+  for (int key = 0; key != 20; ++key) ks.set(key, std::make_unique<int>(key), 1s);
+  for (int key = 0; key != 20; ++key) CHECK(ks.rename(key, key + 100));
+  for (int key = 100; key != 120; ++key) {
+    CHECK(ks.visit(key, [&](const std::unique_ptr<int>& value) { CHECK(*value == key - 100); }));
+    CHECK(**ks.getdel(key) == key - 100);
+  }
+  CHECK(ks.empty());
+}
+
+TEST_CASE("visit and update call their function for a live key alone, and update changes it") {
+  ManualClock clock;
+  ConcurrentKeyspace<int, int, ManualClock> ks(clock);
+  ks.set(1, 10, 5ms);
+  CHECK(ks.update(1, [](int& value) { value += 1; }));
+  int seen = 0;
+  CHECK(std::as_const(ks).visit(1, [&](int value) { seen = value; }));
+  CHECK(seen == 11);
+  CHECK(ks.pttl(1) == 5ms);
+  clock.advance(5ms);
+  CHECK_FALSE(ks.update(1, [](int&) { FAIL("called for a dead key"); }));
+  CHECK_FALSE(ks.visit(1, [](int) { FAIL("called for a dead key"); }));
+  CHECK_FALSE(ks.update(2, [](int&) { FAIL("called for no key"); }));
+}
+
+TEST_CASE("what visit, update and for_each call may throw, and the keyspace goes on") {
+  ConcurrentKeyspace<int, int, ManualClock> ks;
+  ks.set(1, 10);
+  CHECK_THROWS_AS(ks.visit(1, [](int) { throw Blown(); }), Blown);
+  CHECK_THROWS_AS(ks.update(1, [](int&) { throw Blown(); }), Blown);
+  CHECK_THROWS_AS(ks.for_each([](int, int, auto) { throw Blown(); }), Blown);
+  ks.set(1, 11);
+  CHECK(ks.get(1) == 11);
+}
+
+TEST_CASE("mget copies the values of keys in all shards") {
+  ConcurrentKeyspace<int, int, ManualClock> ks;
+  std::vector<int> keys;
+  std::vector<std::optional<int>> expected;
+  for (int key = 0; key != 100; ++key) {
+    keys.push_back(key);
+    expected.push_back(key % 3 == 0 ? std::nullopt : std::optional(key * 2));
+    if (key % 3 != 0) ks.set(key, key * 2);
+  }
+  std::vector<std::optional<int>> values;
+  ks.mget(keys, std::back_inserter(values));
+  CHECK(values == expected);
+}
+
+TEST_CASE("erase_expired with a limit comes round to every shard") {
+  ManualClock clock;
+  ConcurrentKeyspace<int, int, ManualClock> ks(clock, {.shards = 16});
+  for (int key = 0; key != 3000; ++key) ks.set(key, key, 10ms);
+  ks.set(-1, 1);
+  CHECK(ks.next_deadline().has_value());
+  clock.advance(10ms);
+  std::size_t erased = 0;
+  for (int calls = 0; ks.volatile_size() != 0; ++calls) {
+    REQUIRE(calls < 10'000);
+    const std::size_t count = ks.erase_expired(7);
+    CHECK(count <= 7);
+    erased += count;
+  }
+  CHECK(erased == 3000);
+  CHECK(ks.size() == 1);
+  CHECK_FALSE(ks.next_deadline());
+}
+
+TEST_CASE("a call hashes its key once") {
+  using Counted = ConcurrentKeyspace<std::uint64_t, int, ManualClock, CountingHash<false>>;
+  Counted ks;
+  ks.reserve(1000);
+  const auto hashes_of = [&](const auto& call) {
+    take_work();
+    call();
+    return take_work().hashes;
+  };
+  CHECK(hashes_of([&] { ks.set(1, 2, 1h); }) == 1);
+  CHECK(hashes_of([&] { (void)ks.get(1); }) == 1);
+  CHECK(hashes_of([&] { ks.pexpire(1, 2h); }) == 1);
+  CHECK(hashes_of([&] { ks.insert(1, 3); }) == 1);
+}
+
+// --- Features ---
+
+using Told = std::vector<std::pair<int, Cause>>;
+template <class P>
+struct Everything : DefaultFeatures {
+  using Policy = P;
+  using Listener = std::function<void(int, int, Cause)>;
+  static constexpr bool kStatistics = true;
+};
+
+TEST_CASE("a bound holds for all shards together, and the listener hears of what goes") {
+  Told told;
+  SharedCache<Everything<Lru>> ks(
+      {.capacity = 100,
+       .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
+       .shards = 8});
+  CHECK(ks.capacity() == 100);
+  for (int key = 0; key != 1000; ++key) {
+    ks.set(key, key);
+    CHECK(ks.weight() <= 100);
+  }
+  CHECK(ks.size() == 100);
+  CHECK(told.size() == 900);
+  for (const auto& [key, cause] : told) CHECK(cause == Cause::kEvicted);
+  const Statistics counted = ks.statistics();
+  CHECK(counted.inserts == 1000);
+  CHECK(counted.removed(Cause::kEvicted) == 900);
+  CHECK(counted.size == 100);
+}
+
+TEST_CASE("one shard by default where a cache is small, so that Lru is exact") {
+  SharedCache<Everything<Lru>> ks({.capacity = 3});
+  for (int key = 0; key != 3; ++key) ks.set(key, key);
+  CHECK(ks.get(0) == 0);  // a request, and so 1 is the oldest
+  CHECK(std::as_const(ks).get(1) == 1);
+  CHECK(ks.peek(1) == 1);
+  ks.set(3, 3);
+  CHECK(ks.contains(0));
+  CHECK_FALSE(ks.contains(1));
+  const Statistics counted = ks.statistics();
+  CHECK(counted.hits == 1);
+  CHECK(counted.misses == 0);
+}
+
+TEST_CASE("statistics agree after renames between shards") {
+  SharedCache<Everything<Unbounded>> ks({.shards = 8});
+  for (int key = 0; key != 100; ++key) ks.set(key, key);
+  for (int key = 0; key != 100; ++key) CHECK(ks.rename(key, (key * 7 + 3) % 150));
+  const Statistics counted = ks.statistics();
+  std::uint64_t removed = 0;
+  for (const auto count : counted.removals) removed += count;
+  CHECK(counted.size == ks.size());
+  CHECK(counted.inserts + counted.replacements - removed == counted.size);
+  CHECK(counted.inserts == 100);
+  CHECK(counted.replacements == 0);
+}
+
+TEST_CASE("a listener may call the keyspace, and is told in a loop of what leaves by that") {
+  Told told;
+  int depth = 0;
+  SharedCache<Everything<Unbounded>>* self = nullptr;
+  SharedCache<Everything<Unbounded>> ks({.listener =
+                                             [&](int key, int value, Cause cause) {
+                                               CHECK(++depth == 1);
+                                               told.emplace_back(key, cause);
+                                               if (value != 0) self->set(key, value - 1);
+                                               self->erase(key + 1);
+                                               --depth;
+                                             },
+                                         .shards = 4});
+  self = &ks;
+  ks.set(1, 3);
+  ks.set(2, 0);
+  ks.erase(1);
+  CHECK(told == Told{{1, Cause::kErased}, {2, Cause::kErased}});
+  CHECK(ks.get(1) == 2);
+}
+
+TEST_CASE("what a throwing listener was not told of is told by the next call") {
+  Told told;
+  bool throws = true;
+  SharedCache<Everything<Unbounded>> ks({.listener =
+                                             [&](int key, int, Cause cause) {
+                                               told.emplace_back(key, cause);
+                                               if (throws) throw Blown();
+                                             },
+                                         .shards = 1});
+  for (int key = 0; key != 3; ++key) ks.set(key, key);
+  CHECK_THROWS_AS(ks.clear(), Blown);
+  CHECK(ks.empty());
+  CHECK(told.size() == 1);
+  throws = false;
+  ks.set(7, 7);
+  CHECK(told.size() == 3);
+  ks.erase(7);
+  CHECK(told.size() == 4);
+}
+
+struct Sliding : DefaultFeatures {
+  static constexpr bool kExpireAfterAccess = true;
+};
+
+TEST_CASE("an expiry slides with requests") {
+  ManualClock clock;
+  SharedCache<Sliding> ks(clock, {.expire_after_access = 10ms});
+  ks.set(1, 1);
+  clock.advance(9ms);
+  CHECK(ks.get(1) == 1);
+  CHECK(ks.pttl(1) == 10ms);
+  clock.advance(9ms);
+  CHECK(std::as_const(ks).get(1) == 1);
+  CHECK(ks.pttl(1) == 1ms);
+  CHECK(ks.get_or_compute(1, 1h, [] { return 2; }) == 1);
+  CHECK(ks.pttl(1) == 10ms);
+  clock.advance(10ms);
+  CHECK(ks.get(1) == std::nullopt);
+}
+
+struct Weighed : Everything<Lru> {
+  struct Weigher {
+    std::size_t operator()(int, int value) const { return static_cast<std::size_t>(value); }
+  };
+};
+
+TEST_CASE("weights count, and an entry heavier than its shard's part is refused") {
+  SharedCache<Weighed> ks({.capacity = 40, .shards = 4});
+  ks.set(1, 10);
+  CHECK(ks.weight() == 10);
+  ks.set(1, 11);
+  CHECK(ks.empty());
+  CHECK(ks.statistics().refusals == 1);
+}
+
+TEST_CASE("a shared keyspace stays where it is") {
+  STATIC_REQUIRE_FALSE(std::is_move_constructible_v<Shared>);
+  STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<Shared>);
+}
+
+}  // namespace
+}  // namespace keyspace::testing

@@ -1,0 +1,331 @@
+// Threads meet at latches and futures, never by waiting for time to pass.
+
+#include <keyspace/concurrent_keyspace.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <latch>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "concurrent_support.h"
+#include "support.h"
+
+namespace keyspace::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+using Shared = ConcurrentKeyspace<std::string, int, ManualClock>;
+
+// A computation that begins on a thread of its own, and ends when it is told to.
+class Slow {
+ public:
+  Slow(Shared& ks, const std::string& key, int value, Millis ttl = 1s,
+       Millis refresh_ahead = Millis::zero())
+      : result_(std::async(std::launch::async, [this, &ks, key, value, ttl, refresh_ahead] {
+          return ks.get_or_compute(
+              key, ttl,
+              [&] {
+                has_begun_.count_down();
+                may_end_.wait();
+                return value;
+              },
+              refresh_ahead);
+        })) {
+    has_begun_.wait();
+  }
+  int finish() {
+    may_end_.count_down();
+    return result_.get();
+  }
+
+ private:
+  std::latch has_begun_{1};
+  std::latch may_end_{1};
+  std::future<int> result_;
+};
+
+TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl", "[threads]") {
+  ManualClock clock;
+  Shared ks(clock);
+  int calls = 0;
+  const auto compute = [&] { return ++calls; };
+  CHECK(ks.get_or_compute("a", 10ms, compute) == 1);
+  CHECK(ks.get_or_compute("a", 10ms, compute) == 1);
+  CHECK(ks.get("a") == 1);
+  CHECK(ks.pttl("a") == 10ms);
+  clock.advance(10ms);
+  CHECK(ks.get_or_compute("a", Shared::kNever, compute) == 2);
+  CHECK(ks.pttl("a") == Shared::kNever);
+  CHECK(ks.get_or_compute("b", 0ms, compute) == 3);
+  CHECK_FALSE(ks.contains("b"));
+  CHECK(ks.get_or_compute(
+            "key", 1s, [](const std::string& key) { return static_cast<int>(key.size()); }) == 3);
+}
+
+TEST_CASE("the ttl counts from when the value is there", "[threads]") {
+  ManualClock clock;
+  Shared ks(clock);
+  ks.get_or_compute("a", 10ms, [&] {
+    clock.advance(5ms);
+    return 1;
+  });
+  CHECK(ks.pttl("a") == 10ms);
+}
+
+TEST_CASE("of many threads that ask for a key one computes", "[threads]") {
+  constexpr int kThreads = 4;
+  for (int round = 0; round != 50; ++round) {
+    Shared ks;
+    std::atomic<int> calls = 0;
+    std::atomic<int> agreed = 0;
+    on_threads(kThreads,
+               [&](int) { agreed += ks.get_or_compute("a", 1s, [&] { return ++calls; }) == 1; });
+    CHECK(calls == 1);
+    CHECK(agreed == kThreads);
+  }
+}
+
+TEST_CASE("who asks during a computation gets its value", "[threads]") {
+  Shared ks;
+  Slow slow(ks, "a", 1);
+  std::future<int> other = std::async(std::launch::async, [&] {
+    return ks.get_or_compute("a", 1s, []() -> int { throw std::logic_error("computed twice"); });
+  });
+  CHECK(slow.finish() == 1);
+  CHECK(other.get() == 1);
+}
+
+TEST_CASE("an exception reaches all who wait, and nothing is stored", "[threads]") {
+  Shared ks;
+  std::latch has_begun(1);
+  std::latch may_end(1);
+  const auto ask = [&] {
+    return std::async(std::launch::async, [&] {
+      return ks.get_or_compute("a", 1s, [&]() -> int {
+        has_begun.count_down();
+        may_end.wait();
+        throw Blown();
+      });
+    });
+  };
+  std::future<int> first = ask();
+  has_begun.wait();
+  // Whether it comes in time to join the first, or has to compute itself.
+  std::future<int> second = std::async(std::launch::async, [&] {
+    return ks.get_or_compute("a", 1s, []() -> int { throw Blown(); });
+  });
+  may_end.count_down();
+  CHECK_THROWS_AS(first.get(), Blown);
+  CHECK_THROWS_AS(second.get(), Blown);
+  CHECK_FALSE(ks.contains("a"));
+  CHECK(ks.get_or_compute("a", 1s, [] { return 2; }) == 2);
+}
+
+TEST_CASE("a computation does not overwrite what happened to its key meanwhile", "[threads]") {
+  Shared ks;
+  ks.set("other", 7);
+
+  SECTION("set") {
+    Slow slow(ks, "a", 1);
+    ks.set("a", 2);
+    CHECK(ks.get_or_compute("a", 1s, [] { return 3; }) == 2);
+    CHECK(slow.finish() == 1);
+    CHECK(ks.get("a") == 2);
+    CHECK(ks.pttl("a") == Shared::kNever);
+  }
+  SECTION("set, and erased") {
+    Slow slow(ks, "a", 1);
+    ks.set("a", 2);
+    ks.erase("a");
+    CHECK(slow.finish() == 1);
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("erased, though it was not there") {
+    Slow slow(ks, "a", 1);
+    CHECK_FALSE(ks.erase("a"));
+    CHECK(ks.get_or_compute("a", 1s, [] { return 3; }) == 3);
+    CHECK(slow.finish() == 1);
+    CHECK(ks.get("a") == 3);
+  }
+  SECTION("taken, though it was not there") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.getdel("a") == std::nullopt);
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("inserted") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.insert("a", 2));
+    slow.finish();
+    CHECK(ks.get("a") == 2);
+  }
+  SECTION("renamed to") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.rename("other", "a"));
+    slow.finish();
+    CHECK(ks.get("a") == 7);
+  }
+  SECTION("copied to") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.copy("other", "a"));
+    slow.finish();
+    CHECK(ks.get("a") == 7);
+  }
+  SECTION("all cleared") {
+    Slow slow(ks, "a", 1);
+    ks.clear();
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+}
+
+TEST_CASE("what did nothing to a key does not keep a computation from being stored", "[threads]") {
+  Shared ks;
+  ks.set("other", 7);
+  Slow slow(ks, "a", 1);
+  CHECK_FALSE(ks.replace("a", 2));
+  CHECK_FALSE(ks.update("a", [](int&) {}));
+  CHECK_FALSE(ks.pexpire("a", 0ms));
+  CHECK(ks.getex("a", 1s) == std::nullopt);
+  CHECK_FALSE(ks.persist("a"));
+  CHECK_FALSE(ks.rename("a", "b"));
+  CHECK_FALSE(ks.rename("b", "a"));
+  CHECK_FALSE(ks.copy("a", "b"));
+  ks.set("b", 1);
+  ks.erase("b");
+  CHECK(ks.get("a") == std::nullopt);
+  CHECK(slow.finish() == 1);
+  CHECK(ks.get("a") == 1);
+}
+
+TEST_CASE("a value near its deadline is computed anew by one, and others get the old one",
+          "[threads]") {
+  ManualClock clock;
+  Shared ks(clock);
+  ks.set("a", 1, 10ms);
+  const auto never = []() -> int { throw std::logic_error("computed"); };
+  clock.advance(4ms);
+  CHECK(ks.get_or_compute("a", 10ms, never, 5ms) == 1);  // 6 ms are left
+  clock.advance(1ms);
+  {
+    Slow slow(ks, "a", 2, 10ms, 5ms);
+    CHECK(ks.get_or_compute("a", 10ms, never, 5ms) == 1);
+    CHECK(ks.get_or_compute("a", 10ms, never) == 1);
+    CHECK(slow.finish() == 2);
+    CHECK(ks.get("a") == 2);
+    CHECK(ks.pttl("a") == 10ms);
+  }
+  ks.persist("a");
+  CHECK(ks.get_or_compute("a", 10ms, never, 1h) == 2);
+}
+
+TEST_CASE("a refresh that fails leaves the old value, and one that comes late does not overwrite",
+          "[threads]") {
+  ManualClock clock;
+  Shared ks(clock);
+  ks.set("a", 1, 10ms);
+  CHECK_THROWS_AS(ks.get_or_compute(
+                      "a", 10ms, []() -> int { throw Blown(); }, 10ms),
+                  Blown);
+  CHECK(ks.get("a") == 1);
+  SECTION("replaced") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.replace("a", 3));
+    CHECK_FALSE(ks.insert("a", 4));
+    slow.finish();
+    CHECK(ks.get("a") == 3);
+  }
+  SECTION("updated") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.update("a", [](int& value) { value = 5; }));
+    slow.finish();
+    CHECK(ks.get("a") == 5);
+  }
+  SECTION("erased by a ttl that is over") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.pexpire("a", 0ms));
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("renamed") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.rename("a", "b"));
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("given another ttl, which is not another value") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.pexpire("a", 1h));
+    CHECK_FALSE(ks.insert("a", 4));
+    slow.finish();
+    CHECK(ks.get("a") == 2);
+    CHECK(ks.pttl("a") == 10ms);
+  }
+}
+
+TEST_CASE("a computation may ask for another key, and for its own it is told", "[threads]") {
+  Shared ks;
+  CHECK(ks.get_or_compute("a", 1s, [&] {
+    return 1 + ks.get_or_compute("b", 1s,
+                                 [&] { return 1 + ks.get_or_compute("c", 1s, [] { return 1; }); });
+  }) == 3);
+  CHECK(ks.size() == 3);
+
+  CHECK_THROWS_AS(ks.get_or_compute("d", 1s,
+                                    [&] {
+                                      return ks.get_or_compute("e", 1s, [&] {
+                                        return ks.get_or_compute("d", 1s, [] { return 1; });
+                                      });
+                                    }),
+                  RecursiveComputation);
+  CHECK(ks.size() == 3);
+}
+
+TEST_CASE("computations that wait for each other across threads and keyspaces are told",
+          "[threads]") {
+  Shared ks;
+  ConcurrentKeyspace<int, int> other;
+  std::barrier both(2);
+  std::atomic<int> told = 0;
+  std::atomic<int> finished = 0;
+  // Each holds what the other asks for.
+  const auto ask = [&](auto& first, auto first_key, auto& second, auto second_key) {
+    try {
+      first.get_or_compute(first_key, 1s, [&] {
+        both.arrive_and_wait();
+        return second.get_or_compute(second_key, 1s, [] { return 1; });
+      });
+      ++finished;
+    } catch (const RecursiveComputation&) {
+      ++told;
+    }
+  };
+  on_threads(2, [&](int i) {
+    if (i == 0) ask(ks, "a", other, 1);
+    if (i == 1) ask(other, 1, ks, "a");
+  });
+  CHECK(told == 2);  // the one who was, and who waited for it
+  CHECK(finished == 0);
+}
+
+TEST_CASE("a listener that throws does not spoil a computation for others", "[threads]") {
+  struct Observed : DefaultFeatures {
+    using Listener = std::function<void(int, int, Cause)>;
+  };
+  ManualClock clock;
+  SharedCache<Observed> ks(clock, {.listener = [](int, int, Cause) { throw Blown(); }});
+  ks.set(1, 1, 5ms);
+  clock.advance(5ms);
+  CHECK_THROWS_AS(ks.get_or_compute(1, 1s, [] { return 2; }), Blown);
+  CHECK(ks.get(1) == 2);
+}
+
+}  // namespace
+}  // namespace keyspace::testing
