@@ -3,13 +3,16 @@
 
 #include <keyspace/cache.h>
 #include <keyspace/clock.h>
+#include <keyspace/concurrent_keyspace.h>
 #include <keyspace/condition.h>
 #include <keyspace/features.h>
 #include <keyspace/jitter.h>
 #include <keyspace/keyspace.h>
+#include <keyspace/reaper.h>
 #include <keyspace/statistics.h>
 #include <keyspace/version.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -139,6 +142,56 @@ void use_caches() {
   CHECK(!to_string(cache.statistics()).empty());
 }
 
+template <class P>
+void use_shared_caches() {
+  int departures = 0;
+  keyspace::ConcurrentKeyspace<int, std::string, keyspace::ManualClock,
+                               keyspace::internal::DefaultHash<int>,
+                               keyspace::internal::DefaultEqual<int>,
+                               std::allocator<std::pair<const int, std::string>>, EveryFeature<P>>
+      cache({.capacity = 8, .listener = {&departures}, .expire_after_access = 1h, .shards = 1});
+  const auto& view = cache;
+  cache.reserve(8);
+  for (int i = 0; i != 10; ++i) cache.set(i, "1234");
+  CHECK(cache.size() == 2);
+  CHECK(cache.get(9) == "1234");
+  CHECK(view.get(9) == "1234");
+  CHECK(view.peek(9) == "1234");
+  CHECK(cache.getex(9, 1s) == "1234");
+  CHECK(!cache.insert(9, "5", 1s));
+  CHECK(cache.replace(9, "5", cache.clock().now() + 2s));
+  CHECK(cache.update(9, [](std::string& value) { value += "6"; }));
+  CHECK(cache.visit(9, [](const std::string& value) { CHECK(value == "56"); }));
+  CHECK(view.visit(9, [](const std::string& value) { CHECK(value == "56"); }));
+  std::optional<std::string> out;
+  cache.mget(std::array{9}, &out);
+  CHECK(out == "56");
+  CHECK(cache.pexpire(9, 3s));
+  CHECK(cache.pexpireat(9, cache.clock().now() + 4s));
+  CHECK(view.pttl(9) == 4000ms);
+  CHECK(view.pexpiretime(9).has_value());
+  CHECK(view.next_deadline().has_value());
+  CHECK(cache.persist(9));
+  CHECK(cache.rename(9, 10));
+  CHECK(cache.copy(10, 11));
+  CHECK(cache.getdel(11) == "56");
+  CHECK(cache.get_or_compute(
+            12, 1s, [] { return "7"; }, 1ms) == "7");
+  CHECK(cache.erase(12));
+  CHECK(cache.weight() <= cache.capacity());
+  CHECK(view.volatile_size() <= view.size());
+  std::size_t seen = 0;
+  view.for_each([&](int, const std::string&, auto) { ++seen; });
+  CHECK(seen == view.size());
+  CHECK(cache.erase_expired() == 0);
+  keyspace::Reaper reaper(cache);
+  reaper.wake();
+  reaper.remove(cache);
+  cache.clear();
+  CHECK(cache.empty());
+  CHECK(view.statistics().hits != 0);
+}
+
 void use_the_system_clocks() {
   Keyspace<int, int> steady;
   steady.set(1, 10, std::chrono::hours(1));
@@ -157,6 +210,9 @@ int main() {
   use_caches<keyspace::EarliestDeadline>();
   use_caches<keyspace::Lru>();
   use_caches<keyspace::ScanResistant>();
+  use_shared_caches<keyspace::EarliestDeadline>();
+  use_shared_caches<keyspace::Lru>();
+  use_shared_caches<keyspace::ScanResistant>();
   use_the_system_clocks();
   return failures == 0 ? 0 : 1;
 }
