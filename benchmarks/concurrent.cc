@@ -36,7 +36,7 @@ using results::Goal;
 using Key = std::uint64_t;
 using Clock = keyspace::ManualClock;
 
-constexpr std::size_t kShards = 8;
+constexpr std::size_t kShards = 64;
 
 // What threads may share: each has put(key, value) and get(key), which returns 0 for no value.
 
@@ -231,6 +231,13 @@ void compare_concurrent(std::size_t keys, std::span<const int> thread_counts) {
 #endif
               >(keys, thread_counts);
 }
+
+// A build of abseil with assertions, as Debian's, looks for cycles at every lock, under a lock of
+// its own that all threads share. A build for production does not.
+[[maybe_unused]] const bool kIsDetectionOff = [] {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  return true;
+}();
 
 TEST_CASE("concurrent mixes with 1 k keys", "[1k]") { compare_concurrent(1'000, std::array{2}); }
 TEST_CASE("concurrent mixes with 1 M keys", "[1M]") {

@@ -79,6 +79,10 @@ struct RecursiveComputation : std::logic_error {
 // released; so other threads may be ahead of what it is told. Of what it throws, and all else, see
 // Cause in features.h.
 //
+// A build of abseil with assertions (as Debian's is) looks for deadlocks at every lock, under one
+// of its own: call absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore) where speed
+// counts.
+//
 // It can neither be moved nor copied. Link abseil's `synchronization` besides what keyspace.h
 // needs.
 template <class Key, class Value, TimeSource Clock = std::chrono::steady_clock,
@@ -110,7 +114,7 @@ class ConcurrentKeyspace {
   static constexpr duration kNever = Ks::kNever;
 
   // What the features need, as keyspace::Options; and into how many shards the keys are divided,
-  // rounded up to a power of two. By default, 0, these are four for each processor; but in a
+  // rounded up to a power of two. By default, 0, these are 32 for each processor; but in a
   // bounded keyspace no more than let each hold 256 of its capacity.
   struct Options {
     using Of = keyspace::Options<Features>;
@@ -485,7 +489,7 @@ class ConcurrentKeyspace {
   static std::size_t shards_for(const Options& options) {
     std::size_t shards = options.shards;
     if (shards == 0) {
-      shards = 4 * std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
+      shards = 32 * std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
       if constexpr (kIsBounded) {
         shards = std::min(shards, std::max<std::size_t>(options.capacity / kLeastCapacity, 1));
         return std::bit_floor(shards);
