@@ -32,6 +32,7 @@ struct TestPeer {
   template <class Keyspace>
   static std::string broken_in_shards(const Keyspace& keyspace) {
     for (std::size_t i = 0; i != keyspace.shard_count(); ++i) {
+      const absl::MutexLock lock(&keyspace.shard(i).mutex);
       std::string broken = broken_invariant(keyspace.shard(i).contents.keyspace);
       if (!broken.empty()) return broken;
     }

@@ -632,7 +632,7 @@ class ConcurrentKeyspace {
 
   // Returns f(source, key, target, key) of the shards of two keys, both of which are locked.
   template <class K, class L, class F>
-  bool transfer(const K& from, L&& to, const F& f) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  bool transfer(const K& from, L&& to, const F& f) {
     const auto hashed_from = hashed(from);
     auto hashed_to = hashed(std::forward<L>(to));
     Shard& source = shard_of(hashed_from.hash);
@@ -644,11 +644,13 @@ class ConcurrentKeyspace {
     }
     Delivery delivery(deliveries_);
     internal::Millis due;
-    const bool result = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const bool result = [&] {
       // Which shard comes first is the same for all, so no two calls wait for each other.
       const bool is_source_first = std::less<>()(&source, &target);
       const absl::MutexLock first(is_source_first ? &source.mutex : &target.mutex);
       const absl::MutexLock second(is_source_first ? &target.mutex : &source.mutex);
+      source.mutex.AssertHeld();
+      target.mutex.AssertHeld();
       const bool is_done = f(source.contents, hashed_from, target.contents, std::move(hashed_to));
       take_letters(source.contents.keyspace, delivery);
       take_letters(target.contents.keyspace, delivery);
@@ -673,10 +675,10 @@ class ConcurrentKeyspace {
     bool is_noted = false;
     {
       const absl::ReaderMutexLock lock(&shard.mutex);
-      const Contents& contents = shard.contents;
-      const auto request = Access::request(contents.keyspace, hashed_key);
-      if (request.value != nullptr && (!is_to_refresh(contents.keyspace, request.deadline) ||
-                                       contents.flights.find(hashed_key, equal_) != nullptr)) {
+      const auto request = Access::request(shard.contents.keyspace, hashed_key);
+      if (request.value != nullptr &&
+          (!is_to_refresh(shard.contents.keyspace, request.deadline) ||
+           shard.contents.flights.find(hashed_key, equal_) != nullptr)) {
         return *request.value;
       }
       is_noted = !request.slides;
@@ -686,20 +688,20 @@ class ConcurrentKeyspace {
     Delivery delivery(deliveries_);
     {
       const absl::MutexLock lock(&shard.mutex);
-      Contents& contents = shard.contents;
-      const Value* const value =
-          is_noted ? contents.keyspace.peek(hashed_key) : contents.keyspace.find(hashed_key);
-      flight = contents.flights.find(hashed_key, equal_);
+      const Value* const value = is_noted ? shard.contents.keyspace.peek(hashed_key)
+                                          : shard.contents.keyspace.find(hashed_key);
+      flight = shard.contents.flights.find(hashed_key, equal_);
       if (value != nullptr &&
           (flight != nullptr ||
-           !is_to_refresh(contents.keyspace, Access::deadline(contents.keyspace, hashed_key)))) {
+           !is_to_refresh(shard.contents.keyspace,
+                          Access::deadline(shard.contents.keyspace, hashed_key)))) {
         return *value;
       }
       if (flight == nullptr) {
         flight = std::make_shared<Flight>(Key(key), hashed_key.hash);
         task.emplace([&, mine = flight.get()] { return compute(shard, *mine, ttl, f, delivery); });
         flight->result = task->get_future().share();
-        contents.flights.add(flight);
+        shard.contents.flights.add(flight);
       }
     }
     if (task) {
@@ -738,12 +740,11 @@ class ConcurrentKeyspace {
     internal::Millis due;
     {
       const absl::MutexLock lock(&shard.mutex);
-      Contents& contents = shard.contents;
-      if (!contents.flights.remove(&flight)) return value;
+      if (!shard.contents.flights.remove(&flight)) return value;
       Hashed<Key> hashed_key{std::move(flight.key), flight.hash};
-      contents.keyspace.set(std::move(hashed_key), std::as_const(value), ttl);
-      take_letters(contents.keyspace, delivery);
-      due = Access::next_due(contents.keyspace);
+      shard.contents.keyspace.set(std::move(hashed_key), std::as_const(value), ttl);
+      take_letters(shard.contents.keyspace, delivery);
+      due = Access::next_due(shard.contents.keyspace);
     }
     reaped_.note_due(due);
     return value;
@@ -802,7 +803,7 @@ ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>::Concurr
               }
             }(),
         .weigher =
-            [this] {
+            [&] {
               if constexpr (internal::kIsWeighed<Features>) {
                 return internal::SharedWeigher<typename Features::Weigher>{&weigher_};
               } else {
