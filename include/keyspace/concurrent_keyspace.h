@@ -221,7 +221,7 @@ class ConcurrentKeyspace {
   // request.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, std::invocable<Value&> F>
   bool update(const K& key, F&& f) {
-    return write(key, [&](Contents& contents, auto&& hashed) {
+    return write(key, [&](Contents& contents, auto& hashed) {
       Value* const value = contents.keyspace.find(hashed);
       if (value == nullptr) return false;
       contents.flights.supersede(hashed, equal_);
@@ -265,7 +265,7 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   std::optional<Value> getdel(const K& key) requires(!kIsObserved ||
                                                      std::copy_constructible<Value>) {
-    return write(key, [&](Contents& contents, auto&& hashed) {
+    return write(key, [&](Contents& contents, auto& hashed) {
       contents.flights.supersede(hashed, equal_);
       return contents.keyspace.getdel(hashed);
     });
@@ -274,7 +274,7 @@ class ConcurrentKeyspace {
   // DEL. Erases the key. Returns true iff it was live.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   bool erase(const K& key) {
-    return write(key, [&](Contents& contents, auto&& hashed) {
+    return write(key, [&](Contents& contents, auto& hashed) {
       contents.flights.supersede(hashed, equal_);
       return contents.keyspace.erase(hashed);
     });
@@ -324,7 +324,7 @@ class ConcurrentKeyspace {
   bool rename(const K& from, L&& to) {
     return transfer(internal::as_key<ConcurrentKeyspace>(from),
                     internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
-                    [this](Contents& source, const auto& key, Contents& target, auto&& new_key) {
+                    [this](Contents& source, const auto& key, Contents& target, auto& new_key) {
                       if (has_flights(source, target) && source.keyspace.contains(key)) {
                         source.flights.supersede(key, equal_);
                         target.flights.supersede(new_key, equal_);
@@ -343,7 +343,7 @@ class ConcurrentKeyspace {
   bool copy(const K& from, L&& to) requires std::copy_constructible<Value> {
     return transfer(internal::as_key<ConcurrentKeyspace>(from),
                     internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
-                    [this](Contents& source, const auto& key, Contents& target, auto&& new_key) {
+                    [this](Contents& source, const auto& key, Contents& target, auto& new_key) {
                       if (has_flights(source, target) && source.keyspace.contains(key) &&
                           !target.keyspace.contains(new_key)) {
                         target.flights.supersede(new_key, equal_);
@@ -578,7 +578,7 @@ class ConcurrentKeyspace {
   auto write_hashed(K&& key, const F& f) {
     auto hashed_key = hashed(std::forward<K>(key));
     return write_to(shard_of(hashed_key.hash),
-                    [&](Contents& contents) { return f(contents, std::move(hashed_key)); });
+                    [&](Contents& contents) { return f(contents, hashed_key); });
   }
   static void take_letters(Ks& keyspace, Delivery& delivery) {
     if constexpr (kIsObserved) {
@@ -588,7 +588,7 @@ class ConcurrentKeyspace {
 
   template <class K, class V, class... Expiry>
   void set_with(K&& key, V&& value, Expiry... expiry) {
-    write(std::forward<K>(key), [&](Contents& contents, auto&& hashed_key) {
+    write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
       contents.flights.supersede(hashed_key, equal_);
       contents.keyspace.set(std::move(hashed_key), std::forward<V>(value), expiry...);
       return true;
@@ -596,7 +596,7 @@ class ConcurrentKeyspace {
   }
   template <class K, class V, class... Expiry>
   bool insert_with(K&& key, V&& value, Expiry... expiry) {
-    return write(std::forward<K>(key), [&](Contents& contents, auto&& hashed_key) {
+    return write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
       if (!contents.flights.empty() && !contents.keyspace.contains(hashed_key)) {
         contents.flights.supersede(hashed_key, equal_);
       }
@@ -605,7 +605,7 @@ class ConcurrentKeyspace {
   }
   template <class K, class V, class... Expiry>
   bool replace_with(K&& key, V&& value, Expiry... expiry) {
-    return write(std::forward<K>(key), [&](Contents& contents, auto&& hashed_key) {
+    return write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
       if (!contents.flights.empty() && contents.keyspace.contains(hashed_key)) {
         contents.flights.supersede(hashed_key, equal_);
       }
@@ -615,7 +615,7 @@ class ConcurrentKeyspace {
   // Changes an expiry, by which the key may be erased.
   template <class K, class F>
   auto redate(const K& key, const F& f) {
-    return write(key, [&](Contents& contents, auto&& hashed_key) {
+    return write(key, [&](Contents& contents, auto& hashed_key) {
       const bool may_be_erased =
           !contents.flights.empty() && contents.keyspace.contains(hashed_key);
       auto result = f(contents.keyspace, hashed_key);
@@ -639,7 +639,7 @@ class ConcurrentKeyspace {
     Shard& target = shard_of(hashed_to.hash);
     if (&source == &target) {
       return write_to(source, [&](Contents& contents) {
-        return f(contents, hashed_from, contents, std::move(hashed_to));
+        return f(contents, hashed_from, contents, hashed_to);
       });
     }
     Delivery delivery(deliveries_);
@@ -651,7 +651,7 @@ class ConcurrentKeyspace {
       const absl::MutexLock second(is_source_first ? &target.mutex : &source.mutex);
       source.mutex.AssertHeld();
       target.mutex.AssertHeld();
-      const bool is_done = f(source.contents, hashed_from, target.contents, std::move(hashed_to));
+      const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to);
       take_letters(source.contents.keyspace, delivery);
       take_letters(target.contents.keyspace, delivery);
       due = Access::next_due(target.contents.keyspace);

@@ -85,7 +85,7 @@ class LruState {
   void leave_ghost(const Mark&, std::size_t) noexcept {}
 
   Mark link(std::size_t hash, std::size_t weight, Arrival) {
-    const Mark mark = file(hash, requests_.get() + 1);
+    Mark mark = file(hash, requests_.get() + 1);
     requests_.set(requests_.get() + 1);
     weight_ += weight;
     return mark;

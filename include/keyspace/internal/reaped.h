@@ -83,7 +83,7 @@ class Reaped {
   Reaped& operator=(const Reaped&) = delete;
 
   // Is looked after by `reaper` from now on, and by no other; null: by none.
-  void join(std::shared_ptr<ReaperState> reaper) {
+  void join(const std::shared_ptr<ReaperState>& reaper) {
     std::shared_ptr<ReaperState> old;
     {
       const absl::MutexLock lock(&mutex_);
