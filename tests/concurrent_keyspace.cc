@@ -367,6 +367,34 @@ TEST_CASE("what a throwing listener was not told of is told by the next call") {
   CHECK(told.size() == 4);
 }
 
+TEST_CASE("clear() clears all shards, also if the listener throws") {
+  std::size_t told = 0;
+  SharedCache<Everything<Unbounded>> ks({.listener =
+                                             [&](int, int, Cause) {
+                                               ++told;
+                                               throw Blown();
+                                             },
+                                         .shards = 16});
+  for (int key = 0; key != 100; ++key) ks.set(key, key);
+  CHECK_THROWS_AS(ks.clear(), Blown);
+  CHECK(ks.empty());
+  while (told != 100) CHECK_THROWS_AS(ks.clear(), Blown);
+  ks.clear();
+  CHECK(told == 100);
+}
+
+TEST_CASE("there are no more shards than the capacity has room for") {
+  SharedCache<Everything<Lru>> ks({.capacity = 3, .shards = 64});
+  for (int key = 0; key != 100; ++key) {
+    ks.set(key, key);
+    CHECK(ks.peek(key) == key);
+  }
+  CHECK(ks.size() == 3);
+  SharedCache<Everything<Lru>> none({.capacity = 0, .shards = 64});
+  none.set(1, 1);
+  CHECK(none.empty());
+}
+
 struct Sliding : DefaultFeatures {
   static constexpr bool kExpireAfterAccess = true;
 };

@@ -36,9 +36,7 @@ struct Observed : DefaultFeatures {
   static constexpr bool kStatistics = true;
 };
 template <class P>
-using Ks = ConcurrentKeyspace<int, std::uint64_t, ManualClock, internal::DefaultHash<int>,
-                              internal::DefaultEqual<int>,
-                              std::allocator<std::pair<const int, std::uint64_t>>, Observed<P>>;
+using Ks = ConcurrentCache<int, std::uint64_t, Observed<P>, ManualClock>;
 
 // Every value that is stored is another one, so each that leaves can be told from all others.
 template <class Policy, class Options>

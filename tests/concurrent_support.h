@@ -19,9 +19,7 @@
 namespace keyspace::testing {
 
 template <class Features>
-using SharedCache = ConcurrentKeyspace<int, int, ManualClock, internal::DefaultHash<int>,
-                                       internal::DefaultEqual<int>,
-                                       std::allocator<std::pair<const int, int>>, Features>;
+using SharedCache = ConcurrentCache<int, int, Features, ManualClock>;
 
 // Whether two keys are in different shards of so many.
 template <class Ks, class Key>

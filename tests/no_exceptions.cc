@@ -145,11 +145,8 @@ void use_caches() {
 template <class P>
 void use_shared_caches() {
   int departures = 0;
-  keyspace::ConcurrentKeyspace<int, std::string, keyspace::ManualClock,
-                               keyspace::internal::DefaultHash<int>,
-                               keyspace::internal::DefaultEqual<int>,
-                               std::allocator<std::pair<const int, std::string>>, EveryFeature<P>>
-      cache({.capacity = 8, .listener = {&departures}, .expire_after_access = 1h, .shards = 1});
+  keyspace::ConcurrentCache<int, std::string, EveryFeature<P>, keyspace::ManualClock> cache(
+      {.capacity = 8, .listener = {&departures}, .expire_after_access = 1h, .shards = 1});
   const auto& view = cache;
   cache.reserve(8);
   for (int i = 0; i != 10; ++i) cache.set(i, "1234");

@@ -24,9 +24,7 @@ struct Observed : DefaultFeatures {
   using Listener = std::function<void(int, int, Cause)>;
 };
 template <class Clock>
-using Sessions =
-    ConcurrentKeyspace<int, int, Clock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
-                       std::allocator<std::pair<const int, int>>, Observed>;
+using Sessions = ConcurrentCache<int, int, Observed, Clock>;
 
 // Counts what a listener hears, and waits until it has heard so much.
 class Count {

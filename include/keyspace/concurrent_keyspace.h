@@ -32,6 +32,7 @@
 #include "keyspace/internal/deliveries.h"
 #include "keyspace/internal/flights.h"
 #include "keyspace/internal/hashing.h"
+#include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/reaped.h"
 #include "keyspace/internal/shard.h"
@@ -114,8 +115,8 @@ class ConcurrentKeyspace {
   static constexpr duration kNever = Ks::kNever;
 
   // What the features need, as keyspace::Options; and into how many shards the keys are divided,
-  // rounded up to a power of two. By default, 0, these are 32 for each processor; but in a
-  // bounded keyspace no more than let each hold 256 of its capacity.
+  // rounded up to a power of two, but no more than the capacity. By default, 0, these are 32 for
+  // each processor; but in a bounded keyspace no more than let each hold 256 of its capacity.
   struct Options {
     using Of = keyspace::Options<Features>;
     [[no_unique_address]] decltype(Of::capacity) capacity = {};
@@ -401,13 +402,15 @@ class ConcurrentKeyspace {
 
   // FLUSHDB. Erases everything, one shard after the other.
   void clear() {
+    Delivery delivery(deliveries_);
     for (std::size_t i = 0; i != shard_count(); ++i) {
-      write_to(shard(i), [](Contents& contents) {
-        contents.flights.clear();
-        contents.keyspace.clear();
-        return true;
-      });
+      Shard& next = shard(i);
+      const internal::WriterLock lock(next.mutex);
+      next.contents.flights.clear();
+      next.contents.keyspace.clear();
+      delivery.take(Access::outbox(next.contents.keyspace));
     }
+    delivery.deliver();
   }
 
   // Makes room for `size` entries in all, if they are spread evenly.
@@ -451,7 +454,8 @@ class ConcurrentKeyspace {
   using Hashed = internal::Hashed<K>;
 
   static constexpr size_type kEraseStep = 256;
-  static constexpr std::size_t kLeastCapacity = 256;
+  static constexpr std::size_t kLeastCapacity = 256;  // of a shard, by default
+  static constexpr std::size_t kShardsPerProcessor = 32;
 
   struct Contents {
     Ks keyspace;
@@ -487,15 +491,16 @@ class ConcurrentKeyspace {
   Reaped& reaped() noexcept { return reaped_; }
 
   static std::size_t shards_for(const Options& options) {
-    std::size_t shards = options.shards;
-    if (shards == 0) {
-      shards = 32 * std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
-      if constexpr (kIsBounded) {
-        shards = std::min(shards, std::max<std::size_t>(options.capacity / kLeastCapacity, 1));
-        return std::bit_floor(shards);
-      }
+    const std::size_t processors = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
+    const std::size_t shards =
+        std::bit_ceil(options.shards != 0 ? options.shards : kShardsPerProcessor * processors);
+    if constexpr (kIsBounded) {
+      const std::size_t least = options.shards != 0 ? 1 : kLeastCapacity;
+      const std::size_t most = std::max<std::size_t>(options.capacity / least, 1);
+      return std::min(shards, std::bit_floor(most));
+    } else {
+      return shards;
     }
-    return std::bit_ceil(shards);
   }
 
   [[nodiscard]] std::size_t shard_count() const noexcept { return std::size_t{1} << shard_bits_; }
@@ -517,7 +522,7 @@ class ConcurrentKeyspace {
   auto look_up(const K& key, const F& f) const {
     const auto hashed_key = hashed(key);
     const Shard& shard = shard_of(hashed_key.hash);
-    const absl::ReaderMutexLock lock(&shard.mutex);
+    const internal::ReaderLock lock(shard.mutex);
     return f(shard.contents.keyspace, hashed_key);
   }
   template <class K, class F>
@@ -534,7 +539,7 @@ class ConcurrentKeyspace {
     const auto hashed_key = hashed(key);
     Shard& shard = shard_of(hashed_key.hash);
     {
-      const absl::ReaderMutexLock lock(&shard.mutex);
+      const internal::ReaderLock lock(shard.mutex);
       const auto request = Access::request(shard.contents.keyspace, hashed_key);
       if (request.value != nullptr) std::invoke(f, *request.value);
       if (!request.slides) return request.value != nullptr;
@@ -560,9 +565,9 @@ class ConcurrentKeyspace {
     Delivery delivery(deliveries_);
     internal::Millis due;
     auto result = [&] {
-      const absl::MutexLock lock(&shard.mutex);
+      const internal::WriterLock lock(shard.mutex);
       auto changed = f(shard.contents);
-      take_letters(shard.contents.keyspace, delivery);
+      delivery.take(Access::outbox(shard.contents.keyspace));
       due = Access::next_due(shard.contents.keyspace);
       return changed;
     }();
@@ -580,12 +585,6 @@ class ConcurrentKeyspace {
     return write_to(shard_of(hashed_key.hash),
                     [&](Contents& contents) { return f(contents, hashed_key); });
   }
-  static void take_letters(Ks& keyspace, Delivery& delivery) {
-    if constexpr (kIsObserved) {
-      delivery.take([&](auto& letters) { Access::take_letters(keyspace, letters); });
-    }
-  }
-
   template <class K, class V, class... Expiry>
   void set_with(K&& key, V&& value, Expiry... expiry) {
     write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
@@ -647,13 +646,13 @@ class ConcurrentKeyspace {
     const bool result = [&] {
       // Which shard comes first is the same for all, so no two calls wait for each other.
       const bool is_source_first = std::less<>()(&source, &target);
-      const absl::MutexLock first(is_source_first ? &source.mutex : &target.mutex);
-      const absl::MutexLock second(is_source_first ? &target.mutex : &source.mutex);
+      const internal::WriterLock first(is_source_first ? source.mutex : target.mutex);
+      const internal::WriterLock second(is_source_first ? target.mutex : source.mutex);
       source.mutex.AssertHeld();
       target.mutex.AssertHeld();
       const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to);
-      take_letters(source.contents.keyspace, delivery);
-      take_letters(target.contents.keyspace, delivery);
+      delivery.take(Access::outbox(source.contents.keyspace));
+      delivery.take(Access::outbox(target.contents.keyspace));
       due = Access::next_due(target.contents.keyspace);
       return is_done;
     }();
@@ -674,7 +673,7 @@ class ConcurrentKeyspace {
     };
     bool is_noted = false;
     {
-      const absl::ReaderMutexLock lock(&shard.mutex);
+      const internal::ReaderLock lock(shard.mutex);
       const auto request = Access::request(shard.contents.keyspace, hashed_key);
       if (request.value != nullptr &&
           (!is_to_refresh(shard.contents.keyspace, request.deadline) ||
@@ -687,7 +686,7 @@ class ConcurrentKeyspace {
     std::optional<std::packaged_task<Value()>> task;
     Delivery delivery(deliveries_);
     {
-      const absl::MutexLock lock(&shard.mutex);
+      const internal::WriterLock lock(shard.mutex);
       const Value* const value = is_noted ? shard.contents.keyspace.peek(hashed_key)
                                           : shard.contents.keyspace.find(hashed_key);
       flight = shard.contents.flights.find(hashed_key, equal_);
@@ -723,7 +722,7 @@ class ConcurrentKeyspace {
     // However this ends, nobody is to begin to wait for it then.
     struct Land {
       ~Land() {
-        const absl::MutexLock lock(&shard.mutex);
+        const internal::WriterLock lock(shard.mutex);
         shard.contents.flights.remove(&flight);
         flight.has_landed.store(true, std::memory_order_relaxed);
       }
@@ -739,11 +738,11 @@ class ConcurrentKeyspace {
     }();
     internal::Millis due;
     {
-      const absl::MutexLock lock(&shard.mutex);
+      const internal::WriterLock lock(shard.mutex);
       if (!shard.contents.flights.remove(&flight)) return value;
       Hashed<Key> hashed_key{std::move(flight.key), flight.hash};
       shard.contents.keyspace.set(std::move(hashed_key), std::as_const(value), ttl);
-      take_letters(shard.contents.keyspace, delivery);
+      delivery.take(Access::outbox(shard.contents.keyspace));
       due = Access::next_due(shard.contents.keyspace);
     }
     reaped_.note_due(due);
@@ -756,7 +755,7 @@ class ConcurrentKeyspace {
   void for_each_shard(const F& f) const {
     for (std::size_t i = 0; i != shard_count(); ++i) {
       const Shard& next = shard(i);
-      const absl::ReaderMutexLock lock(&next.mutex);
+      const internal::ReaderLock lock(next.mutex);
       f(next.contents.keyspace);
     }
   }
@@ -839,7 +838,7 @@ std::size_t ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Featur
     Shard& next = shard((first + i) % shard_count());
     bool is_due;
     {
-      const absl::ReaderMutexLock lock(&next.mutex);
+      const internal::ReaderLock lock(next.mutex);
       is_due = Access::next_due(next.contents.keyspace) <= start;
     }
     while (is_due && left != 0) {
@@ -856,6 +855,13 @@ std::size_t ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Featur
   next_to_reclaim_.store(first + i - (left == 0 ? 1 : 0), std::memory_order_relaxed);
   return erased;
 }
+
+// A keyspace with a bound that threads share, in the order of parameters that suits a cache.
+template <class Key, class Value, FeatureSet Features = CacheFeatures,
+          TimeSource Clock = std::chrono::steady_clock, class Hash = internal::DefaultHash<Key>,
+          class Equal = internal::DefaultEqual<Key>,
+          class Allocator = std::allocator<std::pair<const Key, Value>>>
+using ConcurrentCache = ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>;
 
 }  // namespace keyspace
 

@@ -1,6 +1,7 @@
 #ifndef KEYSPACE_REAPER_H_
 #define KEYSPACE_REAPER_H_
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <cstddef>
@@ -32,7 +33,7 @@ class Reaper {
     // How long the thread sleeps at least between two looks, once nothing is due: so many
     // milliseconds may dead entries stay, but it wakes no more often.
     std::chrono::milliseconds interval = std::chrono::milliseconds(1);
-    // How long it sleeps at most. REQUIRES: interval <= longest_sleep
+    // How long it sleeps at most; a day if this is longer. REQUIRES: interval <= longest_sleep
     std::chrono::milliseconds longest_sleep = std::chrono::seconds(1);
     // How many entries it erases in a step, of one keyspace. REQUIRES: at least 1
     std::size_t step = 256;
@@ -41,8 +42,11 @@ class Reaper {
   Reaper() : Reaper(Options()) {}
   explicit Reaper(Options options) {
     assert(options.interval <= options.longest_sleep && options.step != 0);
-    thread_ = std::thread([state = state_, options] {
-      state->run(options.interval, options.longest_sleep, options.step);
+    const std::chrono::milliseconds a_day =
+        std::chrono::hours(24);  // what is longer could overflow
+    thread_ = std::thread([state = state_, options, a_day] {
+      state->run(std::min(options.interval, a_day), std::min(options.longest_sleep, a_day),
+                 options.step);
     });
   }
   // Looks after these from the start.
@@ -62,7 +66,8 @@ class Reaper {
     thread_.join();
   }
 
-  // Looks after a keyspace, and no other reaper does any more.
+  // Looks after a keyspace, and no other reaper does any more. A listener must not call this, nor
+  // remove().
   template <class Keyspace>
   void add(Keyspace& keyspace) {
     keyspace.reaped().join(state_);

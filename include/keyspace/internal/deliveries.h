@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "keyspace/features.h"
+#include "keyspace/internal/lock.h"
 #include "keyspace/internal/outbox.h"
 
 namespace keyspace::internal {
@@ -31,25 +32,23 @@ class Deliveries {
   Deliveries(Listener listener, const Allocator& allocator)
       : listener_(std::move(listener)), allocator_(allocator), unfinished_(allocator) {}
 
-  // What one call has to tell. Made before the call takes a lock.
+  // What one call has to tell.
   class Delivery {
    public:
-    explicit Delivery(Deliveries& all) : all_(all), batches_(all.allocator_) {
-      batches_.emplace_back(all.allocator_);
-    }
+    explicit Delivery(Deliveries& all) : all_(all), batches_(all.allocator_) {}
 
-    // Takes from a shard what has left it. The caller holds its lock.
-    template <class Take>
-    void take(const Take& take) {
-      take(batches_.back().letters);
+    // Takes what has left a shard, of which the caller holds the lock. If memory runs out it stays
+    // there, for the next call.
+    template <class Outbox>
+    void take(Outbox& outbox) {
+      if (outbox.empty()) return;
+      batches_.emplace_back(all_.allocator_);
+      outbox.swap(batches_.back().letters);
     }
 
     // Tells the listener. What it throws ends that, and the rest is told by the next call that has
     // something to tell.
-    void deliver() {
-      if (batches_.front().letters.empty()) batches_.pop_front();
-      all_.deliver(batches_);
-    }
+    void deliver() { all_.deliver(batches_); }
 
    private:
     Deliveries& all_;
@@ -99,12 +98,12 @@ class Deliveries {
 
   void take_unfinished(Batches& batches) {
     if (!has_unfinished_.load(std::memory_order_relaxed)) return;
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     batches.splice(batches.begin(), unfinished_);
     has_unfinished_.store(false, std::memory_order_relaxed);
   }
   void leave_unfinished(Batches& batches) noexcept {
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     unfinished_.splice(unfinished_.end(), batches);
     has_unfinished_.store(true, std::memory_order_relaxed);
   }
@@ -125,8 +124,8 @@ class Deliveries<Key, Value, NoListener, Allocator> {
   class Delivery {
    public:
     explicit Delivery(Deliveries&) noexcept {}
-    template <class Take>
-    void take(const Take&) noexcept {}
+    template <class Outbox>
+    void take(Outbox&) noexcept {}
     void deliver() noexcept {}
   };
 };

@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "keyspace/internal/lock.h"
 
 namespace keyspace::internal {
 
@@ -51,7 +52,7 @@ class WaitGraph {
 
   bool try_add(std::thread::id pilot, const std::atomic<bool>& has_landed) {
     const std::thread::id self = std::this_thread::get_id();
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     for (std::thread::id next = pilot;;) {
       if (next == self) return false;
       const auto edge = edge_from(next);
@@ -62,7 +63,7 @@ class WaitGraph {
     return true;
   }
   void remove() noexcept {
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     const auto edge = edge_from(std::this_thread::get_id());
     *edge = edges_.back();
     edges_.pop_back();

@@ -122,16 +122,8 @@ class Outbox<Key, Value, ToBeTaken, Allocator> {
   }
   void deliver() noexcept {}
 
-  // Adds them to `letters`, which is cheapest if that is empty. May throw, and then has no effect.
-  void take(Letters<Key, Value, Allocator>& letters) {
-    if (letters.empty()) {
-      letters.swap(letters_);
-      return;
-    }
-    letters.reserve(letters.size() + letters_.size());
-    for (auto& letter : letters_) letters.push_back(std::move(letter));
-    letters_.clear();
-  }
+  [[nodiscard]] bool empty() const noexcept { return letters_.empty(); }
+  void swap(Letters<Key, Value, Allocator>& letters) noexcept { letters_.swap(letters); }
 
  private:
   Letters<Key, Value, Allocator> letters_;

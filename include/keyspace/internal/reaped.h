@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
 
 namespace keyspace::internal {
@@ -22,25 +23,25 @@ class Reaped;
 class ReaperState {
  public:
   void add(Reaped& reaped) {
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     all_.push_back(&reaped);
     is_rung_ = true;
     changed_.SignalAll();
   }
   // When this returns, the reaper is done with it.
   void remove(Reaped& reaped) {
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     all_.erase(std::remove(all_.begin(), all_.end(), &reaped), all_.end());
     while (busy_with_ == &reaped) changed_.Wait(&mutex_);
   }
   // Wakes the reaper.
   void ring() {
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     is_rung_ = true;
     changed_.SignalAll();
   }
   void stop() {
-    const absl::MutexLock lock(&mutex_);
+    const WriterLock lock(mutex_);
     is_stopped_ = true;
     all_.clear();
     changed_.SignalAll();
@@ -55,8 +56,26 @@ class ReaperState {
   using Clock = std::chrono::steady_clock;
 
   // Lets one after the other make a step, and returns how long nothing is to be done.
-  std::chrono::milliseconds make_round(std::size_t step, std::chrono::milliseconds longest_sleep)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::chrono::milliseconds make_round(std::size_t step, std::chrono::milliseconds longest_sleep);
+
+  // Returns those that are to have a turn in the next round, which sees all that was rung before.
+  std::vector<Reaped*> begin_round() {
+    const WriterLock lock(mutex_);
+    is_rung_ = false;
+    return all_;
+  }
+  // Returns false if it has left meanwhile. Until end_turn() it does not leave.
+  bool begin_turn(Reaped& reaped) {
+    const WriterLock lock(mutex_);
+    if (std::find(all_.begin(), all_.end(), &reaped) == all_.end()) return false;
+    busy_with_ = &reaped;
+    return true;
+  }
+  void end_turn() {
+    const WriterLock lock(mutex_);
+    busy_with_ = nullptr;
+    changed_.SignalAll();
+  }
 
   void wait_until(Clock::time_point time, bool may_be_rung) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     while (!is_stopped_ && !(may_be_rung && is_rung_)) {
@@ -86,7 +105,7 @@ class Reaped {
   void join(const std::shared_ptr<ReaperState>& reaper) {
     std::shared_ptr<ReaperState> old;
     {
-      const absl::MutexLock lock(&mutex_);
+      const WriterLock lock(mutex_);
       old = std::exchange(reaper_, reaper);
       if (reaper == nullptr) alarm_.store(kEarliestMillis, std::memory_order_relaxed);
     }
@@ -129,7 +148,7 @@ class Reaped {
   void ring() {
     std::shared_ptr<ReaperState> reaper;
     {
-      const absl::MutexLock lock(&mutex_);
+      const WriterLock lock(mutex_);
       alarm_.store(kEarliestMillis, std::memory_order_relaxed);  // once is enough
       reaper = reaper_;
     }
@@ -145,29 +164,25 @@ class Reaped {
 inline std::chrono::milliseconds ReaperState::make_round(std::size_t step,
                                                          std::chrono::milliseconds longest_sleep) {
   Millis left = longest_sleep.count();
-  const std::vector<Reaped*> round = all_;
-  for (Reaped* const reaped : round) {
-    if (std::find(all_.begin(), all_.end(), reaped) == all_.end()) continue;
-    busy_with_ = reaped;
-    mutex_.Unlock();
+  for (Reaped* const reaped : begin_round()) {
+    if (!begin_turn(*reaped)) continue;
     left = std::min(left, reaped->reap(step));
-    mutex_.Lock();
-    busy_with_ = nullptr;
-    changed_.SignalAll();
+    end_turn();
   }
   return std::chrono::milliseconds(left);
 }
 
 inline void ReaperState::run(std::chrono::milliseconds interval,
                              std::chrono::milliseconds longest_sleep, std::size_t step) {
-  const absl::MutexLock lock(&mutex_);
-  while (!is_stopped_) {
-    is_rung_ = false;
+  for (;;) {
     const auto left = make_round(step, longest_sleep);
-    if (left <= std::chrono::milliseconds(0)) continue;
     const auto now = Clock::now();
-    wait_until(now + left, /*may_be_rung=*/true);
-    wait_until(now + interval, /*may_be_rung=*/false);
+    const WriterLock lock(mutex_);
+    if (left > std::chrono::milliseconds(0)) {
+      wait_until(now + left, /*may_be_rung=*/true);
+      wait_until(now + interval, /*may_be_rung=*/false);
+    }
+    if (is_stopped_) return;
   }
 }
 

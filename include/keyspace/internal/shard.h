@@ -103,10 +103,10 @@ struct ShardAccess {
                             from.store_.deadline(source.entry->first), now);
   }
 
-  // Adds what has left to `letters`.
-  template <class Ks, class L>
-  static void take_letters(Ks& ks, L& letters) {
-    ks.store_.take_letters(letters);
+  // What has left, and the listener is to be told of.
+  template <class Ks>
+  static auto& outbox(Ks& ks) noexcept {
+    return ks.store_.outbox();
   }
 };
 

@@ -325,10 +325,7 @@ class Store {
 
   // Tells the listener of what has left. (See ToBeTaken for its other fate.)
   void deliver() { outbox_.deliver(); }
-  template <class L>
-  void take_letters(L& letters) {
-    outbox_.take(letters);
-  }
+  [[nodiscard]] auto& outbox() noexcept { return outbox_; }
 
   void reserve(std::size_t size) {
     entries_.reserve(size);
