@@ -254,6 +254,22 @@ TEST_CASE("erase_expired with a limit comes round to every shard") {
   CHECK_FALSE(ks.next_deadline());
 }
 
+struct Observing : DefaultFeatures {
+  using Listener = std::function<void(int, int, Cause)>;
+};
+
+TEST_CASE("erase_expired ends if the clock goes back meanwhile") {
+  ManualClock clock;
+  SharedCache<Observing> ks(clock,
+                            {.listener = [&](int, int, Cause) { clock.set(at(0)); }, .shards = 1});
+  for (int key = 0; key != 1000; ++key) ks.set(key, key, 10ms);
+  clock.advance(10ms);
+  const std::size_t erased = ks.erase_expired();
+  CHECK(erased >= 1);
+  CHECK(erased < 1000);
+  CHECK(ks.size() == 1000 - erased);
+}
+
 TEST_CASE("a call hashes its key once") {
   using Counted = ConcurrentKeyspace<std::uint64_t, int, ManualClock, CountingHash<false>>;
   Counted ks;

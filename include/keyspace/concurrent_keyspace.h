@@ -116,7 +116,8 @@ class ConcurrentKeyspace {
 
   // What the features need, as keyspace::Options; and into how many shards the keys are divided,
   // rounded up to a power of two, but no more than the capacity. By default, 0, these are 32 for
-  // each processor; but in a bounded keyspace no more than let each hold 256 of its capacity.
+  // each processor and 256 at most; and in a bounded keyspace so few that each may hold 256 of the
+  // capacity.
   struct Options {
     using Of = keyspace::Options<Features>;
     [[no_unique_address]] decltype(Of::capacity) capacity = {};
@@ -456,6 +457,7 @@ class ConcurrentKeyspace {
   static constexpr size_type kEraseStep = 256;
   static constexpr std::size_t kLeastCapacity = 256;  // of a shard, by default
   static constexpr std::size_t kShardsPerProcessor = 32;
+  static constexpr std::size_t kMostShards = 256;  // by default: one with expiries takes some 10 KB
 
   struct Contents {
     Ks keyspace;
@@ -492,8 +494,9 @@ class ConcurrentKeyspace {
 
   static std::size_t shards_for(const Options& options) {
     const std::size_t processors = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
-    const std::size_t shards =
-        std::bit_ceil(options.shards != 0 ? options.shards : kShardsPerProcessor * processors);
+    const std::size_t shards = std::bit_ceil(
+        options.shards != 0 ? options.shards
+                            : std::min(kShardsPerProcessor * processors, kMostShards));
     if constexpr (kIsBounded) {
       const std::size_t least = options.shards != 0 ? 1 : kLeastCapacity;
       const std::size_t most = std::max<std::size_t>(options.capacity / least, 1);
@@ -829,6 +832,11 @@ template <class Key, class Value, TimeSource Clock, class Hash, class Equal, cla
 std::size_t ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>::erase_expired(
     size_type limit) {
   const internal::Millis start = internal::floor_millis(clock_.now().time_since_epoch());
+  // What dies after the start is left; and so is what lives again as the clock goes back.
+  const auto is_due_in = [start](const Ks& keyspace) {
+    const internal::Millis due = Access::next_due(keyspace);
+    return due <= start && due <= Access::now(keyspace);
+  };
   // With a small limit it takes several calls to come round.
   const std::size_t first = next_to_reclaim_.load(std::memory_order_relaxed);
   size_type erased = 0;
@@ -839,13 +847,13 @@ std::size_t ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Featur
     bool is_due;
     {
       const internal::ReaderLock lock(next.mutex);
-      is_due = Access::next_due(next.contents.keyspace) <= start;
+      is_due = is_due_in(next.contents.keyspace);
     }
     while (is_due && left != 0) {
       const size_type step = std::min(left, kEraseStep);
       erased += write_to(next, [&](Contents& contents) {
         const size_type count = contents.keyspace.erase_expired(step);
-        is_due = Access::next_due(contents.keyspace) <= start;
+        is_due = is_due_in(contents.keyspace);
         return count;
       });
       if (limit != std::numeric_limits<size_type>::max()) left -= step;
