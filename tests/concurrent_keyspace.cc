@@ -270,6 +270,54 @@ TEST_CASE("erase_expired ends if the clock goes back meanwhile") {
   CHECK(ks.size() == 1000 - erased);
 }
 
+TEST_CASE("getex leaves the ttl as it was if the value cannot be copied") {
+  ManualClock clock;
+  ConcurrentKeyspace<int, Fragile<Throws::kOnCopy>, ManualClock> ks(clock);
+  ks.set(1, Fragile<Throws::kOnCopy>(7), 1h);
+  Fuse::arm(0);
+  CHECK_THROWS_AS(ks.getex(1, 10ms), Blown);
+  Fuse::disarm();
+  CHECK(ks.pttl(1) == 1h);
+  CHECK(ks.getex(1, 10ms)->id() == 7);
+  CHECK(ks.pttl(1) == 10ms);
+}
+
+TEST_CASE("what leaves is told of however soon memory runs out") {
+  // The same calls again and again, of which each time a later allocation fails.
+  for (int more = 0; more != 200; ++more) {
+    Ledger ledger;
+    using Allocator = LedgerAllocator<std::pair<const int, int>>;
+    using Cache = ConcurrentCache<int, int, Observing, ManualClock, internal::DefaultHash<int>,
+                                  internal::DefaultEqual<int>, Allocator>;
+    int told = 0;
+    {
+      Cache ks(ManualClock(), {.listener = [&](int, int, Cause) { ++told; }, .shards = 4}, {}, {},
+               Allocator(ledger));
+      for (int key = 0; key != 100; ++key) ks.set(key, key);
+      ledger.fragile = true;
+      Fuse::arm(more);
+      try {
+        ks.clear();
+      } catch (const Blown&) {
+      }
+      Fuse::disarm();
+      ledger.fragile = false;
+      ks.clear();
+      CHECK(ks.empty());
+      ks.set(0, 0);
+      ks.erase(0);
+    }
+    CHECK(told == 101);
+    CHECK(ledger.bytes == 0);
+  }
+}
+
+TEST_CASE("the ghosts of a shard are spread over all of its buckets") {
+  SharedCache<CacheFeatures> ks({.capacity = 1 << 16, .shards = 64});
+  for (int key = 0; key != 1 << 19; ++key) ks.set(key, key);
+  CHECK(internal::TestPeer::ghost_buckets_in_use(ks) > 0.9);
+}
+
 TEST_CASE("a call hashes its key once") {
   using Counted = ConcurrentKeyspace<std::uint64_t, int, ManualClock, CountingHash<false>>;
   Counted ks;

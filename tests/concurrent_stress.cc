@@ -154,6 +154,20 @@ struct Counted : CacheFeatures {
   static constexpr bool kStatistics = true;
 };
 
+struct LeastRecent : DefaultFeatures {
+  using Policy = Lru;
+};
+
+TEST_CASE("requests by many threads are numbered upwards, each with a number of its own",
+          "[threads]") {
+  SharedCache<LeastRecent> ks({.capacity = 4096, .shards = 2});
+  for (int key = 0; key != 10; ++key) ks.set(key, key);
+  on_threads(kThreads, [&](int) {
+    for (int i = 0; i != 10'000; ++i) static_cast<void>(ks.get(i % 10));
+  });
+  CHECK(internal::TestPeer::numbered_requests(ks) == 10 + kThreads * 10'000);
+}
+
 TEST_CASE("requests by many threads are all counted", "[threads]") {
   SharedCache<Counted> ks({.capacity = 4096, .shards = 2});
   for (int key = 0; key != 10; ++key) ks.set(key, key);

@@ -270,6 +270,44 @@ TEST_CASE("a refresh that fails leaves the old value, and one that comes late do
   }
 }
 
+// A clock that is a millisecond later at each look.
+class Hasty {
+ public:
+  using time_point = ManualClock::time_point;
+  time_point now() const {
+    clock_.advance(1ms);
+    return clock_.now();
+  }
+
+ private:
+  ManualClock clock_;
+};
+
+TEST_CASE("an insertion just when the old value dies is not overwritten by its refresh",
+          "[threads]") {
+  for (int ttl = 1; ttl != 30; ++ttl) {
+    ConcurrentKeyspace<int, int, Hasty> ks;
+    ks.set(1, 1, Millis(ttl));
+    ks.set(2, 2);
+    bool is_inserted = false;
+    bool is_copied = false;
+    const bool copies = ttl % 2 == 0;
+    ks.get_or_compute(
+        1, 1h,
+        [&] {
+          if (copies) {
+            is_copied = ks.copy(2, 1);
+          } else {
+            is_inserted = ks.insert(1, 42);
+          }
+          return 3;
+        },
+        1h);
+    CAPTURE(ttl);
+    CHECK(ks.get(1) == (is_inserted ? 42 : is_copied ? 2 : 3));
+  }
+}
+
 TEST_CASE("a computation may ask for another key, and for its own it is told", "[threads]") {
   Shared ks;
   CHECK(ks.get_or_compute("a", 1s, [&] {

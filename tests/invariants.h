@@ -31,16 +31,33 @@ struct TestPeer {
   // The same of all shards of a ConcurrentKeyspace, in which no other thread is.
   template <class Keyspace>
   static std::string broken_in_shards(const Keyspace& keyspace) {
-    for (std::size_t i = 0; i != keyspace.shard_count(); ++i) {
-      const absl::MutexLock lock(&keyspace.shard(i).mutex);
-      std::string broken = broken_invariant(keyspace.shard(i).contents.keyspace);
+    for (std::size_t i = 0; i != keyspace.shards_.count(); ++i) {
+      const absl::MutexLock lock(&keyspace.shards_.shard(i).mutex);
+      std::string broken = broken_invariant(keyspace.shards_.shard(i).contents.keyspace);
       if (!broken.empty()) return broken;
     }
     return {};
   }
   template <class Keyspace, class K>
   static const void* shard_of(const Keyspace& keyspace, const K& key) {
-    return &keyspace.shard_of(keyspace.hashed(key).hash);
+    return &keyspace.shards_.shard_of(keyspace.shards_.hashed(key).hash);
+  }
+
+  // How many requests the policy Lru of all shards has numbered.
+  template <class Keyspace>
+  static std::int64_t numbered_requests(const Keyspace& keyspace) {
+    std::int64_t sum = 0;
+    keyspace.shards_.for_each([&](const auto& ks) { sum += ks.store_.policy_.requests_.get(); });
+    return sum;
+  }
+  // The part of the buckets for ghosts that is in use in the first shard.
+  template <class Keyspace>
+  static double ghost_buckets_in_use(const Keyspace& keyspace) {
+    const absl::MutexLock lock(&keyspace.shards_.shard(0).mutex);
+    const auto& buckets = keyspace.shards_.shard(0).contents.keyspace.store_.policy_.buckets_;
+    const auto in_use = std::count_if(buckets.begin(), buckets.end(),
+                                      [](const auto& bucket) { return !bucket[0].is_none(); });
+    return static_cast<double>(in_use) / static_cast<double>(buckets.size());
   }
 
   template <class Keyspace>

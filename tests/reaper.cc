@@ -134,6 +134,22 @@ TEST_CASE("a keyspace outlives its reapers, and takes another", "[threads]") {
   CHECK(erased.now() == before);
 }
 
+TEST_CASE("threads may move a keyspace between reapers at once", "[threads]") {
+  Reaper a;
+  Reaper b;
+  for (int round = 0; round != 200; ++round) {
+    const auto ks = std::make_unique<ConcurrentKeyspace<int, int>>();
+    on_threads(3, [&](int thread) {
+      if (thread == 0) a.add(*ks);
+      if (thread == 1) b.add(*ks);
+      if (thread == 2) a.remove(*ks);
+    });
+  }
+  a.wake();
+  b.wake();
+  CHECK(true);  // a reaper that looks at what is gone would have ended this
+}
+
 TEST_CASE("a reaper stops at once, whatever it waits for", "[threads]") {
   ConcurrentKeyspace<int, int> ks;
   ks.set(1, 1, 1h);

@@ -2,49 +2,30 @@
 #define KEYSPACE_CONCURRENT_KEYSPACE_H_
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
-#include <cassert>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <exception>
 #include <functional>
-#include <future>
 #include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <thread>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
-#include "absl/base/attributes.h"
-#include "absl/base/optimization.h"
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "keyspace/clock.h"
 #include "keyspace/condition.h"
 #include "keyspace/features.h"
-#include "keyspace/internal/deliveries.h"
-#include "keyspace/internal/flights.h"
 #include "keyspace/internal/hashing.h"
-#include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/reaped.h"
 #include "keyspace/internal/shard.h"
+#include "keyspace/internal/shards.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/statistics.h"
 
 namespace keyspace {
-
-// What get_or_compute() throws where it would wait for itself.
-struct RecursiveComputation : std::logic_error {
-  RecursiveComputation() : std::logic_error("get_or_compute() would wait for itself") {}
-};
 
 // A Keyspace that threads share: the same verbs, with the same meanings (keyspace.h), called by any
 // thread at any time. Keys are spread over shards, each a Keyspace behind a lock of its own.
@@ -211,11 +192,16 @@ class ConcurrentKeyspace {
   // key was live. What `f` throws comes out of the call. A request unless the keyspace is const.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, std::invocable<const Value&> F>
   bool visit(const K& key, F&& f) {
-    return read(internal::as_key<ConcurrentKeyspace>(key), f);
+    return shards_.request(internal::as_key<ConcurrentKeyspace>(key), f);
   }
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, std::invocable<const Value&> F>
   bool visit(const K& key, F&& f) const {
-    return read(internal::as_key<ConcurrentKeyspace>(key), f);
+    return shards_.read(internal::as_key<ConcurrentKeyspace>(key),
+                        [&](const Ks& keyspace, const auto& hashed_key) {
+                          const Value* const value = keyspace.find(hashed_key);
+                          if (value != nullptr) std::invoke(f, *value);
+                          return value != nullptr;
+                        });
   }
 
   // Calls f(Value&) for a live key, and nothing else is done in its shard meanwhile. Returns
@@ -226,7 +212,7 @@ class ConcurrentKeyspace {
     return write(key, [&](Contents& contents, auto& hashed) {
       Value* const value = contents.keyspace.find(hashed);
       if (value == nullptr) return false;
-      contents.flights.supersede(hashed, equal_);
+      contents.flights.supersede(hashed);
       std::invoke(std::forward<F>(f), *value);
       return true;
     });
@@ -258,8 +244,11 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   std::optional<Value> getex(const K& key, Ttl ttl) requires std::copy_constructible<Value> {
     return redate(key, [&](Ks& keyspace, const auto& hashed) {
-      const Value* const value = keyspace.getex(hashed, ttl);
-      return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
+      // Copied first: if that throws, the ttl is as it was.
+      const Value* const value = keyspace.peek(hashed);
+      auto copy = value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
+      if (keyspace.getex(hashed, ttl) == nullptr) copy.reset();
+      return copy;
     });
   }
 
@@ -268,7 +257,7 @@ class ConcurrentKeyspace {
   std::optional<Value> getdel(const K& key) requires(!kIsObserved ||
                                                      std::copy_constructible<Value>) {
     return write(key, [&](Contents& contents, auto& hashed) {
-      contents.flights.supersede(hashed, equal_);
+      contents.flights.supersede(hashed);
       return contents.keyspace.getdel(hashed);
     });
   }
@@ -277,7 +266,7 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   bool erase(const K& key) {
     return write(key, [&](Contents& contents, auto& hashed) {
-      contents.flights.supersede(hashed, equal_);
+      contents.flights.supersede(hashed);
       return contents.keyspace.erase(hashed);
     });
   }
@@ -300,12 +289,13 @@ class ConcurrentKeyspace {
   // persistent.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   [[nodiscard]] std::optional<duration> pttl(const K& key) const {
-    return look_up(internal::as_key<ConcurrentKeyspace>(key),
-                   [](const Ks& keyspace, const auto& hashed) { return keyspace.pttl(hashed); });
+    return shards_.read(
+        internal::as_key<ConcurrentKeyspace>(key),
+        [](const Ks& keyspace, const auto& hashed) { return keyspace.pttl(hashed); });
   }
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   [[nodiscard]] std::optional<time_point> pexpiretime(const K& key) const {
-    return look_up(
+    return shards_.read(
         internal::as_key<ConcurrentKeyspace>(key),
         [](const Ks& keyspace, const auto& hashed) { return keyspace.pexpiretime(hashed); });
   }
@@ -324,18 +314,22 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
             internal::KeyFor<ConcurrentKeyspace> L = Key>
   bool rename(const K& from, L&& to) {
-    return transfer(internal::as_key<ConcurrentKeyspace>(from),
-                    internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
-                    [this](Contents& source, const auto& key, Contents& target, auto& new_key) {
-                      if (has_flights(source, target) && source.keyspace.contains(key)) {
-                        source.flights.supersede(key, equal_);
-                        target.flights.supersede(new_key, equal_);
-                      }
-                      return &source == &target
-                                 ? source.keyspace.rename(key, std::move(new_key))
-                                 : Access::rename(source.keyspace, key, target.keyspace,
-                                                  std::move(new_key));
-                    });
+    return shards_.transfer(
+        internal::as_key<ConcurrentKeyspace>(from),
+        internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
+        [](Contents& source, const auto& key, Contents& target, auto& new_key) {
+          const auto from_flight = source.flights.find(key);
+          const auto to_flight = target.flights.find(new_key);
+          const bool is_renamed =
+              &source == &target
+                  ? source.keyspace.rename(key, std::move(new_key))
+                  : Access::rename(source.keyspace, key, target.keyspace, std::move(new_key));
+          if (is_renamed && from_flight != to_flight) {  // else it was renamed to itself
+            source.flights.remove(from_flight);
+            target.flights.remove(to_flight);
+          }
+          return is_renamed;
+        });
   }
 
   // COPY. Copies value and expiry of `from` to `to`, at one instant. Returns true iff `from` was
@@ -343,17 +337,18 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
             internal::KeyFor<ConcurrentKeyspace> L = Key>
   bool copy(const K& from, L&& to) requires std::copy_constructible<Value> {
-    return transfer(internal::as_key<ConcurrentKeyspace>(from),
-                    internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
-                    [this](Contents& source, const auto& key, Contents& target, auto& new_key) {
-                      if (has_flights(source, target) && source.keyspace.contains(key) &&
-                          !target.keyspace.contains(new_key)) {
-                        target.flights.supersede(new_key, equal_);
-                      }
-                      return &source == &target ? source.keyspace.copy(key, std::move(new_key))
-                                                : Access::copy(source.keyspace, key,
-                                                               target.keyspace, std::move(new_key));
-                    });
+    return shards_.transfer(internal::as_key<ConcurrentKeyspace>(from),
+                            internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
+                            [](Contents& source, const auto& key, Contents& target, auto& new_key) {
+                              const auto flight = target.flights.find(new_key);
+                              const bool is_copied =
+                                  &source == &target
+                                      ? source.keyspace.copy(key, std::move(new_key))
+                                      : Access::copy(source.keyspace, key, target.keyspace,
+                                                     std::move(new_key));
+                              if (is_copied) target.flights.remove(flight);
+                              return is_copied;
+                            });
   }
 
   // Returns a copy of the value of a live key; else computes it, stores it with the ttl from then
@@ -375,7 +370,7 @@ class ConcurrentKeyspace {
       const K& key, Ttl ttl, F&& f,
       duration refresh_ahead = duration::zero()) requires std::copy_constructible<Value> &&
       (std::invocable<F&> || std::invocable<F&, const Key&>) {
-    return get_or_compute_hashed(internal::as_key<ConcurrentKeyspace>(key), ttl, f, refresh_ahead);
+    return shards_.get_or_compute(internal::as_key<ConcurrentKeyspace>(key), ttl, f, refresh_ahead);
   }
 
   // KEYS, SCAN. Calls f(key, value, deadline) for each live entry, one shard after the other, each
@@ -383,12 +378,16 @@ class ConcurrentKeyspace {
   // stored, renamed or erased meanwhile it may be visited or not.
   template <class F>
   void for_each(F&& f) const {
-    for_each_shard([&](const Ks& keyspace) { keyspace.for_each(f); });
+    shards_.for_each([&](const Ks& keyspace) { keyspace.for_each(f); });
   }
 
   // Sums over all shards. peak_size is the sum of their peaks, which may have been at different
   // times.
-  [[nodiscard]] Statistics statistics() const requires(Features::kStatistics);
+  [[nodiscard]] Statistics statistics() const requires(Features::kStatistics) {
+    Statistics sum;
+    shards_.for_each([&](const Ks& keyspace) { sum += keyspace.statistics(); });
+    return sum;
+  }
   [[nodiscard]] size_type weight() const requires(kIsBounded) {
     return sum_of([](const Ks& keyspace) { return keyspace.weight(); });
   }
@@ -403,37 +402,30 @@ class ConcurrentKeyspace {
 
   // FLUSHDB. Erases everything, one shard after the other.
   void clear() {
-    Delivery delivery(deliveries_);
-    for (std::size_t i = 0; i != shard_count(); ++i) {
-      Shard& next = shard(i);
-      const internal::WriterLock lock(next.mutex);
-      next.contents.flights.clear();
-      next.contents.keyspace.clear();
-      delivery.take(Access::outbox(next.contents.keyspace));
-    }
-    delivery.deliver();
+    shards_.write_each([](Contents& contents) {
+      contents.flights.clear();
+      contents.keyspace.clear();
+    });
   }
 
   // Makes room for `size` entries in all, if they are spread evenly.
   void reserve(size_type size) {
-    for (std::size_t i = 0; i != shard_count(); ++i) {
-      write_to(shard(i), [&](Contents& contents) {
-        contents.keyspace.reserve(size / shard_count() + size / shard_count() / 8 + 1);
-        return true;
-      });
-    }
+    const std::size_t each = size / shards_.count();
+    shards_.write_each(
+        [each](Contents& contents) { contents.keyspace.reserve(each + each / 8 + 1); });
   }
 
   // Erases dead entries, at most `limit` of them, and returns how many it erased. A lock is held
   // for 256 of them at most. Without a limit, nothing is left of what was dead at the start (unless
   // a listener stores it again). For the rest see Keyspace::erase_expired().
-  size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max());
+  size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
+    return shards_.erase_expired(internal::floor_millis(clock_.now().time_since_epoch()), limit);
+  }
 
   // Returns a time before which no entry dies; nullopt if none ever will. (Others may be stored
   // before the call is over.)
   [[nodiscard]] std::optional<time_point> next_deadline() const {
-    internal::Millis due = internal::kNeverMillis;
-    for_each_shard([&](const Ks& keyspace) { due = std::min(due, Access::next_due(keyspace)); });
+    const internal::Millis due = shards_.next_due();
     if (due == internal::kNeverMillis) return std::nullopt;
     return Access::template to_time_point<Ks>(due);
   }
@@ -447,50 +439,14 @@ class ConcurrentKeyspace {
   friend class Reaper;
   friend struct internal::TestPeer;
   using Access = internal::ShardAccess;
-  using Flights = internal::Flights<Key, Value>;
-  using Flight = typename Flights::Flight;
-  using Deliveries = internal::Deliveries<Key, Value, typename Features::Listener, Allocator>;
-  using Delivery = typename Deliveries::Delivery;
-  template <class K>
-  using Hashed = internal::Hashed<K>;
+  using Shards = internal::Shards<Ks, typename Features::Listener>;
+  using Contents = typename Shards::Contents;
 
-  static constexpr size_type kEraseStep = 256;
   static constexpr std::size_t kLeastCapacity = 256;  // of a shard, by default
   static constexpr std::size_t kShardsPerProcessor = 32;
   static constexpr std::size_t kMostShards = 256;  // by default: one with expiries takes some 10 KB
 
-  struct Contents {
-    Ks keyspace;
-    Flights flights;
-  };
-  struct alignas(ABSL_CACHELINE_SIZE) Shard {
-    explicit Shard(Ks keyspace) : contents{std::move(keyspace), {}} {}
-    mutable absl::Mutex mutex;
-    Contents contents ABSL_GUARDED_BY(mutex);
-  };
-
-  // Where a Reaper sees this.
-  class Reaped final : public internal::Reaped {
-   public:
-    explicit Reaped(ConcurrentKeyspace& keyspace) noexcept : keyspace_(keyspace) {}
-    ~Reaped() { leave(); }
-
-   private:
-    using Due = internal::Reaped::Due;
-    void make_step(std::size_t step) override { keyspace_.erase_expired(step); }
-    Due next_due() override {
-      Due due;
-      const auto deadline = keyspace_.next_deadline();
-      if (!deadline) return due;
-      due.deadline = deadline->time_since_epoch().count();
-      const internal::Millis now =
-          internal::floor_millis(keyspace_.clock_.now().time_since_epoch());
-      due.left = due.deadline <= now ? 0 : internal::time_left(due.deadline, now);
-      return due;
-    }
-    ConcurrentKeyspace& keyspace_;
-  };
-  Reaped& reaped() noexcept { return reaped_; }
+  internal::Reaped& reaped() noexcept { return shards_.reaped(); }
 
   static std::size_t shards_for(const Options& options) {
     const std::size_t processors = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
@@ -506,53 +462,30 @@ class ConcurrentKeyspace {
     }
   }
 
-  [[nodiscard]] std::size_t shard_count() const noexcept { return std::size_t{1} << shard_bits_; }
-  [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }
-  // The map in the shard uses the low bits of the hash, or the high ones; so they are mixed.
-  [[nodiscard]] Shard& shard_of(std::size_t hash) const noexcept {
-    const std::uint64_t mixed = static_cast<std::uint64_t>(hash) * 0x9e3779b97f4a7c15;
-    return shard(static_cast<std::size_t>(mixed >> 32 << shard_bits_ >> 32));
+  // The options of a shard.
+  keyspace::Options<ShardFeatures> part_of(Options& options, std::size_t shard) const {
+    keyspace::Options<ShardFeatures> part{
+        .capacity =
+            [&] {
+              if constexpr (kIsBounded) {
+                const std::size_t count = shards_for(options);
+                return internal::Capacity(capacity_ / count + (shard < capacity_ % count ? 1 : 0));
+              } else {
+                return internal::Absent<0>();
+              }
+            }(),
+        .expire_after_access = options.expire_after_access};
+    if constexpr (internal::kIsWeighed<Features>) part.weigher = {&weigher_};
+    return part;
   }
-  template <class K>
-  Hashed<K> hashed(K&& key) const {
-    const std::size_t hash = static_cast<std::size_t>(hash_(std::as_const(key)));
-    return {std::forward<K>(key), hash};
-  }
-
-  // --- Reading ---
-
-  template <class K, class F>
-  auto look_up(const K& key, const F& f) const {
-    const auto hashed_key = hashed(key);
-    const Shard& shard = shard_of(hashed_key.hash);
-    const internal::ReaderLock lock(shard.mutex);
-    return f(shard.contents.keyspace, hashed_key);
-  }
-  template <class K, class F>
-  bool read(const K& key, F& f) const {
-    return look_up(key, [&](const Ks& keyspace, const auto& hashed_key) {
-      const Value* const value = keyspace.find(hashed_key);
-      if (value != nullptr) std::invoke(f, *value);
-      return value != nullptr;
-    });
-  }
-  // The same as a request.
-  template <class K, class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool read(const K& key, F& f) {
-    const auto hashed_key = hashed(key);
-    Shard& shard = shard_of(hashed_key.hash);
-    {
-      const internal::ReaderLock lock(shard.mutex);
-      const auto request = Access::request(shard.contents.keyspace, hashed_key);
-      if (request.value != nullptr) std::invoke(f, *request.value);
-      if (!request.slides) return request.value != nullptr;
+  static std::size_t capacity_of(const Options& options) {
+    if constexpr (kIsBounded) {
+      return options.capacity;
+    } else {
+      return 0;
     }
-    return write_to(shard, [&](Contents& contents) {
-      const Value* const value = contents.keyspace.find(hashed_key);
-      if (value != nullptr) std::invoke(f, *value);
-      return value != nullptr;
-    });
   }
+
   template <class Self, class K>
   static std::optional<Value> copy_by(Self& self, const K& key) {
     std::optional<Value> copy;
@@ -560,38 +493,14 @@ class ConcurrentKeyspace {
     return copy;
   }
 
-  // --- Writing ---
-
-  // Returns f(contents of a shard), called under its lock, after all that comes after a change.
-  template <class F>
-  auto write_to(Shard& shard, const F& f) {
-    Delivery delivery(deliveries_);
-    internal::Millis due;
-    auto result = [&] {
-      const internal::WriterLock lock(shard.mutex);
-      auto changed = f(shard.contents);
-      delivery.take(Access::outbox(shard.contents.keyspace));
-      due = Access::next_due(shard.contents.keyspace);
-      return changed;
-    }();
-    reaped_.note_due(due);
-    delivery.deliver();
-    return result;
-  }
   template <class K, class F>
   auto write(K&& key, const F& f) {
-    return write_hashed(internal::as_key<ConcurrentKeyspace>(std::forward<K>(key)), f);
-  }
-  template <class K, class F>
-  auto write_hashed(K&& key, const F& f) {
-    auto hashed_key = hashed(std::forward<K>(key));
-    return write_to(shard_of(hashed_key.hash),
-                    [&](Contents& contents) { return f(contents, hashed_key); });
+    return shards_.write(internal::as_key<ConcurrentKeyspace>(std::forward<K>(key)), f);
   }
   template <class K, class V, class... Expiry>
   void set_with(K&& key, V&& value, Expiry... expiry) {
     write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
-      contents.flights.supersede(hashed_key, equal_);
+      contents.flights.supersede(hashed_key);
       contents.keyspace.set(std::move(hashed_key), std::forward<V>(value), expiry...);
       return true;
     });
@@ -599,186 +508,47 @@ class ConcurrentKeyspace {
   template <class K, class V, class... Expiry>
   bool insert_with(K&& key, V&& value, Expiry... expiry) {
     return write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
-      if (!contents.flights.empty() && !contents.keyspace.contains(hashed_key)) {
-        contents.flights.supersede(hashed_key, equal_);
-      }
-      return contents.keyspace.insert(std::move(hashed_key), std::forward<V>(value), expiry...);
+      const auto flight = contents.flights.find(hashed_key);
+      const bool is_stored =
+          contents.keyspace.insert(std::move(hashed_key), std::forward<V>(value), expiry...);
+      if (is_stored) contents.flights.remove(flight);
+      return is_stored;
     });
   }
   template <class K, class V, class... Expiry>
   bool replace_with(K&& key, V&& value, Expiry... expiry) {
     return write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
-      if (!contents.flights.empty() && contents.keyspace.contains(hashed_key)) {
-        contents.flights.supersede(hashed_key, equal_);
-      }
-      return contents.keyspace.replace(std::move(hashed_key), std::forward<V>(value), expiry...);
+      const auto flight = contents.flights.find(hashed_key);
+      const std::size_t size = contents.keyspace.size();
+      const bool is_stored =
+          contents.keyspace.replace(std::move(hashed_key), std::forward<V>(value), expiry...);
+      // A value that has no room is not stored, but the key is erased.
+      if (is_stored || contents.keyspace.size() < size) contents.flights.remove(flight);
+      return is_stored;
     });
   }
   // Changes an expiry, by which the key may be erased.
   template <class K, class F>
   auto redate(const K& key, const F& f) {
     return write(key, [&](Contents& contents, auto& hashed_key) {
-      const bool may_be_erased =
-          !contents.flights.empty() && contents.keyspace.contains(hashed_key);
+      const std::size_t size = contents.keyspace.size();
       auto result = f(contents.keyspace, hashed_key);
-      if (may_be_erased && !contents.keyspace.contains(hashed_key)) {
-        contents.flights.supersede(hashed_key, equal_);
-      }
+      if (contents.keyspace.size() < size) contents.flights.supersede(hashed_key);
       return result;
     });
   }
 
-  static bool has_flights(const Contents& a, const Contents& b) noexcept {
-    return !a.flights.empty() || !b.flights.empty();
-  }
-
-  // Returns f(source, key, target, key) of the shards of two keys, both of which are locked.
-  template <class K, class L, class F>
-  bool transfer(const K& from, L&& to, const F& f) {
-    const auto hashed_from = hashed(from);
-    auto hashed_to = hashed(std::forward<L>(to));
-    Shard& source = shard_of(hashed_from.hash);
-    Shard& target = shard_of(hashed_to.hash);
-    if (&source == &target) {
-      return write_to(source, [&](Contents& contents) {
-        return f(contents, hashed_from, contents, hashed_to);
-      });
-    }
-    Delivery delivery(deliveries_);
-    internal::Millis due;
-    const bool result = [&] {
-      // Which shard comes first is the same for all, so no two calls wait for each other.
-      const bool is_source_first = std::less<>()(&source, &target);
-      const internal::WriterLock first(is_source_first ? source.mutex : target.mutex);
-      const internal::WriterLock second(is_source_first ? target.mutex : source.mutex);
-      source.mutex.AssertHeld();
-      target.mutex.AssertHeld();
-      const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to);
-      delivery.take(Access::outbox(source.contents.keyspace));
-      delivery.take(Access::outbox(target.contents.keyspace));
-      due = Access::next_due(target.contents.keyspace);
-      return is_done;
-    }();
-    reaped_.note_due(due);
-    delivery.deliver();
-    return result;
-  }
-
-  // --- Computing ---
-
-  template <class K, class F>
-  Value get_or_compute_hashed(const K& key, Ttl ttl, F& f, duration refresh_ahead) {
-    const auto hashed_key = hashed(key);
-    Shard& shard = shard_of(hashed_key.hash);
-    const auto is_to_refresh = [&](const Ks& keyspace, internal::Millis deadline) {
-      return refresh_ahead > duration::zero() && deadline != internal::kNeverMillis &&
-             internal::time_left(deadline, Access::now(keyspace)) <= refresh_ahead.count();
-    };
-    bool is_noted = false;
-    {
-      const internal::ReaderLock lock(shard.mutex);
-      const auto request = Access::request(shard.contents.keyspace, hashed_key);
-      if (request.value != nullptr &&
-          (!is_to_refresh(shard.contents.keyspace, request.deadline) ||
-           shard.contents.flights.find(hashed_key, equal_) != nullptr)) {
-        return *request.value;
-      }
-      is_noted = !request.slides;
-    }
-    typename Flights::Pointer flight;
-    std::optional<std::packaged_task<Value()>> task;
-    Delivery delivery(deliveries_);
-    {
-      const internal::WriterLock lock(shard.mutex);
-      const Value* const value = is_noted ? shard.contents.keyspace.peek(hashed_key)
-                                          : shard.contents.keyspace.find(hashed_key);
-      flight = shard.contents.flights.find(hashed_key, equal_);
-      if (value != nullptr &&
-          (flight != nullptr ||
-           !is_to_refresh(shard.contents.keyspace,
-                          Access::deadline(shard.contents.keyspace, hashed_key)))) {
-        return *value;
-      }
-      if (flight == nullptr) {
-        flight = std::make_shared<Flight>(Key(key), hashed_key.hash);
-        task.emplace([&, mine = flight.get()] { return compute(shard, *mine, ttl, f, delivery); });
-        flight->result = task->get_future().share();
-        shard.contents.flights.add(flight);
-      }
-    }
-    if (task) {
-      (*task)();
-      delivery.deliver();
-    } else {
-      const internal::WaitGraph::Wait wait(flight->pilot, flight->has_landed);
-      if (wait.is_circular()) {
-        // As `throw` would do, but it also compiles where exceptions are turned off.
-        std::rethrow_exception(std::make_exception_ptr(RecursiveComputation()));
-      }
-      flight->result.wait();
-    }
-    return flight->result.get();
-  }
-
-  template <class F>
-  Value compute(Shard& shard, Flight& flight, Ttl ttl, F& f, Delivery& delivery) {
-    // However this ends, nobody is to begin to wait for it then.
-    struct Land {
-      ~Land() {
-        const internal::WriterLock lock(shard.mutex);
-        shard.contents.flights.remove(&flight);
-        flight.has_landed.store(true, std::memory_order_relaxed);
-      }
-      Shard& shard;
-      Flight& flight;
-    } land{shard, flight};
-    Value value = [&]() -> Value {
-      if constexpr (std::invocable<F&>) {
-        return Value(std::invoke(f));
-      } else {
-        return Value(std::invoke(f, std::as_const(flight.key)));
-      }
-    }();
-    internal::Millis due;
-    {
-      const internal::WriterLock lock(shard.mutex);
-      if (!shard.contents.flights.remove(&flight)) return value;
-      Hashed<Key> hashed_key{std::move(flight.key), flight.hash};
-      shard.contents.keyspace.set(std::move(hashed_key), std::as_const(value), ttl);
-      delivery.take(Access::outbox(shard.contents.keyspace));
-      due = Access::next_due(shard.contents.keyspace);
-    }
-    reaped_.note_due(due);
-    return value;
-  }
-
-  // --- All shards ---
-
-  template <class F>
-  void for_each_shard(const F& f) const {
-    for (std::size_t i = 0; i != shard_count(); ++i) {
-      const Shard& next = shard(i);
-      const internal::ReaderLock lock(next.mutex);
-      f(next.contents.keyspace);
-    }
-  }
   template <class F>
   [[nodiscard]] std::size_t sum_of(const F& f) const {
     std::size_t sum = 0;
-    for_each_shard([&](const Ks& keyspace) { sum += f(keyspace); });
+    shards_.for_each([&](const Ks& keyspace) { sum += f(keyspace); });
     return sum;
   }
 
   [[no_unique_address]] Clock clock_;
-  [[no_unique_address]] Hash hash_;
-  ShardEqual equal_;
-  std::size_t capacity_ = 0;
+  std::size_t capacity_;
   [[no_unique_address]] typename Features::Weigher weigher_;
-  int shard_bits_;
-  std::unique_ptr<std::optional<Shard>[]> shards_;
-  Deliveries deliveries_;
-  std::atomic<std::size_t> next_to_reclaim_ = 0;
-  Reaped reaped_{*this};  // the last member, so that it goes before what it looks at
+  Shards shards_;
 };
 
 template <class Key, class Value, TimeSource Clock, class Hash, class Equal, class Allocator,
@@ -786,83 +556,14 @@ template <class Key, class Value, TimeSource Clock, class Hash, class Equal, cla
 ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>::ConcurrentKeyspace(
     Clock clock, Options options, const Hash& hash, const Equal& equal, const Allocator& allocator)
     : clock_(std::move(clock)),
-      hash_(hash),
-      equal_{equal},
+      capacity_(capacity_of(options)),
       weigher_(std::move(options.weigher)),
-      shard_bits_(std::countr_zero(shards_for(options))),
-      shards_(std::make_unique<std::optional<Shard>[]>(shard_count())),
-      deliveries_(std::move(options.listener), allocator) {
-  if constexpr (kIsBounded) capacity_ = options.capacity;
-  for (std::size_t i = 0; i != shard_count(); ++i) {
-    keyspace::Options<ShardFeatures> of_shard{
-        .capacity =
-            [&] {
-              if constexpr (kIsBounded) {
-                return internal::Capacity(capacity_ / shard_count() +
-                                          (i < capacity_ % shard_count() ? 1 : 0));
-              } else {
-                return internal::Absent<0>();
-              }
-            }(),
-        .weigher =
-            [&] {
-              if constexpr (internal::kIsWeighed<Features>) {
-                return internal::SharedWeigher<typename Features::Weigher>{&weigher_};
-              } else {
-                return OneEach();
-              }
-            }(),
-        .expire_after_access = options.expire_after_access};
-    shards_[i].emplace(
-        Ks(clock_, std::move(of_shard), ShardHash{hash}, ShardEqual{equal}, allocator));
-  }
-}
-
-template <class Key, class Value, TimeSource Clock, class Hash, class Equal, class Allocator,
-          FeatureSet Features>
-Statistics ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>::statistics()
-    const requires(Features::kStatistics) {
-  Statistics sum;
-  for_each_shard([&](const Ks& keyspace) { sum += keyspace.statistics(); });
-  return sum;
-}
-
-template <class Key, class Value, TimeSource Clock, class Hash, class Equal, class Allocator,
-          FeatureSet Features>
-std::size_t ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>::erase_expired(
-    size_type limit) {
-  const internal::Millis start = internal::floor_millis(clock_.now().time_since_epoch());
-  // What dies after the start is left; and so is what lives again as the clock goes back.
-  const auto is_due_in = [start](const Ks& keyspace) {
-    const internal::Millis due = Access::next_due(keyspace);
-    return due <= start && due <= Access::now(keyspace);
-  };
-  // With a small limit it takes several calls to come round.
-  const std::size_t first = next_to_reclaim_.load(std::memory_order_relaxed);
-  size_type erased = 0;
-  size_type left = limit;
-  std::size_t i = 0;
-  for (; i != shard_count() && left != 0; ++i) {
-    Shard& next = shard((first + i) % shard_count());
-    bool is_due;
-    {
-      const internal::ReaderLock lock(next.mutex);
-      is_due = is_due_in(next.contents.keyspace);
-    }
-    while (is_due && left != 0) {
-      const size_type step = std::min(left, kEraseStep);
-      erased += write_to(next, [&](Contents& contents) {
-        const size_type count = contents.keyspace.erase_expired(step);
-        is_due = is_due_in(contents.keyspace);
-        return count;
-      });
-      if (limit != std::numeric_limits<size_type>::max()) left -= step;
-    }
-  }
-  // The one in which the limit was reached may have more.
-  next_to_reclaim_.store(first + i - (left == 0 ? 1 : 0), std::memory_order_relaxed);
-  return erased;
-}
+      shards_(
+          std::countr_zero(shards_for(options)),
+          [&](std::size_t i) {
+            return Ks(clock_, part_of(options, i), ShardHash{hash}, ShardEqual{equal}, allocator);
+          },
+          ShardHash{hash}, ShardEqual{equal}, std::move(options.listener), allocator) {}
 
 // A keyspace with a bound that threads share, in the order of parameters that suits a cache.
 template <class Key, class Value, FeatureSet Features = CacheFeatures,

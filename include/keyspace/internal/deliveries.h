@@ -37,6 +37,12 @@ class Deliveries {
    public:
     explicit Delivery(Deliveries& all) : all_(all), batches_(all.allocator_) {}
 
+    Delivery(const Delivery&) = delete;
+    Delivery& operator=(const Delivery&) = delete;
+    ~Delivery() {
+      if (!batches_.empty()) all_.leave_unfinished(batches_);
+    }
+
     // Takes what has left a shard, of which the caller holds the lock. If memory runs out it stays
     // there, for the next call.
     template <class Outbox>
@@ -46,8 +52,8 @@ class Deliveries {
       outbox.swap(batches_.back().letters);
     }
 
-    // Tells the listener. What it throws ends that, and the rest is told by the next call that has
-    // something to tell.
+    // Tells the listener. What it throws ends that; the rest is told by the next call that changes
+    // something, as is all where a call ends before it comes to this.
     void deliver() { all_.deliver(batches_); }
 
    private:
@@ -78,13 +84,6 @@ class Deliveries {
       frame->batches.splice(frame->batches.end(), batches);
       return;
     }
-    struct LeaveRest {
-      ~LeaveRest() {
-        if (!batches.empty()) deliveries.leave_unfinished(batches);
-      }
-      Deliveries& deliveries;
-      Batches& batches;
-    } leave_rest{*this, batches};
     const Frame frame(this, batches);
     while (!batches.empty()) {
       Batch& batch = batches.front();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,7 +15,14 @@
 #include "absl/synchronization/mutex.h"
 #include "keyspace/internal/lock.h"
 
-namespace keyspace::internal {
+namespace keyspace {
+
+// What get_or_compute() throws where it would wait for itself.
+struct RecursiveComputation : std::logic_error {
+  RecursiveComputation() : std::logic_error("get_or_compute() would wait for itself") {}
+};
+
+namespace internal {
 
 // Which threads wait for which: so that one that would wait for itself, by way of however many
 // others, can be told. There is one for the program, as computations of one keyspace may ask
@@ -80,9 +88,11 @@ class WaitGraph {
 
 // The computations of values that are under way in a shard: no more than there are threads, and
 // mostly none. One that is superseded is forgotten here, and goes on to its end for those who wait.
-template <class Key, class Value>
+template <class Key, class Value, class Equal>
 class Flights {
  public:
+  explicit Flights(const Equal& equal) : equal_(equal) {}
+
   struct Flight {
     Flight(Key its_key, std::size_t its_hash) : key(std::move(its_key)), hash(its_hash) {}
 
@@ -97,16 +107,16 @@ class Flights {
   [[nodiscard]] bool empty() const noexcept { return flights_.empty(); }
 
   // Returns the flight for a key; null if there is none.
-  template <class HashedKey, class Equal>
-  [[nodiscard]] Pointer find(const HashedKey& key, const Equal& equal) const {
+  template <class HashedKey>
+  [[nodiscard]] Pointer find(const HashedKey& key) const {
     const auto it = std::find_if(flights_.begin(), flights_.end(), [&](const Pointer& flight) {
-      return flight->hash == key.hash && equal(flight->key, key);
+      return flight->hash == key.hash && equal_(flight->key, key);
     });
     return it == flights_.end() ? nullptr : *it;
   }
   void add(Pointer flight) { flights_.push_back(std::move(flight)); }
 
-  // Returns whether it was there, and so not superseded.
+  // Returns whether it was there, and so not superseded. It may be null.
   bool remove(const Flight* flight) noexcept {
     const auto it = std::find_if(flights_.begin(), flights_.end(),
                                  [flight](const Pointer& other) { return other.get() == flight; });
@@ -115,18 +125,21 @@ class Flights {
     flights_.pop_back();
     return true;
   }
-  template <class HashedKey, class Equal>
-  void supersede(const HashedKey& key, const Equal& equal) {
+  bool remove(const Pointer& flight) noexcept { return remove(flight.get()); }
+  template <class HashedKey>
+  void supersede(const HashedKey& key) {
     if (empty()) [[likely]]
       return;
-    remove(find(key, equal).get());
+    remove(find(key).get());
   }
   void clear() noexcept { flights_.clear(); }
 
  private:
+  [[no_unique_address]] Equal equal_;
   std::vector<Pointer> flights_;
 };
 
-}  // namespace keyspace::internal
+}  // namespace internal
+}  // namespace keyspace
 
 #endif  // KEYSPACE_INTERNAL_FLIGHTS_H_

@@ -61,11 +61,12 @@ class LruState {
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
   void reserve(std::size_t) noexcept {}
 
-  // Threads that do so at once may get the same number, or one that is a little too low.
-  void visit(Mark& mark) const noexcept {
+  void visit(Mark& mark) noexcept {
     requests_.set(requests_.get() + 1);
     mark.visit(requests_.get());
   }
+  // Numbers must not fall: a record that is later than its entry's last request would be dropped.
+  void shared_visit(Mark& mark) const noexcept { mark.visit(requests_.count()); }
   template <class Entries>
   Arrival arrive(Entries&, std::size_t, std::size_t) noexcept {
     return {};

@@ -22,7 +22,8 @@ namespace keyspace::internal {
 //   weight()         of all entries
 //   reserve(size)    makes room for that many entries. May throw.
 //   visit(mark)      takes note of a request for an entry, and changes no more than its mark, and
-//                    a number, in such a way (Relaxed) that threads may do so at once
+//                    a number
+//   shared_visit(mark)                the same, on a const policy, beside other threads that do so
 //   arrive(entries, hash, weight)     takes note of a key that came and was not there
 //   victim(entries, table)            returns the entry that has to go, and which the caller erases
 //                    at once, for it may have no record any more; end() only if none is volatile.
@@ -50,6 +51,7 @@ struct UnboundedState {
   UnboundedState(Absent<0>, const Allocator&) noexcept {}
   void reserve(std::size_t) noexcept {}
   void visit(Mark&) const noexcept {}
+  void shared_visit(Mark&) const noexcept {}
   Mark link(std::size_t, std::size_t, Arrival) noexcept { return {}; }
   void unlink(const Mark&, std::size_t) noexcept {}
   Mark relink(const Mark&, std::size_t) noexcept { return {}; }
@@ -73,6 +75,7 @@ class EarliestDeadlineState {
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
   void reserve(std::size_t) noexcept {}
   void visit(Mark&) const noexcept {}
+  void shared_visit(Mark&) const noexcept {}
   template <class Entries>
   Arrival arrive(Entries&, std::size_t, std::size_t) noexcept {
     return {};

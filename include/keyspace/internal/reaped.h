@@ -103,6 +103,7 @@ class Reaped {
 
   // Is looked after by `reaper` from now on, and by no other; null: by none.
   void join(const std::shared_ptr<ReaperState>& reaper) {
+    const WriterLock one_at_a_time(joining_);
     std::shared_ptr<ReaperState> old;
     {
       const WriterLock lock(mutex_);
@@ -154,6 +155,8 @@ class Reaped {
     }
     if (reaper != nullptr) reaper->ring();
   }
+
+  absl::Mutex joining_;  // held for longer than mutex_: until the reaper is done with this
 
   // A deadline before this has to be told to the reaper.
   std::atomic<Millis> alarm_ = kEarliestMillis;

@@ -20,8 +20,9 @@ class Relaxed {
   [[nodiscard]] T get() const noexcept { return number_.load(std::memory_order_relaxed); }
   void set(T number) noexcept { number_.store(number, std::memory_order_relaxed); }
 
-  // Adds one, of which none is lost beside other calls of this. It takes longer than set().
-  void count() noexcept { number_.fetch_add(1, std::memory_order_relaxed); }
+  // Adds one, and returns the sum. None is lost beside other calls of this; it takes longer than
+  // set().
+  T count() noexcept { return number_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
  private:
   std::atomic<T> number_;

@@ -116,6 +116,7 @@ class ScanResistantState {
   }
 
   void visit(Mark& mark) const noexcept { mark.visit(arrivals_); }
+  void shared_visit(Mark& mark) const noexcept { visit(mark); }
 
   // REQUIRES: it weighs no more than the capacity.
   template <class Entries>

@@ -276,7 +276,7 @@ class Store {
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void note_shared_request(const F& found, bool is_hit) const {
     counters_.shared_request(is_hit);
-    if (is_hit) policy_.visit(found.entry->first.extra().mark);
+    if (is_hit) policy_.shared_visit(found.entry->first.extra().mark);
   }
 
   // Erases what was found, dead or alive.
