@@ -500,6 +500,7 @@ class ConcurrentKeyspace {
   template <class K, class V, class... Expiry>
   void set_with(K&& key, V&& value, Expiry... expiry) {
     write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
+      Access::prefetch(contents.keyspace, hashed_key);
       contents.flights.supersede(hashed_key);
       contents.keyspace.set(std::move(hashed_key), std::forward<V>(value), expiry...);
       return true;

@@ -49,6 +49,7 @@ struct ShardAccess {
   template <class Ks, class K>
   ABSL_ATTRIBUTE_ALWAYS_INLINE static Request<Ks> request(const Ks& ks, const K& key) {
     typename Ks::Now now(ks.clock_);
+    ks.store_.prefetch(key);
     const auto found = ks.store_.locate(key);
     const bool is_hit = ks.store_.is_live(found, now);
     const Millis deadline = is_hit ? ks.store_.deadline(found.entry->first) : kNeverMillis;
@@ -66,6 +67,10 @@ struct ShardAccess {
   template <class Ks, class K>
   static Millis deadline(const Ks& ks, const K& key) {
     return ks.store_.deadline(ks.store_.locate(key).entry->first);
+  }
+  template <class Ks, class K>
+  static void prefetch(const Ks& ks, const K& key) {
+    ks.store_.prefetch(key);
   }
   template <class Ks>
   static Millis now(const Ks& ks) {
