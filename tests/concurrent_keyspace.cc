@@ -485,6 +485,35 @@ struct Weighed : Everything<Lru> {
   };
 };
 
+TEST_CASE("update weighs again, and evicts what there is no room for") {
+  Told told;
+  SharedCache<Weighed> ks(
+      {.capacity = 40,
+       .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
+       .shards = 1});
+  for (int key = 1; key != 5; ++key) ks.set(key, 10);
+  CHECK(ks.update(4, [](int& value) { value = 15; }));
+  CHECK(ks.weight() == 35);
+  CHECK(told == Told{{1, Cause::kEvicted}});
+  CHECK(ks.update(3, [](int& value) { value = 1; }));
+  CHECK(ks.weight() == 26);
+  CHECK(ks.update(2, [](int& value) { value = 41; }));
+  CHECK_FALSE(ks.contains(2));
+  CHECK(ks.weight() == 16);
+  CHECK(told == Told{{1, Cause::kEvicted}, {2, Cause::kEvicted}});
+  const Statistics counted = ks.statistics();
+  CHECK(counted.inserts - counted.removed(Cause::kEvicted) == ks.size());
+}
+
+TEST_CASE("the number of shards does not leave an entry without room") {
+  CHECK(SharedCache<Weighed>({.capacity = 1 << 20}).shards() <= 8);
+  CHECK(SharedCache<Weighed>({.capacity = 1 << 20, .shards = 33}).shards() == 64);
+  CHECK(SharedCache<Everything<Lru>>({.capacity = 1000}).shards() == 2);
+  CHECK(SharedCache<Everything<Lru>>({.capacity = 100, .shards = 512}).shards() == 64);
+  CHECK(Shared().shards() <= 256);
+  CHECK(Shared().shards() >= 32);
+}
+
 TEST_CASE("weights count, and an entry heavier than its shard's part is refused") {
   SharedCache<Weighed> ks({.capacity = 40, .shards = 4});
   ks.set(1, 10);

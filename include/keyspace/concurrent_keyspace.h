@@ -23,6 +23,7 @@
 #include "keyspace/internal/shard.h"
 #include "keyspace/internal/shards.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/recursive_computation.h"
 #include "keyspace/statistics.h"
 
 namespace keyspace {
@@ -57,9 +58,10 @@ namespace keyspace {
 // Features. The capacity is divided among the shards: an entry has to go when its shard is full,
 // which may be a little before the whole is; and one that weighs more than its shard's part is
 // refused. A policy knows its own shard. So a small cache has few shards, unless Options say
-// otherwise. A listener is called on the thread in whose call the entry left, when its lock is
-// released; so other threads may be ahead of what it is told. Of what it throws, and all else, see
-// Cause in features.h.
+// otherwise. Besides the requests of a Keyspace, visit(), update() and get_or_compute() are some.
+// A listener is called on the thread in whose call the entry left, when its lock is released; so
+// several may call it at once, and other threads be ahead of what it is told. Of what it throws,
+// and all else, see Cause in features.h.
 //
 // A build of abseil with assertions (as Debian's is) looks for deadlocks at every lock, under one
 // of its own: call absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore) where speed
@@ -97,8 +99,9 @@ class ConcurrentKeyspace {
 
   // What the features need, as keyspace::Options; and into how many shards the keys are divided,
   // rounded up to a power of two, but no more than the capacity. By default, 0, these are 32 for
-  // each processor and 256 at most; and in a bounded keyspace so few that each may hold 256 of the
-  // capacity.
+  // each processor and 256 at most; in a bounded keyspace so few that each may hold 256 of the
+  // capacity; and with a weigher no more than 8, for an entry may weigh no more than its shard's
+  // part, an eighth then.
   struct Options {
     using Of = keyspace::Options<Features>;
     [[no_unique_address]] decltype(Of::capacity) capacity = {};
@@ -205,8 +208,8 @@ class ConcurrentKeyspace {
   }
 
   // Calls f(Value&) for a live key, and nothing else is done in its shard meanwhile. Returns
-  // whether the key was live. The expiry stays as it is, and so does what a weigher made of it. A
-  // request.
+  // whether the key was live. The expiry stays as it is. A weigher is asked for the new weight; so
+  // others may have to go, or the entry itself if it has become too heavy. A request.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, std::invocable<Value&> F>
   bool update(const K& key, F&& f) {
     return write(key, [&](Contents& contents, auto& hashed) {
@@ -214,6 +217,7 @@ class ConcurrentKeyspace {
       if (value == nullptr) return false;
       contents.flights.supersede(hashed);
       std::invoke(std::forward<F>(f), *value);
+      if constexpr (internal::kIsWeighed<Features>) Access::reweigh(contents.keyspace, hashed);
       return true;
     });
   }
@@ -351,25 +355,29 @@ class ConcurrentKeyspace {
                             });
   }
 
-  // Returns a copy of the value of a live key; else computes it, stores it with the ttl from then
-  // on, and returns it. `f` is called as f() or f(const Key&), and returns what a Value is made of.
+  // Returns a copy of the value of a live key; else computes it, stores it with the ttl (kNever for
+  // none) from then on, and returns it. `f` is called as f() or f(const Key&), and returns what a
+  // Value is made of. A ttl of zero or less stores nothing. A request, which may miss.
   //
   // Of threads that ask for the same key one computes, and the others wait for its value. What `f`
-  // throws comes out of all their calls, and nothing is stored. Nor is it if the key is set,
-  // updated, renamed or erased meanwhile, whether it was there or not: the value is then returned
-  // to those who asked before that, and who asks after it computes anew. (Where it is set, that is,
-  // they get what was set.)
+  // throws comes out of the calls of all of them, and nothing is stored.
+  //
+  // If the key is set, updated, renamed or erased meanwhile, that stays (also if it was not there
+  // to be erased): the value that was computed is returned to those who asked for it before, and
+  // is not stored. Who asks afterwards gets what is there then, or computes anew. A new expiry
+  // alone is no such change.
   //
   // With `refresh_ahead`, a value that has no more than that left to live is computed anew by one
-  // caller, which waits for the new one, while others get the old.
+  // caller, whose call returns the new one, or throws what `f` throws; the others get the old one.
+  // It should be much less than the ttl: where it is not, each call computes. What is persistent
+  // is never refreshed.
   //
   // `f` may call this keyspace. But a call that would wait for itself, directly or by way of other
-  // threads and other keyspaces, throws RecursiveComputation. A ttl of zero or less stores nothing.
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
+  // threads and other keyspaces, throws RecursiveComputation.
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, internal::ComputationOf<Key, Value> F>
   Value get_or_compute(
       const K& key, Ttl ttl, F&& f,
-      duration refresh_ahead = duration::zero()) requires std::copy_constructible<Value> &&
-      (std::invocable<F&> || std::invocable<F&, const Key&>) {
+      duration refresh_ahead = duration::zero()) requires std::copy_constructible<Value> {
     return shards_.get_or_compute(internal::as_key<ConcurrentKeyspace>(key), ttl, f, refresh_ahead);
   }
 
@@ -430,6 +438,9 @@ class ConcurrentKeyspace {
     return Access::template to_time_point<Ks>(due);
   }
 
+  // Into how many the keys are divided.
+  [[nodiscard]] size_type shards() const noexcept { return shards_.count(); }
+
   [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 
   // ----------------------------------------------------------------------------------------------
@@ -445,21 +456,21 @@ class ConcurrentKeyspace {
   static constexpr std::size_t kLeastCapacity = 256;  // of a shard, by default
   static constexpr std::size_t kShardsPerProcessor = 32;
   static constexpr std::size_t kMostShards = 256;  // by default: one with expiries takes some 10 KB
+  static constexpr std::size_t kMostWeighedShards = 8;
 
   internal::Reaped& reaped() noexcept { return shards_.reaped(); }
 
   static std::size_t shards_for(const Options& options) {
     const std::size_t processors = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
-    const std::size_t shards = std::bit_ceil(
-        options.shards != 0 ? options.shards
-                            : std::min(kShardsPerProcessor * processors, kMostShards));
+    const std::size_t most = internal::kIsWeighed<Features> ? kMostWeighedShards : kMostShards;
+    std::size_t shards = options.shards;
+    if (shards == 0) shards = std::min(kShardsPerProcessor * processors, most);
+    shards = std::bit_ceil(shards);
     if constexpr (kIsBounded) {
       const std::size_t least = options.shards != 0 ? 1 : kLeastCapacity;
-      const std::size_t most = std::max<std::size_t>(options.capacity / least, 1);
-      return std::min(shards, std::bit_floor(most));
-    } else {
-      return shards;
+      shards = std::min(shards, std::bit_floor(std::max<std::size_t>(options.capacity / least, 1)));
     }
+    return shards;
   }
 
   // The options of a shard.

@@ -7,10 +7,21 @@
 #include <cstddef>
 #include <memory>
 #include <thread>
+#include <type_traits>
 
 #include "keyspace/internal/reaped.h"
 
 namespace keyspace {
+
+namespace internal {
+// A ConcurrentKeyspace, that is; not a const one, nor a Keyspace, which has no lock.
+template <class K>
+concept Reapable = requires(K& keyspace) {
+  {keyspace.clock()};
+  {keyspace.shards()};
+}
+&&!std::is_const_v<K>;
+}  // namespace internal
 
 // Erases dead entries of ConcurrentKeyspaces, on a thread of its own that lives as long as this.
 //
@@ -50,11 +61,11 @@ class Reaper {
     });
   }
   // Looks after these from the start.
-  template <class... Keyspaces>
+  template <internal::Reapable... Keyspaces>
   requires(sizeof...(Keyspaces) != 0) explicit Reaper(Keyspaces&... keyspaces) : Reaper() {
     (add(keyspaces), ...);
   }
-  template <class... Keyspaces>
+  template <internal::Reapable... Keyspaces>
   requires(sizeof...(Keyspaces) != 0) explicit Reaper(Options options, Keyspaces&... keyspaces)
       : Reaper(options) {
     (add(keyspaces), ...);
@@ -68,12 +79,12 @@ class Reaper {
 
   // Looks after a keyspace, and no other reaper does any more. A listener must not call this, nor
   // remove().
-  template <class Keyspace>
+  template <internal::Reapable Keyspace>
   void add(Keyspace& keyspace) {
     keyspace.reaped().join(state_);
   }
   // Leaves a keyspace alone. When this returns, the thread is done with it.
-  template <class Keyspace>
+  template <internal::Reapable Keyspace>
   void remove(Keyspace& keyspace) {
     keyspace.reaped().leave();
   }

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <future>
 #include <memory>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,14 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "keyspace/internal/lock.h"
 
-namespace keyspace {
-
-// What get_or_compute() throws where it would wait for itself.
-struct RecursiveComputation : std::logic_error {
-  RecursiveComputation() : std::logic_error("get_or_compute() would wait for itself") {}
-};
-
-namespace internal {
+namespace keyspace::internal {
 
 // Which threads wait for which: so that one that would wait for itself, by way of however many
 // others, can be told. There is one for the program, as computations of one keyspace may ask
@@ -139,7 +131,6 @@ class Flights {
   std::vector<Pointer> flights_;
 };
 
-}  // namespace internal
-}  // namespace keyspace
+}  // namespace keyspace::internal
 
 #endif  // KEYSPACE_INTERNAL_FLIGHTS_H_

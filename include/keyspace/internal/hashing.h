@@ -135,6 +135,13 @@ template <class Keys, class Keyspace>
 concept KeysFor = std::forward_iterator<decltype(std::begin(std::declval<const Keys&>()))> &&
     KeyFor<decltype(*std::begin(std::declval<const Keys&>())), Keyspace>;
 
+// A function that computes a value for a key: of a result that a value can be made of.
+template <class F, class Key, class Value>
+concept ComputationOf = (std::invocable<F&> &&
+                         std::is_constructible_v<Value, std::invoke_result_t<F&>>) ||
+                        (!std::invocable<F&> && std::invocable<F&, const Key&> &&
+                         std::is_constructible_v<Value, std::invoke_result_t<F&, const Key&>>);
+
 // A type of which a keyspace makes its values.
 template <class V, class Keyspace>
 concept ValueFor = std::is_constructible_v<typename Keyspace::mapped_type, V>;

@@ -86,6 +86,12 @@ struct ShardAccess {
     return Ks::to_time_point(millis);
   }
 
+  template <class Ks, class K>
+  static void reweigh(Ks& ks, const K& key) {
+    typename Ks::Now now(ks.clock_);
+    ks.store_.reweigh(ks.store_.locate(key), now);
+  }
+
   // What rename() does, from one keyspace to another.
   template <class Ks, class K, class L>
   static bool rename(Ks& from, const K& key, Ks& to, L&& new_key) {

@@ -14,7 +14,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -29,6 +28,7 @@
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/reaped.h"
 #include "keyspace/internal/shard.h"
+#include "keyspace/recursive_computation.h"
 
 namespace keyspace::internal {
 

@@ -265,6 +265,18 @@ class Store {
     }
   }
 
+  // Asks the weigher again, after a value was changed in place. If there is too much then, entries
+  // are evicted, this one if it is too heavy by itself.
+  template <class F, class Now>
+  void reweigh(const F& found, Now& now) requires(kIsWeighed) {
+    const StoredKey& stored = found.entry->first;
+    const auto weight =
+        static_cast<std::size_t>(weigher_(stored.key(), std::as_const(found.entry->second).get()));
+    policy_.reweigh(stored.extra().mark, stored.extra().weight(), weight);
+    stored.extra() = make_extra(stored.extra().mark, weight);
+    make_place_for_changed(found.it, now);
+  }
+
   // Takes note of a request, and of the entry that it was for if there is one.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void note_request(const F& found, bool is_hit) {
@@ -443,7 +455,7 @@ class Store {
       entries_.erase(from.it);
       commit_deadline(to.entry->first, deadline);
       tidy();
-      make_place_for_renamed(to.it, now);
+      make_place_for_changed(to.it, now);
     }
   }
   template <class F, class K, class Now>
@@ -458,7 +470,7 @@ class Store {
     const auto it = entries_.insert(std::move(key_slot), std::move(value_slot), hash, deadline,
                                     expiry_.tag(deadline), moved);
     tidy();
-    make_place_for_renamed(it, now);
+    make_place_for_changed(it, now);
   }
   // Returns the Extra of an entry that is to have a key with another hash, and another weight.
   template <class F>
@@ -469,7 +481,7 @@ class Store {
     return make_extra(mark, weight);
   }
   template <class Iterator, class Now>
-  void make_place_for_renamed([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
+  void make_place_for_changed([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
     if constexpr (kIsWeighed) {
       const bool is_too_heavy = it->first.extra().weight() > capacity_;
       // None is left to go, and if it is volatile, it has gone itself.
