@@ -417,11 +417,7 @@ class ConcurrentKeyspace {
   }
 
   // Makes room for `size` entries in all, if they are spread evenly.
-  void reserve(size_type size) {
-    const std::size_t each = size / shards_.count();
-    shards_.write_each(
-        [each](Contents& contents) { contents.keyspace.reserve(each + each / 8 + 1); });
-  }
+  void reserve(size_type size) { shards_.reserve(size); }
 
   // Erases dead entries, at most `limit` of them, and returns how many it erased. A lock is held
   // for 256 of them at most. Without a limit, nothing is left of what was dead at the start (unless

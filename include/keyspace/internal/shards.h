@@ -226,6 +226,12 @@ class Shards {
     delivery.deliver();
   }
 
+  // Makes room for `size` entries in all, and some more in each, for they are not spread evenly.
+  void reserve(std::size_t size) {
+    const std::size_t each = size >> bits_;
+    write_each([each](Contents& contents) { contents.keyspace.reserve(each + each / 8 + 1); });
+  }
+
   // Erases what was dead at `start`: at most `limit`, of which no more than kEraseStep under a
   // lock. Returns how many.
   std::size_t erase_expired(Millis start, std::size_t limit) {
