@@ -42,7 +42,6 @@ constexpr std::size_t kShards = 64;
 
 class Ours {
  public:
-  static constexpr char kName[] = "ConcurrentKeyspace";
   void put(Key key, Key value) { keyspace_.set(key, value, kTtl); }
   Key get(Key key) { return keyspace_.get(key).value_or(0); }
 
