@@ -353,6 +353,35 @@ TEST_CASE("computations that wait for each other across threads and keyspaces ar
   CHECK(finished == 0);
 }
 
+TEST_CASE("who has computed may wait for those who waited for it", "[threads]") {
+  std::atomic<int> refused = 0;
+  for (int round = 0; round != 500; ++round) {
+    Shared ks;
+    std::barrier both(2);
+    on_threads(2, [&](int thread) {
+      try {
+        if (thread == 0) {
+          // Waits for "b" while it computes "a".
+          ks.get_or_compute("a", 1s, [&] {
+            both.arrive_and_wait();
+            return ks.get_or_compute("b", 1s, [] { return 1; });
+          });
+        } else {
+          ks.get_or_compute("b", 1s, [&] {
+            both.arrive_and_wait();
+            return 1;
+          });
+          // The other may not have noticed yet that "b" is there.
+          ks.get_or_compute("a", 1s, [] { return 1; });
+        }
+      } catch (const RecursiveComputation&) {
+        ++refused;
+      }
+    });
+  }
+  CHECK(refused == 0);
+}
+
 TEST_CASE("a listener that throws does not spoil a computation for others", "[threads]") {
   struct Observed : DefaultFeatures {
     using Listener = std::function<void(int, int, Cause)>;
