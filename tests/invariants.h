@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "keyspace/internal/lock.h"
 #include "keyspace/keyspace.h"
 
 namespace keyspace::internal {
@@ -32,7 +33,7 @@ struct TestPeer {
   template <class Keyspace>
   static std::string broken_in_shards(const Keyspace& keyspace) {
     for (std::size_t i = 0; i != keyspace.shards_.count(); ++i) {
-      const absl::MutexLock lock(&keyspace.shards_.shard(i).mutex);
+      const WriterLock lock(keyspace.shards_.shard(i).mutex);
       std::string broken = broken_invariant(keyspace.shards_.shard(i).contents.keyspace);
       if (!broken.empty()) return broken;
     }
@@ -53,7 +54,7 @@ struct TestPeer {
   // The part of the buckets for ghosts that is in use in the first shard.
   template <class Keyspace>
   static double ghost_buckets_in_use(const Keyspace& keyspace) {
-    const absl::MutexLock lock(&keyspace.shards_.shard(0).mutex);
+    const WriterLock lock(keyspace.shards_.shard(0).mutex);
     const auto& buckets = keyspace.shards_.shard(0).contents.keyspace.store_.policy_.buckets_;
     const auto in_use = std::count_if(buckets.begin(), buckets.end(),
                                       [](const auto& bucket) { return !bucket[0].is_none(); });

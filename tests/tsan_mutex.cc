@@ -1,6 +1,7 @@
 // Tells ThreadSanitizer of absl::Mutex and absl::CondVar, where abseil was compiled without it, as
 // in Debian's packages: their members are defined here again, and call those of abseil's shared
-// library. (An abseil that was compiled with ThreadSanitizer tells it by itself.)
+// library. (An abseil that was compiled with ThreadSanitizer tells it by itself; and newer
+// releases, in which members have other names, must be.)
 
 #if defined(__SANITIZE_THREAD__)
 #define KEYSPACE_TESTS_TSAN
@@ -10,7 +11,10 @@
 #endif
 #endif
 
-#ifdef KEYSPACE_TESTS_TSAN
+#include "absl/base/config.h"
+
+#if defined(KEYSPACE_TESTS_TSAN) && defined(ABSL_LTS_RELEASE_VERSION) && \
+    ABSL_LTS_RELEASE_VERSION < 20250512
 
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
@@ -46,6 +50,16 @@ Function next() {
 }
 
 using Lock = void (*)(absl::Mutex*);
+using TryLock = bool (*)(absl::Mutex*);
+
+// Calls a member that may fail to lock, and returns whether it did lock.
+bool try_lock(absl::Mutex* mutex, unsigned flags, TryLock member) {
+  flags |= __tsan_mutex_try_lock;
+  __tsan_mutex_pre_lock(mutex, flags);
+  const bool is_locked = member(mutex);
+  __tsan_mutex_post_lock(mutex, is_locked ? flags : flags | __tsan_mutex_try_lock_failed, 0);
+  return is_locked;
+}
 
 }  // namespace
 
@@ -68,6 +82,10 @@ void absl::Mutex::ReaderUnlock() {
   __tsan_mutex_pre_unlock(this, __tsan_mutex_read_lock);
   next<&absl::Mutex::ReaderUnlock, ::Lock>()(this);
   __tsan_mutex_post_unlock(this, __tsan_mutex_read_lock);
+}
+bool absl::Mutex::TryLock() { return try_lock(this, 0, next<&absl::Mutex::TryLock, ::TryLock>()); }
+bool absl::Mutex::ReaderTryLock() {
+  return try_lock(this, __tsan_mutex_read_lock, next<&absl::Mutex::ReaderTryLock, ::TryLock>());
 }
 void absl::CondVar::Wait(Mutex* mutex) {
   __tsan_mutex_pre_unlock(mutex, 0);

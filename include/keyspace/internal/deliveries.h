@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "keyspace/features.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/outbox.h"
@@ -110,7 +109,7 @@ class Deliveries {
   [[no_unique_address]] Listener listener_;
   [[no_unique_address]] Allocator allocator_;
   std::atomic<bool> has_unfinished_ = false;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   Batches unfinished_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "keyspace/internal/lock.h"
 
 namespace keyspace::internal {
@@ -74,7 +73,7 @@ class WaitGraph {
                         [thread](const Edge& edge) { return edge.waits == thread; });
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<Edge> edges_ ABSL_GUARDED_BY(mutex_);
 };
 

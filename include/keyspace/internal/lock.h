@@ -8,40 +8,63 @@
 
 namespace keyspace::internal {
 
-// absl::MutexLock and absl::ReaderMutexLock, which take a pointer or, in newer releases, a
-// reference.
-
-template <class Lock>
-decltype(auto) to_be_locked(absl::Mutex& mutex) noexcept {
-  if constexpr (std::is_constructible_v<Lock, absl::Mutex&>) {
-    return (mutex);
-  } else {
-    return &mutex;
-  }
-}
-
-class ABSL_SCOPED_LOCKABLE WriterLock {
+// Gives an absl::Mutex the names of std::shared_mutex. Newer releases have them, and deprecate
+// those that are called here.
+template <class AbslMutex>
+class ABSL_LOCKABLE WithStandardNames : public AbslMutex {
  public:
-  explicit WriterLock(absl::Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex)
-      : lock_(to_be_locked<absl::MutexLock>(mutex)) {}
-  WriterLock(const WriterLock&) = delete;
-  WriterLock& operator=(const WriterLock&) = delete;
-  ~WriterLock() ABSL_UNLOCK_FUNCTION() = default;
-
- private:
-  absl::MutexLock lock_;
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { this->Lock(); }
+  bool try_lock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return this->TryLock(); }
+  void unlock() ABSL_UNLOCK_FUNCTION() { this->Unlock(); }
+  void lock_shared() ABSL_SHARED_LOCK_FUNCTION() { this->ReaderLock(); }
+  bool try_lock_shared() ABSL_SHARED_TRYLOCK_FUNCTION(true) { return this->ReaderTryLock(); }
+  void unlock_shared() ABSL_UNLOCK_FUNCTION() { this->ReaderUnlock(); }
+};
+template <class AbslMutex>
+concept HasStandardNames = requires(AbslMutex& mutex) {
+  mutex.try_lock_shared();
 };
 
-class ABSL_SCOPED_LOCKABLE ReaderLock {
+using Mutex =
+    std::conditional_t<HasStandardNames<absl::Mutex>, absl::Mutex, WithStandardNames<absl::Mutex>>;
+
+// How often a lock is tried before the thread goes to sleep: for about a microsecond. What is done
+// under a shard's lock mostly takes a tenth of that, and to be woken takes ten. (absl::Mutex itself
+// sleeps at once where a reader meets a writer.)
+inline constexpr int kLockTries = 200;
+
+// Holds a mutex alone.
+class ABSL_SCOPED_LOCKABLE WriterLock {
  public:
-  explicit ReaderLock(absl::Mutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex)
-      : lock_(to_be_locked<absl::ReaderMutexLock>(mutex)) {}
-  ReaderLock(const ReaderLock&) = delete;
-  ReaderLock& operator=(const ReaderLock&) = delete;
-  ~ReaderLock() ABSL_UNLOCK_FUNCTION() = default;
+  explicit WriterLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    for (int tries = 0; tries != kLockTries; ++tries) {
+      if (mutex.try_lock()) return;
+    }
+    mutex.lock();
+  }
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+  ~WriterLock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
 
  private:
-  absl::ReaderMutexLock lock_;
+  Mutex& mutex_;
+};
+
+// Holds a mutex beside other readers.
+class ABSL_SCOPED_LOCKABLE ReaderLock {
+ public:
+  explicit ReaderLock(Mutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    for (int tries = 0; tries != kLockTries; ++tries) {
+      if (mutex.try_lock_shared()) return;
+    }
+    mutex.lock_shared();
+  }
+  ReaderLock(const ReaderLock&) = delete;
+  ReaderLock& operator=(const ReaderLock&) = delete;
+  ~ReaderLock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock_shared(); }
+
+ private:
+  Mutex& mutex_;
 };
 
 }  // namespace keyspace::internal

@@ -85,7 +85,7 @@ class ReaperState {
     }
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   absl::CondVar changed_;
   std::vector<Reaped*> all_ ABSL_GUARDED_BY(mutex_);
   const Reaped* busy_with_ ABSL_GUARDED_BY(mutex_) = nullptr;
@@ -156,11 +156,11 @@ class Reaped {
     if (reaper != nullptr) reaper->ring();
   }
 
-  absl::Mutex joining_;  // held for longer than mutex_: until the reaper is done with this
+  Mutex joining_;  // held for longer than mutex_: until the reaper is done with this
 
   // A deadline before this has to be told to the reaper.
   std::atomic<Millis> alarm_ = kEarliestMillis;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::shared_ptr<ReaperState> reaper_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -20,7 +20,6 @@
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "keyspace/internal/deliveries.h"
 #include "keyspace/internal/flights.h"
 #include "keyspace/internal/hashing.h"
@@ -281,7 +280,7 @@ class Shards {
 
   struct alignas(ABSL_CACHELINE_SIZE) Shard {
     Shard(Ks keyspace, Flights flights) : contents{std::move(keyspace), std::move(flights)} {}
-    mutable absl::Mutex mutex;
+    mutable Mutex mutex;
     Contents contents ABSL_GUARDED_BY(mutex);
   };
 
