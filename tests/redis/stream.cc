@@ -13,7 +13,8 @@ namespace {
 
 using namespace std::string_literals;
 
-// None of them becomes one whose reply is its server's own, whatever a scrap does to it.
+// None of them becomes one to which both servers have a reply of their own, whatever a scrap does
+// to it.
 const std::vector<std::vector<std::string>> kRequests = {
     {"PING"},
     {"PING", "a\0b"s},
