@@ -121,17 +121,54 @@ TEST_CASE("a keyspace outlives its reapers, and takes another", "[threads]") {
     ks.set(1, 1, 1ms);
     erased.wait_for(round);
   }
-  ks.set(1, 1, 1ms);
   Reaper first(kSleepy, ks);
-  Reaper second(kSleepy, ks);
-  ks.set(2, 2, 1ms);
-  erased.wait_for(21);
-  second.remove(ks);
-  const int before = erased.now();
-  ManualClock unused;
-  ks.set(3, 3, 1h);
-  CHECK(ks.erase_expired() == 0);
-  CHECK(erased.now() == before);
+  Reaper second(kSleepy);
+  second.add(ks);
+  first.remove(ks);  // which it has lost already
+  ks.set(1, 1, 1ms);
+  erased.wait_for(20);
+}
+
+TEST_CASE("a removed keyspace is left alone", "[threads]") {
+  Count erased;
+  Count of_other;
+  Sessions<std::chrono::steady_clock> ks({.listener = erased.listener()});
+  Sessions<std::chrono::steady_clock> other({.listener = of_other.listener()});
+  Reaper reaper(kSleepy, ks, other);
+  reaper.remove(ks);
+  ks.set(1, 1, 1ms);
+  // The reaper would come to it first.
+  for (int round = 1; round != 20; ++round) {
+    other.set(1, 1, 1ms);
+    of_other.wait_for(round);
+  }
+  CHECK(erased.now() == 0);
+  CHECK(ks.size() == 1);
+}
+
+TEST_CASE("time that a reaper spends on one keyspace counts for another", "[threads]") {
+  constexpr auto kTtl = 1000ms;
+  Count erased;
+  Sessions<std::chrono::steady_clock> waiting({.listener = erased.listener()});
+  Sessions<std::chrono::steady_clock> slow({.listener = [&](int, int, Cause) {
+    while (waiting.contains(1)) std::this_thread::yield();
+  }});
+  Reaper reaper(kSleepy, waiting, slow);
+  waiting.set(1, 1, kTtl);
+  const auto start = std::chrono::steady_clock::now();
+  slow.set(1, 1, 1ms);
+  erased.wait_for(1);
+  CHECK(std::chrono::steady_clock::now() - start < kTtl * 9 / 5);
+}
+
+TEST_CASE("a reaper takes options of any length", "[threads]") {
+  Count erased;
+  Sessions<std::chrono::steady_clock> ks({.listener = erased.listener()});
+  Reaper reaper({.longest_sleep = std::chrono::hours::max()}, ks);
+  ks.set(1, 1, 1ms);
+  erased.wait_for(1);
+  Reaper(
+      {.interval = std::chrono::hours::max(), .longest_sleep = std::chrono::milliseconds::max()});
 }
 
 TEST_CASE("threads may move a keyspace between reapers at once", "[threads]") {

@@ -9,6 +9,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "keyspace/internal/millis.h"
 #include "keyspace/internal/reaped.h"
 
 namespace keyspace {
@@ -31,7 +32,9 @@ concept Reapable = requires(K& keyspace) {
 //
 // The thread sleeps until the next deadline, and is woken when a sooner one is set. It erases in
 // steps, between which it holds no lock. The destructor waits for the step under way, and no
-// longer; keyspaces and reapers may be destroyed in any order, but not by a listener.
+// longer; keyspaces and reapers may be destroyed in any order, but not by a listener. Where
+// update() or visit() is long at one key, the thread may have to wait for it, and so may the other
+// keyspaces.
 //
 // The listeners of the keyspaces are called on the thread. What they throw ends the program, as
 // from any thread; so does memory that runs out.
@@ -43,21 +46,18 @@ class Reaper {
   struct Options {
     // How long the thread sleeps at least between two looks, once nothing is due: so many
     // milliseconds may dead entries stay, but it wakes no more often.
-    std::chrono::milliseconds interval = std::chrono::milliseconds(1);
+    internal::Ttl interval = std::chrono::milliseconds(1);
     // How long it sleeps at most; a day if this is longer. REQUIRES: interval <= longest_sleep
-    std::chrono::milliseconds longest_sleep = std::chrono::seconds(1);
+    internal::Ttl longest_sleep = std::chrono::seconds(1);
     // How many entries it erases in a step, of one keyspace. REQUIRES: at least 1
     std::size_t step = 256;
   };
 
   Reaper() : Reaper(Options()) {}
   explicit Reaper(Options options) {
-    assert(options.interval <= options.longest_sleep && options.step != 0);
-    const std::chrono::milliseconds a_day =
-        std::chrono::hours(24);  // what is longer could overflow
-    thread_ = std::thread([state = state_, options, a_day] {
-      state->run(std::min(options.interval, a_day), std::min(options.longest_sleep, a_day),
-                 options.step);
+    assert(options.interval.millis() <= options.longest_sleep.millis() && options.step != 0);
+    thread_ = std::thread([state = state_, options] {
+      state->run(within_a_day(options.interval), within_a_day(options.longest_sleep), options.step);
     });
   }
   // Looks after these from the start.
@@ -77,22 +77,27 @@ class Reaper {
     thread_.join();
   }
 
-  // Looks after a keyspace, and no other reaper does any more. A listener must not call this, nor
-  // remove().
+  // Looks after a keyspace, and no other reaper does any more. Neither this nor remove() is to be
+  // called by a listener, or by what a keyspace calls under a lock.
   template <internal::Reapable Keyspace>
   void add(Keyspace& keyspace) {
     keyspace.reaped().join(state_);
   }
-  // Leaves a keyspace alone. When this returns, the thread is done with it.
+  // Leaves a keyspace alone, if it looks after it. When this returns, the thread is done with it.
   template <internal::Reapable Keyspace>
   void remove(Keyspace& keyspace) {
-    keyspace.reaped().leave();
+    keyspace.reaped().leave(state_);
   }
 
   // Makes the thread look now.
   void wake() { state_->ring(); }
 
  private:
+  static std::chrono::milliseconds within_a_day(internal::Ttl time) noexcept {
+    return std::min(std::chrono::milliseconds(time.millis()),
+                    std::chrono::milliseconds(std::chrono::hours(24)));
+  }
+
   std::shared_ptr<internal::ReaperState> state_ = std::make_shared<internal::ReaperState>();
   std::thread thread_;
 };

@@ -95,6 +95,8 @@ class Ttl {
   constexpr Ttl(std::chrono::duration<Rep, Period> ttl) noexcept  // NOLINT: implicit by design
       : millis_(saturating_millis(ttl)), is_too_long_(exceeds_millis(ttl)) {}
 
+  [[nodiscard]] constexpr Millis millis() const noexcept { return millis_; }
+
   // Returns the deadline of this ttl from now() on, which is called unless that is "never".
   template <class Now>
   [[nodiscard]] constexpr Millis from(Now& now) const {

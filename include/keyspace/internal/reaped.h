@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
 
@@ -26,25 +25,25 @@ class ReaperState {
     const WriterLock lock(mutex_);
     all_.push_back(&reaped);
     is_rung_ = true;
-    changed_.SignalAll();
+    changed_.notify_all();
   }
   // When this returns, the reaper is done with it.
   void remove(Reaped& reaped) {
     const WriterLock lock(mutex_);
     all_.erase(std::remove(all_.begin(), all_.end(), &reaped), all_.end());
-    while (busy_with_ == &reaped) changed_.Wait(&mutex_);
+    while (busy_with_ == &reaped) changed_.wait(mutex_);
   }
   // Wakes the reaper.
   void ring() {
     const WriterLock lock(mutex_);
     is_rung_ = true;
-    changed_.SignalAll();
+    changed_.notify_all();
   }
   void stop() {
     const WriterLock lock(mutex_);
     is_stopped_ = true;
     all_.clear();
-    changed_.SignalAll();
+    changed_.notify_all();
   }
 
   // The reaper's thread: lets each of them reclaim in steps, then sleeps until one of them has
@@ -55,8 +54,8 @@ class ReaperState {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Lets one after the other make a step, and returns how long nothing is to be done.
-  std::chrono::milliseconds make_round(std::size_t step, std::chrono::milliseconds longest_sleep);
+  // Lets one after the other make a step, and returns until when nothing is to be done.
+  Clock::time_point make_round(std::size_t step, std::chrono::milliseconds longest_sleep);
 
   // Returns those that are to have a turn in the next round, which sees all that was rung before.
   std::vector<Reaped*> begin_round() {
@@ -74,19 +73,18 @@ class ReaperState {
   void end_turn() {
     const WriterLock lock(mutex_);
     busy_with_ = nullptr;
-    changed_.SignalAll();
+    changed_.notify_all();
   }
 
   void wait_until(Clock::time_point time, bool may_be_rung) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     while (!is_stopped_ && !(may_be_rung && is_rung_)) {
-      const auto left = time - Clock::now();
-      if (left <= Clock::duration::zero()) return;
-      changed_.WaitWithTimeout(&mutex_, absl::FromChrono(left));
+      if (changed_.wait_until(mutex_, time) == std::cv_status::timeout) return;
     }
   }
 
   Mutex mutex_;
-  absl::CondVar changed_;
+  // Not absl::CondVar, which in some releases measures time by a clock that may be set back.
+  std::condition_variable_any changed_;
   std::vector<Reaped*> all_ ABSL_GUARDED_BY(mutex_);
   const Reaped* busy_with_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool is_rung_ ABSL_GUARDED_BY(mutex_) = false;
@@ -101,19 +99,25 @@ class Reaped {
   Reaped(const Reaped&) = delete;
   Reaped& operator=(const Reaped&) = delete;
 
-  // Is looked after by `reaper` from now on, and by no other; null: by none.
+  // Is looked after by `reaper` from now on, and by no other.
   void join(const std::shared_ptr<ReaperState>& reaper) {
     const WriterLock one_at_a_time(joining_);
-    std::shared_ptr<ReaperState> old;
+    change_to(reaper);
+  }
+  // Is looked after by none, if it is by `reaper` now.
+  void leave(const std::shared_ptr<ReaperState>& reaper) {
+    const WriterLock one_at_a_time(joining_);
     {
       const WriterLock lock(mutex_);
-      old = std::exchange(reaper_, reaper);
-      if (reaper == nullptr) alarm_.store(kEarliestMillis, std::memory_order_relaxed);
+      if (reaper_ != reaper) return;
     }
-    if (old != nullptr) old->remove(*this);
-    if (reaper != nullptr) reaper->add(*this);
+    change_to(nullptr);
   }
-  void leave() { join(nullptr); }
+  // Is looked after by none.
+  void leave() {
+    const WriterLock one_at_a_time(joining_);
+    change_to(nullptr);
+  }
 
   // Tells the reaper if something is due before it would have looked. Called after every change,
   // with no lock held.
@@ -146,6 +150,18 @@ class Reaped {
   // Looks at each shard under its lock.
   virtual Due next_due() = 0;
 
+  void change_to(const std::shared_ptr<ReaperState>& reaper)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(joining_) {
+    std::shared_ptr<ReaperState> old;
+    {
+      const WriterLock lock(mutex_);
+      old = std::exchange(reaper_, reaper);
+      if (reaper == nullptr) alarm_.store(kEarliestMillis, std::memory_order_relaxed);
+    }
+    if (old != nullptr) old->remove(*this);
+    if (reaper != nullptr) reaper->add(*this);
+  }
+
   void ring() {
     std::shared_ptr<ReaperState> reaper;
     {
@@ -164,25 +180,26 @@ class Reaped {
   std::shared_ptr<ReaperState> reaper_ ABSL_GUARDED_BY(mutex_);
 };
 
-inline std::chrono::milliseconds ReaperState::make_round(std::size_t step,
-                                                         std::chrono::milliseconds longest_sleep) {
-  Millis left = longest_sleep.count();
+inline ReaperState::Clock::time_point ReaperState::make_round(
+    std::size_t step, std::chrono::milliseconds longest_sleep) {
+  Clock::time_point next = Clock::now() + longest_sleep;
   for (Reaped* const reaped : begin_round()) {
     if (!begin_turn(*reaped)) continue;
-    left = std::min(left, reaped->reap(step));
+    const Millis left = std::min(reaped->reap(step), Millis{longest_sleep.count()});
+    next = std::min(next, Clock::now() + std::chrono::milliseconds(left));
     end_turn();
   }
-  return std::chrono::milliseconds(left);
+  return next;
 }
 
 inline void ReaperState::run(std::chrono::milliseconds interval,
                              std::chrono::milliseconds longest_sleep, std::size_t step) {
   for (;;) {
-    const auto left = make_round(step, longest_sleep);
-    const auto now = Clock::now();
+    const Clock::time_point next = make_round(step, longest_sleep);
+    const Clock::time_point now = Clock::now();
     const WriterLock lock(mutex_);
-    if (left > std::chrono::milliseconds(0)) {
-      wait_until(now + left, /*may_be_rung=*/true);
+    if (next > now) {
+      wait_until(next, /*may_be_rung=*/true);
       wait_until(now + interval, /*may_be_rung=*/false);
     }
     if (is_stopped_) return;
