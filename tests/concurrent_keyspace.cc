@@ -254,6 +254,30 @@ TEST_CASE("erase_expired with a limit comes round to every shard") {
   CHECK_FALSE(ks.next_deadline());
 }
 
+TEST_CASE("erase_expired gives each shard its turn, however much dies in another") {
+  const auto [a, b] = two_keys(2, /*apart=*/true);
+  for (const auto& [busy, calm] : {std::pair(a, b), std::pair(b, a)}) {
+    ManualClock clock;
+    Shared ks(clock, {.shards = 2});
+    ks.set(calm, "", 1ms);
+    for (int round = 0; round != 2; ++round) {
+      ks.set(busy, "", 1ms);
+      clock.advance(1ms);
+      CHECK(ks.erase_expired(1) == 1);
+    }
+    ks.set(busy, "", 1ms);
+    CHECK(ks.size() == 1);
+  }
+}
+
+TEST_CASE("a limit of erase_expired is spent by what it erases, not by the shards it looks at") {
+  ManualClock clock;
+  ConcurrentKeyspace<int, int, ManualClock> ks(clock, {.shards = 256});
+  for (int key = 0; key != 1000; ++key) ks.set(key, key, 10ms);
+  clock.advance(10ms);
+  CHECK(ks.erase_expired(1000) == 1000);
+}
+
 struct Observing : DefaultFeatures {
   using Listener = std::function<void(int, int, Cause)>;
 };

@@ -26,6 +26,19 @@ struct Budget {
         steps(std::min(limit, std::numeric_limits<std::size_t>::max() - kSlack) + kSlack) {}
   [[nodiscard]] bool spent() const noexcept { return erasures == 0 || steps == 0; }
 
+  // Takes a part of this away, with so many erasures at most; join() gives back what is left of it.
+  [[nodiscard]] Budget split(std::size_t limit) noexcept {
+    Budget part(std::min(limit, erasures));
+    part.steps = std::min(part.steps, steps);
+    erasures -= part.erasures;
+    steps -= part.steps;
+    return part;
+  }
+  void join(const Budget& rest) noexcept {
+    erasures += rest.erasures;
+    steps += rest.steps;
+  }
+
   std::size_t erasures;
   std::size_t steps;  // records looked at, moved or filed
 };

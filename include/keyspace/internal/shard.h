@@ -9,6 +9,7 @@
 #include "absl/base/attributes.h"
 #include "keyspace/condition.h"
 #include "keyspace/features.h"
+#include "keyspace/internal/expiry_table.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/outbox.h"
 
@@ -84,6 +85,13 @@ struct ShardAccess {
   template <class Ks>
   static typename Ks::time_point to_time_point(Millis millis) noexcept {
     return Ks::to_time_point(millis);
+  }
+
+  // What Keyspace::erase_expired() does, until the budget is spent.
+  template <class Ks>
+  static std::size_t erase_expired(Ks& ks, Budget& budget) {
+    typename Ks::Now now(ks.clock_);
+    return ks.store_.erase_due(budget, now);
   }
 
   template <class Ks, class K>

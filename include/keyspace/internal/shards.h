@@ -11,7 +11,6 @@
 #include <exception>
 #include <functional>
 #include <future>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -231,38 +230,37 @@ class Shards {
     write_each([each](Contents& contents) { contents.keyspace.reserve(each + each / 8 + 1); });
   }
 
-  // Erases what was dead at `start`: at most `limit`, of which no more than kEraseStep under a
-  // lock. Returns how many.
+  // Erases what was dead at `start`: at most `limit`, with work in proportion to it, and no more
+  // than kEraseStep under a lock. Returns how many.
   std::size_t erase_expired(Millis start, std::size_t limit) {
     // What dies after the start is left; and so is what lives again as the clock goes back.
     const auto is_due_in = [start](const Ks& keyspace) {
       const Millis due = Access::next_due(keyspace);
       return due <= start && due <= Access::now(keyspace);
     };
-    // With a small limit it takes several calls to come round.
+    // With a small limit it takes several calls to come round, in which each shard has its turn.
     const std::size_t first = next_to_reclaim_.load(std::memory_order_relaxed);
     std::size_t erased = 0;
-    std::size_t left = limit;
+    Budget budget(limit);
     std::size_t i = 0;
-    for (; i != count() && left != 0; ++i) {
+    for (; i != count() && !budget.spent(); ++i) {
       Shard& next = shard((first + i) % count());
       bool is_due;
       {
         const ReaderLock lock(next.mutex);
         is_due = is_due_in(next.contents.keyspace);
       }
-      while (is_due && left != 0) {
-        const std::size_t step = std::min(left, kEraseStep);
+      while (is_due && !budget.spent()) {
+        Budget step = budget.split(kEraseStep);
         erased += write_to(next, [&](Contents& contents) {
-          const std::size_t count = contents.keyspace.erase_expired(step);
+          const std::size_t count = Access::erase_expired(contents.keyspace, step);
           is_due = is_due_in(contents.keyspace);
           return count;
         });
-        if (limit != std::numeric_limits<std::size_t>::max()) left -= step;
+        budget.join(step);
       }
     }
-    // The one in which the limit was reached may have more.
-    next_to_reclaim_.store(first + i - (left == 0 ? 1 : 0), std::memory_order_relaxed);
+    next_to_reclaim_.store(first + i, std::memory_order_relaxed);
     return erased;
   }
 

@@ -307,12 +307,17 @@ class Store {
   // returns how many it erased.
   template <class Now>
   std::size_t erase_due(std::size_t limit, Now& now) {
+    Budget budget(limit);
+    return erase_due(budget, now);
+  }
+  template <class Now>
+  std::size_t erase_due(Budget& budget, Now& now) {
     if (volatile_size() == 0) {
       expiry_.clear();  // of stale records, of which there are no more than a constant number
       return 0;
     }
     if (now() < expiry_.next_due()) return 0;
-    Budget budget(limit);
+    const std::size_t limit = budget.erasures;
     Settler settler{*this, now()};
     expiry_.advance(now(), budget, settler);
     const std::size_t erased = limit - budget.erasures;
