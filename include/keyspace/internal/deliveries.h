@@ -3,8 +3,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <list>
-#include <memory>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -19,13 +17,7 @@ namespace keyspace::internal {
 // calls in it only add to what the call around them has to tell.
 template <class Key, class Value, class Listener, class Allocator>
 class Deliveries {
-  struct Batch {
-    explicit Batch(const Allocator& allocator) : letters(allocator) {}
-    Letters<Key, Value, Allocator> letters;
-    std::size_t next = 0;
-  };
-  using Batches =
-      std::list<Batch, typename std::allocator_traits<Allocator>::template rebind_alloc<Batch>>;
+  using Batches = internal::Batches<Key, Value, Allocator>;
 
  public:
   Deliveries(Listener listener, const Allocator& allocator)
@@ -42,13 +34,10 @@ class Deliveries {
       if (!batches_.empty()) all_.leave_unfinished(batches_);
     }
 
-    // Takes what has left a shard, of which the caller holds the lock. If memory runs out it stays
-    // there, for the next call.
+    // Takes what has left a shard, of which the caller holds the lock.
     template <class Outbox>
-    void take(Outbox& outbox) {
-      if (outbox.empty()) return;
-      batches_.emplace_back(all_.allocator_);
-      outbox.swap(batches_.back().letters);
+    void take(Outbox& outbox) noexcept {
+      outbox.move_to(batches_);
     }
 
     // Tells the listener. What it throws ends that; the rest is told by the next call that changes
@@ -85,7 +74,7 @@ class Deliveries {
     }
     const Frame frame(this, batches);
     while (!batches.empty()) {
-      Batch& batch = batches.front();
+      auto& batch = batches.front();
       while (batch.next != batch.letters.size()) {
         auto letter = std::move(batch.letters[batch.next++]);
         internal::deliver(listener_, letter);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <list>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -103,30 +104,49 @@ class Outbox {
   bool is_delivering_ = false;
 };
 
+// Letters that one call has to deliver.
+template <class Key, class Value, class Allocator>
+struct Batch {
+  explicit Batch(const Allocator& allocator) : letters(allocator) {}
+  Letters<Key, Value, Allocator> letters;
+  std::size_t next = 0;  // letter to be delivered
+};
+template <class Key, class Value, class Allocator>
+using Batches = std::list<
+    Batch<Key, Value, Allocator>,
+    typename std::allocator_traits<Allocator>::template rebind_alloc<Batch<Key, Value, Allocator>>>;
+
 // In the place of a listener: what leaves is kept until the owner takes it, to tell the listener
-// itself.
+// itself. That is a batch, with all that it needs to be passed on, so that nothing throws any more
+// when an entry has left.
 struct ToBeTaken {};
 
 template <class Key, class Value, class Allocator>
 class Outbox<Key, Value, ToBeTaken, Allocator> {
  public:
-  Outbox(ToBeTaken, const Allocator& allocator) noexcept : letters_(allocator) {}
+  Outbox(ToBeTaken, const Allocator& allocator) noexcept : batches_(allocator) {}
 
   void reserve(std::size_t count) {
-    const std::size_t size = letters_.size() + count;
-    if (size > letters_.capacity()) letters_.reserve(std::max(size, 2 * letters_.capacity()));
+    if (batches_.empty()) batches_.emplace_back(Allocator(batches_.get_allocator()));
+    auto& letters = batches_.back().letters;
+    const std::size_t size = letters.size() + count;
+    if (size > letters.capacity()) letters.reserve(std::max(size, 2 * letters.capacity()));
   }
   void add(Slot<Key, Allocator>&& key, Slot<Value, Allocator>&& value, Cause cause) noexcept {
-    assert(letters_.size() < letters_.capacity());
-    letters_.push_back({std::move(key), std::move(value), cause});
+    auto& letters = batches_.back().letters;
+    assert(letters.size() < letters.capacity());
+    letters.push_back({std::move(key), std::move(value), cause});
   }
   void deliver() noexcept {}
 
-  [[nodiscard]] bool empty() const noexcept { return letters_.empty(); }
-  void swap(Letters<Key, Value, Allocator>& letters) noexcept { letters_.swap(letters); }
+  // Puts what has left at the end of `batches`.
+  void move_to(Batches<Key, Value, Allocator>& batches) noexcept {
+    if (batches_.empty() || batches_.back().letters.empty()) return;
+    batches.splice(batches.end(), batches_);
+  }
 
  private:
-  Letters<Key, Value, Allocator> letters_;
+  Batches<Key, Value, Allocator> batches_;  // no more than one, empty or not
 };
 
 // Where nobody listens.
