@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <random>
@@ -511,6 +512,34 @@ TEST_CASE("clear() clears all shards, also if the listener throws") {
   while (told != 100) CHECK_THROWS_AS(ks.clear(), Blown);
   ks.clear();
   CHECK(told == 100);
+}
+
+TEST_CASE("the number of shards is rounded up to a power of two, within limits") {
+  CHECK(ConcurrentKeyspace<int, int>({.shards = 5}).shards() == 8);
+  constexpr std::size_t kTooMany = std::numeric_limits<std::size_t>::max();
+  CHECK(SharedCache<Everything<Lru>>({.capacity = 1000, .shards = kTooMany}).shards() == 512);
+}
+
+// A clock that throws.
+struct Broken {
+  Instant now() const {
+    Fuse::burn();
+    return Instant();
+  }
+};
+
+TEST_CASE("clear() tells of each entry once, also if the clock throws") {
+  int told = 0;
+  ConcurrentCache<int, int, Everything<Unbounded>, Broken> ks(
+      {.listener = [&](int, int, Cause) { ++told; }, .shards = 1});
+  for (int key = 0; key != 10; ++key) ks.set(key, key);
+  ks.set(10, 10, 1s);
+  Fuse::arm(0);
+  CHECK_THROWS_AS(ks.clear(), Blown);
+  Fuse::disarm();
+  CHECK(ks.size() == 11);
+  ks.clear();
+  CHECK(told == 11);
 }
 
 TEST_CASE("there are no more shards than the capacity has room for") {

@@ -205,6 +205,19 @@ TEST_CASE("what did nothing to a key does not keep a computation from being stor
   CHECK(ks.get("a") == 1);
 }
 
+TEST_CASE("a call that throws without effect does not keep a computation from being stored",
+          "[threads]") {
+  ConcurrentKeyspace<int, Fragile<Throws::kOnCopy>> ks;
+  const Fragile<Throws::kOnCopy> two(2);
+  CHECK(ks.get_or_compute(1, 1s, [&] {
+            Fuse::arm(0);
+            CHECK_THROWS_AS(ks.set(1, two), Blown);
+            Fuse::disarm();
+            return Fragile<Throws::kOnCopy>(1);
+          }).id() == 1);
+  CHECK(ks.contains(1));
+}
+
 TEST_CASE("a value near its deadline is computed anew by one, and others get the old one",
           "[threads]") {
   ManualClock clock;
@@ -222,8 +235,33 @@ TEST_CASE("a value near its deadline is computed anew by one, and others get the
     CHECK(ks.get("a") == 2);
     CHECK(ks.pttl("a") == 10ms);
   }
+  CHECK(ks.get_or_compute(
+            "a", 10ms, [] { return 3; }, std::chrono::hours::max()) == 3);
   ks.persist("a");
-  CHECK(ks.get_or_compute("a", 10ms, never, 1h) == 2);
+  CHECK(ks.get_or_compute("a", 10ms, never, 1h) == 3);
+}
+
+struct Sliding : DefaultFeatures {
+  static constexpr bool kExpireAfterAccess = true;
+};
+
+TEST_CASE("a value is refreshed by what was left of it, also where the expiry slides",
+          "[threads]") {
+  ManualClock clock;
+  SharedCache<Sliding> ks(clock, {.expire_after_access = 10ms});
+  ks.set(1, 1);
+  int computed = 0;
+  const auto get = [&] {
+    return ks.get_or_compute(
+        1, 10ms, [&] { return 10 + ++computed; }, 2ms);
+  };
+  clock.advance(7ms);
+  CHECK(get() == 1);
+  CHECK(ks.pttl(1) == 10ms);
+  clock.advance(8ms);
+  CHECK(get() == 11);
+  CHECK(ks.pttl(1) == 10ms);
+  CHECK(get() == 11);
 }
 
 TEST_CASE("a refresh that fails leaves the old value, and one that comes late does not overwrite",

@@ -78,6 +78,7 @@ class ConcurrentKeyspace {
   using Deadline = internal::Deadline<internal::ClockOf<Clock>>;
   using ShardHash = internal::HashedHash<Key, Hash>;
   using ShardEqual = internal::HashedEqual<Key, Equal>;
+  static_assert(internal::check_features<Features, Key, Value>());
   using ShardFeatures = internal::ShardFeatures<Features>;
   using Ks = Keyspace<Key, Value, Clock, ShardHash, ShardEqual, Allocator, ShardFeatures>;
   static constexpr bool kIsBounded = internal::kIsBounded<Features>;
@@ -98,10 +99,10 @@ class ConcurrentKeyspace {
   static constexpr duration kNever = Ks::kNever;
 
   // What the features need, as keyspace::Options; and into how many shards the keys are divided,
-  // rounded up to a power of two, but no more than the capacity. By default, 0, these are 32 for
-  // each processor and 256 at most; in a bounded keyspace so few that each may hold 256 of the
-  // capacity; and with a weigher no more than 8, for an entry may weigh no more than its shard's
-  // part, an eighth then.
+  // rounded up to a power of two, but no more than the capacity or 65,536. By default, 0, these are
+  // 32 for each processor and 256 at most; in a bounded keyspace so few that each may hold 256 of
+  // the capacity; and with a weigher no more than 8, for an entry may weigh no more than its
+  // shard's part, an eighth then.
   struct Options {
     using Of = keyspace::Options<Features>;
     [[no_unique_address]] decltype(Of::capacity) capacity = {};
@@ -193,11 +194,13 @@ class ConcurrentKeyspace {
 
   // Calls f(const Value&) for a live key, beside other readers of its shard. Returns whether the
   // key was live. What `f` throws comes out of the call. A request unless the keyspace is const.
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, std::invocable<const Value&> F>
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
+  requires std::invocable<F&, const Value&>
   bool visit(const K& key, F&& f) {
     return shards_.request(internal::as_key<ConcurrentKeyspace>(key), f);
   }
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, std::invocable<const Value&> F>
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
+  requires std::invocable<F&, const Value&>
   bool visit(const K& key, F&& f) const {
     return shards_.read(internal::as_key<ConcurrentKeyspace>(key),
                         [&](const Ks& keyspace, const auto& hashed_key) {
@@ -209,14 +212,17 @@ class ConcurrentKeyspace {
 
   // Calls f(Value&) for a live key, and nothing else is done in its shard meanwhile. Returns
   // whether the key was live. The expiry stays as it is. A weigher is asked for the new weight; so
-  // others may have to go, or the entry itself if it has become too heavy. A request.
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, std::invocable<Value&> F>
+  // others may have to go, or the entry itself if it has become too heavy. If `f` throws, what it
+  // did to the value stays, and the weight is not asked for. A request.
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
+  requires std::invocable<F&, Value&>
   bool update(const K& key, F&& f) {
     return write(key, [&](Contents& contents, auto& hashed) {
+      const auto flight = contents.flights.find(hashed);
       Value* const value = contents.keyspace.find(hashed);
       if (value == nullptr) return false;
-      contents.flights.supersede(hashed);
-      std::invoke(std::forward<F>(f), *value);
+      contents.flights.remove(flight);  // first, for `f` may change the value and then throw
+      std::invoke(f, *value);
       if constexpr (internal::kIsWeighed<Features>) Access::reweigh(contents.keyspace, hashed);
       return true;
     });
@@ -232,13 +238,13 @@ class ConcurrentKeyspace {
   // behind the last. Each key is looked up at an instant of its own.
   template <internal::KeysFor<ConcurrentKeyspace> Keys,
             std::output_iterator<std::optional<Value>> O>
-  O mget(const Keys& keys, O out) {
+  O mget(const Keys& keys, O out) requires std::copy_constructible<Value> {
     for (const auto& key : keys) *out++ = get(key);
     return out;
   }
   template <internal::KeysFor<ConcurrentKeyspace> Keys,
             std::output_iterator<std::optional<Value>> O>
-  O mget(const Keys& keys, O out) const {
+  O mget(const Keys& keys, O out) const requires std::copy_constructible<Value> {
     for (const auto& key : keys) *out++ = get(key);
     return out;
   }
@@ -260,18 +266,16 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   std::optional<Value> getdel(const K& key) requires(!kIsObserved ||
                                                      std::copy_constructible<Value>) {
-    return write(key, [&](Contents& contents, auto& hashed) {
-      contents.flights.supersede(hashed);
-      return contents.keyspace.getdel(hashed);
+    return change(key, [](Ks& keyspace, auto& hashed) {
+      return Outcome{keyspace.getdel(hashed), true};
     });
   }
 
   // DEL. Erases the key. Returns true iff it was live.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   bool erase(const K& key) {
-    return write(key, [&](Contents& contents, auto& hashed) {
-      contents.flights.supersede(hashed);
-      return contents.keyspace.erase(hashed);
+    return change(key, [](Ks& keyspace, auto& hashed) {
+      return Outcome{keyspace.erase(hashed), true};
     });
   }
 
@@ -370,14 +374,13 @@ class ConcurrentKeyspace {
   // With `refresh_ahead`, a value that has no more than that left to live is computed anew by one
   // caller, whose call returns the new one, or throws what `f` throws; the others get the old one.
   // It should be much less than the ttl: where it is not, each call computes. What is persistent
-  // is never refreshed.
+  // is never refreshed. (Where expiries slide with use, what was left before this call counts.)
   //
   // `f` may call this keyspace. But a call that would wait for itself, directly or by way of other
   // threads and other keyspaces, throws RecursiveComputation.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, internal::ComputationOf<Key, Value> F>
-  Value get_or_compute(
-      const K& key, Ttl ttl, F&& f,
-      duration refresh_ahead = duration::zero()) requires std::copy_constructible<Value> {
+  Value get_or_compute(const K& key, Ttl ttl, F&& f, Ttl refresh_ahead = duration::zero()) requires(
+      std::copy_constructible<Value>&& std::constructible_from<Key, const K&>) {
     return shards_.get_or_compute(internal::as_key<ConcurrentKeyspace>(key), ttl, f, refresh_ahead);
   }
 
@@ -411,8 +414,8 @@ class ConcurrentKeyspace {
   // FLUSHDB. Erases everything, one shard after the other.
   void clear() {
     shards_.write_each([](Contents& contents) {
-      contents.flights.clear();
       contents.keyspace.clear();
+      contents.flights.clear();
     });
   }
 
@@ -453,13 +456,14 @@ class ConcurrentKeyspace {
   static constexpr std::size_t kShardsPerProcessor = 32;
   static constexpr std::size_t kMostShards = 256;  // by default: one with expiries takes some 10 KB
   static constexpr std::size_t kMostWeighedShards = 8;
+  static constexpr std::size_t kShardLimit = std::size_t{1} << 16;
 
   internal::Reaped& reaped() noexcept { return shards_.reaped(); }
 
   static std::size_t shards_for(const Options& options) {
     const std::size_t processors = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
     const std::size_t most = internal::kIsWeighed<Features> ? kMostWeighedShards : kMostShards;
-    std::size_t shards = options.shards;
+    std::size_t shards = std::min(options.shards, kShardLimit);
     if (shards == 0) shards = std::min(kShardsPerProcessor * processors, most);
     shards = std::bit_ceil(shards);
     if constexpr (kIsBounded) {
@@ -504,45 +508,57 @@ class ConcurrentKeyspace {
   auto write(K&& key, const F& f) {
     return shards_.write(internal::as_key<ConcurrentKeyspace>(std::forward<K>(key)), f);
   }
+
+  // What a change of one key returns, and whether it supersedes a computation for the key.
+  template <class T>
+  struct Outcome {
+    T result;
+    bool supersedes;
+  };
+  template <class T>
+  Outcome(T, bool) -> Outcome<T>;
+  // Returns f(keyspace, key).result.
+  template <class K, class F>
+  auto change(K&& key, const F& f) {
+    return write(std::forward<K>(key), [&](Contents& contents, auto& hashed) {
+      const auto flight = contents.flights.find(hashed);  // before `hashed` is moved from
+      auto outcome = f(contents.keyspace, hashed);
+      if (outcome.supersedes) contents.flights.remove(flight);
+      return std::move(outcome.result);
+    });
+  }
+
   template <class K, class V, class... Expiry>
   void set_with(K&& key, V&& value, Expiry... expiry) {
-    write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
-      Access::prefetch(contents.keyspace, hashed_key);
-      contents.flights.supersede(hashed_key);
-      contents.keyspace.set(std::move(hashed_key), std::forward<V>(value), expiry...);
-      return true;
+    change(std::forward<K>(key), [&](Ks& keyspace, auto& hashed) {
+      Access::prefetch(keyspace, hashed);
+      keyspace.set(std::move(hashed), std::forward<V>(value), expiry...);
+      return Outcome{true, true};
     });
   }
   template <class K, class V, class... Expiry>
   bool insert_with(K&& key, V&& value, Expiry... expiry) {
-    return write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
-      const auto flight = contents.flights.find(hashed_key);
-      const bool is_stored =
-          contents.keyspace.insert(std::move(hashed_key), std::forward<V>(value), expiry...);
-      if (is_stored) contents.flights.remove(flight);
-      return is_stored;
+    return change(std::forward<K>(key), [&](Ks& keyspace, auto& hashed) {
+      const bool is_stored = keyspace.insert(std::move(hashed), std::forward<V>(value), expiry...);
+      return Outcome{is_stored, is_stored};
     });
   }
   template <class K, class V, class... Expiry>
   bool replace_with(K&& key, V&& value, Expiry... expiry) {
-    return write(std::forward<K>(key), [&](Contents& contents, auto& hashed_key) {
-      const auto flight = contents.flights.find(hashed_key);
-      const std::size_t size = contents.keyspace.size();
-      const bool is_stored =
-          contents.keyspace.replace(std::move(hashed_key), std::forward<V>(value), expiry...);
+    return change(std::forward<K>(key), [&](Ks& keyspace, auto& hashed) {
+      const std::size_t size = keyspace.size();
+      const bool is_stored = keyspace.replace(std::move(hashed), std::forward<V>(value), expiry...);
       // A value that has no room is not stored, but the key is erased.
-      if (is_stored || contents.keyspace.size() < size) contents.flights.remove(flight);
-      return is_stored;
+      return Outcome{is_stored, is_stored || keyspace.size() < size};
     });
   }
   // Changes an expiry, by which the key may be erased.
   template <class K, class F>
   auto redate(const K& key, const F& f) {
-    return write(key, [&](Contents& contents, auto& hashed_key) {
-      const std::size_t size = contents.keyspace.size();
-      auto result = f(contents.keyspace, hashed_key);
-      if (contents.keyspace.size() < size) contents.flights.supersede(hashed_key);
-      return result;
+    return change(key, [&](Ks& keyspace, auto& hashed) {
+      const std::size_t size = keyspace.size();
+      auto result = f(keyspace, hashed);
+      return Outcome{std::move(result), keyspace.size() < size};
     });
   }
 

@@ -79,11 +79,17 @@ struct OneEach {
 
 struct NoListener {};
 
+namespace internal {
+
+struct ToBeTaken {};  // in the place of a listener: see outbox.h
+
+}  // namespace internal
+
 // What a keyspace has unless it asks for more. Derive from it, and hide what is to be different.
 struct DefaultFeatures {
   // Any of the above. If it is not Unbounded, Options has a `capacity`, and a keyspace holds no
-  // more than that (but after a rename that ran out of memory, until there was room to be made by a
-  // later call). REQUIRES: its entries are fewer than 2^32 - 1.
+  // more than that (but after a rename or update() that ran out of memory, until there was room to
+  // be made by a later call). REQUIRES: its entries are fewer than 2^32 - 1.
   using Policy = Unbounded;
 
   // What an entry takes of the capacity: weigher(const Key&, const Value&), of a const weigher,
@@ -158,6 +164,22 @@ template <class Features>
 inline constexpr bool kNeedsCapacityOrTtl = kIsBounded<Features> || Features::kExpireAfterAccess;
 template <class Features>
 inline constexpr bool kIsObserved = !std::is_same_v<typename Features::Listener, NoListener>;
+
+// Does not compile if the features do not suit such keys and values.
+template <class Features, class Key, class Value>
+constexpr bool check_features() noexcept {
+  using Listener = typename Features::Listener;
+  static_assert(kIsBounded<Features> || !kIsWeighed<Features>,
+                "A Weigher needs a Policy other than Unbounded");
+  static_assert(std::is_invocable_r_v<std::size_t, const typename Features::Weigher&, const Key&,
+                                      const Value&>,
+                "A Weigher is called as weigher(const Key&, const Value&), also on a const object, "
+                "and returns a std::size_t");
+  static_assert(!kIsObserved<Features> || std::is_same_v<Listener, ToBeTaken> ||
+                    std::is_invocable_v<Listener&, Key&&, Value&&, Cause>,
+                "A Listener is called as listener(Key&&, Value&&, Cause)");
+  return true;
+}
 
 // In the place of an option that is not to be had. Those of different numbers are of different
 // types, and so may share an address.

@@ -84,7 +84,7 @@ class Flights {
  public:
   explicit Flights(const Equal& equal) : equal_(equal) {}
 
-  struct Flight {
+  struct Flight : std::enable_shared_from_this<Flight> {
     Flight(Key its_key, std::size_t its_hash) : key(std::move(its_key)), hash(its_hash) {}
 
     Key key;
@@ -95,33 +95,28 @@ class Flights {
   };
   using Pointer = std::shared_ptr<Flight>;
 
-  [[nodiscard]] bool empty() const noexcept { return flights_.empty(); }
-
   // Returns the flight for a key; null if there is none.
   template <class HashedKey>
-  [[nodiscard]] Pointer find(const HashedKey& key) const {
+  [[nodiscard]] Flight* find(const HashedKey& key) const {
+    if (flights_.empty()) [[likely]]
+      return nullptr;
     const auto it = std::find_if(flights_.begin(), flights_.end(), [&](const Pointer& flight) {
       return flight->hash == key.hash && equal_(flight->key, key);
     });
-    return it == flights_.end() ? nullptr : *it;
+    return it == flights_.end() ? nullptr : it->get();
   }
   void add(Pointer flight) { flights_.push_back(std::move(flight)); }
 
   // Returns whether it was there, and so not superseded. It may be null.
   bool remove(const Flight* flight) noexcept {
+    if (flights_.empty()) [[likely]]
+      return false;
     const auto it = std::find_if(flights_.begin(), flights_.end(),
                                  [flight](const Pointer& other) { return other.get() == flight; });
     if (it == flights_.end()) return false;
     it->swap(flights_.back());
     flights_.pop_back();
     return true;
-  }
-  bool remove(const Pointer& flight) noexcept { return remove(flight.get()); }
-  template <class HashedKey>
-  void supersede(const HashedKey& key) {
-    if (empty()) [[likely]]
-      return;
-    remove(find(key).get());
   }
   void clear() noexcept { flights_.clear(); }
 

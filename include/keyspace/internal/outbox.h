@@ -47,9 +47,6 @@ void deliver(Listener& listener, L& letter) {
 // Entries that have left, and of which the listener has not been told yet.
 template <class Key, class Value, class Listener, class Allocator>
 class Outbox {
-  static_assert(std::is_invocable_v<Listener&, Key&&, Value&&, Cause>,
-                "A Listener is called as listener(Key&&, Value&&, Cause)");
-
  public:
   using KeySlot = Slot<Key, Allocator>;
   using ValueSlot = Slot<Value, Allocator>;
@@ -116,11 +113,9 @@ using Batches = std::list<
     Batch<Key, Value, Allocator>,
     typename std::allocator_traits<Allocator>::template rebind_alloc<Batch<Key, Value, Allocator>>>;
 
-// In the place of a listener: what leaves is kept until the owner takes it, to tell the listener
+// With ToBeTaken for a listener, what leaves is kept until the owner takes it, to tell the listener
 // itself. That is a batch, with all that it needs to be passed on, so that nothing throws any more
 // when an entry has left.
-struct ToBeTaken {};
-
 template <class Key, class Value, class Allocator>
 class Outbox<Key, Value, ToBeTaken, Allocator> {
  public:

@@ -8,7 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
+#include <cstdlib>
 #include <functional>
 #include <future>
 #include <memory>
@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "absl/base/attributes.h"
+#include "absl/base/config.h"
 #include "absl/base/optimization.h"
 #include "absl/base/thread_annotations.h"
 #include "keyspace/internal/deliveries.h"
@@ -147,12 +148,12 @@ class Shards {
 
   // See ConcurrentKeyspace.
   template <class K, class F>
-  Value get_or_compute(const K& key, Ttl ttl, F& f, std::chrono::milliseconds refresh_ahead) {
+  Value get_or_compute(const K& key, Ttl ttl, F& f, Ttl refresh_ahead) {
     const auto hashed_key = hashed(key);
     Shard& shard = shard_of(hashed_key.hash);
     const auto is_to_refresh = [&](const Ks& keyspace, Millis deadline) {
-      return refresh_ahead > std::chrono::milliseconds::zero() && deadline != kNeverMillis &&
-             time_left(deadline, Access::now(keyspace)) <= refresh_ahead.count();
+      return refresh_ahead.millis() > 0 && deadline != kNeverMillis &&
+             time_left(deadline, Access::now(keyspace)) <= refresh_ahead.millis();
     };
     bool is_noted = false;
     {
@@ -169,15 +170,18 @@ class Shards {
     Delivery delivery(deliveries_);
     {
       const WriterLock lock(shard.mutex);
-      const Value* const value = is_noted ? shard.contents.keyspace.peek(hashed_key)
-                                          : shard.contents.keyspace.find(hashed_key);
-      flight = shard.contents.flights.find(hashed_key);
-      if (value != nullptr &&
+      const Value* const value = shard.contents.keyspace.peek(hashed_key);
+      if (Flight* const found = shard.contents.flights.find(hashed_key)) {
+        flight = found->shared_from_this();
+      }
+      const bool is_to_be_returned =
+          value != nullptr &&
           (flight != nullptr ||
            !is_to_refresh(shard.contents.keyspace,
-                          Access::deadline(shard.contents.keyspace, hashed_key)))) {
-        return *value;
-      }
+                          Access::deadline(shard.contents.keyspace, hashed_key)));
+      // A request, by which the deadline may slide that was looked at.
+      if (!is_noted) static_cast<void>(shard.contents.keyspace.find(hashed_key));
+      if (is_to_be_returned) return *value;
       if (flight == nullptr) {
         flight = std::make_shared<Flight>(Key(key), hashed_key.hash);
         task.emplace([&, mine = flight.get()] { return compute(shard, *mine, ttl, f, delivery); });
@@ -191,8 +195,11 @@ class Shards {
     } else {
       const WaitGraph::Wait wait(flight->pilot, flight->has_landed);
       if (wait.is_circular()) {
-        // As `throw` would do, but it also compiles where exceptions are turned off.
-        std::rethrow_exception(std::make_exception_ptr(RecursiveComputation()));
+#ifdef ABSL_HAVE_EXCEPTIONS
+        throw RecursiveComputation();
+#else
+        std::abort();
+#endif
       }
       flight->result.wait();
     }

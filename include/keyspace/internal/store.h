@@ -50,8 +50,8 @@ namespace keyspace::internal {
 //   2. All other records are stale, and at most a constant plus some two for each volatile entry.
 //      (A call that an exception ends may leave more, and later calls make up for it.)
 //   3. The policy has a link for each entry, and together they weigh no more than the capacity (but
-//      for an exception in the middle of a rename: later insertions and renames make up for it, as
-//      far as the policy has entries to let go).
+//      for an exception in the middle of a rename or reweigh(): later insertions and renames make
+//      up for it, as far as the policy has entries to let go).
 //   4. An entry leaves through remove() or, all at once, clear(): so the listener, the counters and
 //      the policy learn of it.
 //
@@ -78,11 +78,7 @@ class Store {
   static constexpr bool kIsObserved = internal::kIsObserved<Features>;
   // Whether there is no feature that changes what a Store does.
   static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Features::kStatistics;
-  static_assert(kIsBounded || !kIsWeighed, "A Weigher needs a Policy other than Unbounded");
-  static_assert(std::is_invocable_r_v<std::size_t, const typename Features::Weigher&, const Key&,
-                                      const Value&>,
-                "A Weigher is called as weigher(const Key&, const Value&), also on a const object, "
-                "and returns a std::size_t");
+  static_assert(check_features<Features, Key, Value>());
 
   using Options = keyspace::Options<Features>;
   using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
@@ -329,6 +325,7 @@ class Store {
   void clear(Now& now) {
     if constexpr (!kIsPlain) {
       outbox_.reserve(entries_.size());
+      if (volatile_size() != 0) now();  // as it may throw, before anything has left
       for (auto it = entries_.begin(); it != entries_.end(); ++it) {
         const Cause cause = is_live(it->first, now) ? Cause::kErased : Cause::kExpired;
         count_removal(it->first, cause, now);
