@@ -186,6 +186,74 @@ TEST_CASE("a computation does not overwrite what happened to its key meanwhile",
   }
 }
 
+TEST_CASE("nor does it overwrite what is stored under a key that was moved from", "[threads]") {
+  Shared ks;
+  ks.set("other", 7);
+  // Computes a value for "a", and calls `change` meanwhile.
+  const auto change_meanwhile = [&](const auto& change) {
+    ks.get_or_compute(
+        "a", 1s,
+        [&] {
+          change(std::string("a"));
+          return 1;
+        },
+        /*refresh_ahead=*/1h);
+    return ks.get("a");
+  };
+  CHECK(change_meanwhile([&](std::string&& a) { ks.set(std::move(a), 2); }) == 2);
+  ks.erase("a");
+  CHECK(change_meanwhile([&](std::string&& a) { ks.insert(std::move(a), 3); }) == 3);
+  ks.pexpire("a", 1s);
+  CHECK(change_meanwhile([&](std::string&& a) { ks.replace(std::move(a), 4); }) == 4);
+  ks.erase("a");
+  CHECK(change_meanwhile([&](std::string&& a) { ks.copy("other", std::move(a)); }) == 7);
+  ks.erase("a");
+  CHECK(change_meanwhile([&](std::string&& a) { ks.rename("other", std::move(a)); }) == 7);
+}
+
+TEST_CASE("an update that throws has changed the key all the same", "[threads]") {
+  Shared ks;
+  ks.set("a", 1, 1s);
+  const auto update = [](int& value) {
+    value = 5;
+    throw Blown();
+  };
+  CHECK(ks.get_or_compute(
+            "a", 1s,
+            [&] {
+              CHECK_THROWS_AS(ks.update("a", update), Blown);
+              return 2;
+            },
+            1h) == 2);
+  CHECK(ks.get("a") == 5);
+}
+
+TEST_CASE("who got what a computation threw does not get it again", "[threads]") {
+  for (int round = 0; round != 300; ++round) {
+    Shared ks;
+    std::atomic<bool> has_begun = false;
+    std::atomic<int> again = 0;
+    on_threads(2, [&](int thread) {
+      if (thread == 1) has_begun.wait(false);
+      try {
+        ks.get_or_compute("a", 1s, [&]() -> int {
+          has_begun = true;
+          has_begun.notify_all();
+          for (int i = 0; i != 100; ++i) std::this_thread::yield();
+          throw Blown();
+        });
+      } catch (const Blown&) {
+        try {
+          ks.get_or_compute("a", 1s, [] { return 2; });
+        } catch (const Blown&) {
+          ++again;
+        }
+      }
+    });
+    CHECK(again == 0);
+  }
+}
+
 TEST_CASE("what did nothing to a key does not keep a computation from being stored", "[threads]") {
   Shared ks;
   ks.set("other", 7);

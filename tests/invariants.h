@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "keyspace/internal/lock.h"
+#include "keyspace/internal/reaped.h"
 #include "keyspace/keyspace.h"
 
 namespace keyspace::internal {
@@ -42,6 +44,26 @@ struct TestPeer {
   template <class Keyspace, class K>
   static const void* shard_of(const Keyspace& keyspace, const K& key) {
     return &keyspace.shards_.shard_of(keyspace.shards_.hashed(key).hash);
+  }
+
+  // Makes a state, that has no thread, look after a keyspace as a reaper does.
+  template <class Keyspace>
+  static void join(Keyspace& keyspace, const std::shared_ptr<ReaperState>& state) {
+    keyspace.reaped().join(state);
+  }
+  template <class Keyspace>
+  static void reap(Keyspace& keyspace) {
+    keyspace.reaped().reap(1000);
+  }
+  // As it is while a reaper looks at the shards.
+  template <class Keyspace>
+  static void begin_look(Keyspace& keyspace) {
+    keyspace.reaped().alarm_ = kNeverMillis;
+  }
+  // Whether it was rung since this was called.
+  static bool take_ring(ReaperState& state) {
+    const WriterLock lock(state.mutex_);
+    return std::exchange(state.is_rung_, false);
   }
 
   // How many requests the policy Lru of all shards has numbered.

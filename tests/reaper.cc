@@ -3,10 +3,12 @@
 #include <keyspace/concurrent_keyspace.h>
 #include <keyspace/reaper.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -127,6 +129,104 @@ TEST_CASE("a keyspace outlives its reapers, and takes another", "[threads]") {
   first.remove(ks);  // which it has lost already
   ks.set(1, 1, 1ms);
   erased.wait_for(20);
+}
+
+struct Sliding : DefaultFeatures {
+  static constexpr bool kExpireAfterAccess = true;
+};
+
+TEST_CASE("each call that may bring a sooner deadline rings, and others do not", "[threads]") {
+  ManualClock clock;
+  SharedCache<Sliding> ks(clock, {.expire_after_access = 10h, .shards = 8});
+  int other = 1;
+  while (internal::TestPeer::shard_of(ks, 0) == internal::TestPeer::shard_of(ks, other)) ++other;
+  const auto state = std::make_shared<internal::ReaperState>();
+  internal::TestPeer::join(ks, state);
+  const auto rings = [&](const auto& call) {
+    internal::TestPeer::reap(ks);
+    static_cast<void>(internal::TestPeer::take_ring(*state));
+    call();
+    return internal::TestPeer::take_ring(*state);
+  };
+  // Each sooner than all before.
+  CHECK(rings([&] { ks.set(0, 0, 20h); }));
+  CHECK(rings([&] { ks.set(0, 0); }));
+  CHECK(rings([&] { ks.pexpire(0, 90min); }));
+  CHECK(rings([&] { ks.pexpireat(0, clock.now() + 80min); }));
+  CHECK(rings([&] { ks.getex(0, 70min); }));
+  CHECK(rings([&] { ks.replace(0, 1, 60min); }));
+  CHECK(rings([&] { ks.insert(other, 1, 50min); }));
+  CHECK(rings([&] { ks.get_or_compute(-1, 40min, [] { return 1; }); }));
+  CHECK(rings([&] {
+    ks.get_or_compute(
+        -1, 30min, [] { return 1; }, 40min);
+  }));
+
+  CHECK_FALSE(rings([&] { ks.set(-2, 2, 31min); }));
+  CHECK_FALSE(rings([&] { ks.set(-2, 2, ks.kNever); }));
+  CHECK_FALSE(rings([&] { ks.erase(-2); }));
+  CHECK_FALSE(rings([&] { static_cast<void>(ks.get(0)); }));
+
+  // What goes to another shard is no sooner, but the reaper may be looking, and have been there.
+  const auto rings_while_it_looks = [&](const auto& call) {
+    internal::TestPeer::begin_look(ks);
+    call();
+    return internal::TestPeer::take_ring(*state);
+  };
+  CHECK(rings_while_it_looks([&] { ks.rename(0, -3); }));
+  CHECK(rings_while_it_looks([&] { ks.rename(-3, other); }));
+  CHECK(rings_while_it_looks([&] { ks.copy(other, 0); }));
+  CHECK(rings_while_it_looks([&] { ks.rename(0, other); }));
+  ks.clear();
+  CHECK_FALSE(rings_while_it_looks([&] { ks.set(0, 0, ks.kNever); }));
+}
+
+// A keyspace of which a test says what the reaper finds in it.
+struct Stand : internal::Reaped {
+  ~Stand() { leave(); }
+  void make_step(std::size_t) override { on_step(); }
+  Due next_due() override {
+    on_look();
+    return due;
+  }
+  std::function<void()> on_step = [] {};
+  std::function<void()> on_look = [] {};
+  Due due;
+};
+
+TEST_CASE("a deadline that is set while the reaper looks is not lost", "[threads]") {
+  const auto state = std::make_shared<internal::ReaperState>();
+  Stand stand;
+  stand.join(state);
+  stand.due = {.deadline = 10, .left = 10};
+  CHECK(stand.reap(1) == 10);
+  static_cast<void>(internal::TestPeer::take_ring(*state));
+  stand.note_due(10);
+  CHECK_FALSE(internal::TestPeer::take_ring(*state));
+  stand.note_due(9);
+  CHECK(internal::TestPeer::take_ring(*state));
+  stand.due = {};
+  // In a shard where it has been already.
+  stand.on_look = [&] { stand.note_due(20); };
+  static_cast<void>(stand.reap(1));
+  CHECK(internal::TestPeer::take_ring(*state));
+}
+
+TEST_CASE("who rings during a round gets another one", "[threads]") {
+  const auto state = std::make_shared<internal::ReaperState>();
+  std::latch two_steps(2);
+  std::atomic<int> steps = 0;
+  Stand stand;
+  stand.on_step = [&] {
+    if (++steps > 2) return;
+    two_steps.count_down();
+    state->ring();
+  };
+  std::jthread reaper([&] { state->run(1ms, 24h, 1); });
+  stand.join(state);
+  two_steps.wait();
+  state->stop();
+  CHECK(steps >= 2);
 }
 
 TEST_CASE("a removed keyspace is left alone", "[threads]") {

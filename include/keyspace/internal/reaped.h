@@ -52,6 +52,7 @@ class ReaperState {
            std::size_t step);
 
  private:
+  friend struct TestPeer;
   using Clock = std::chrono::steady_clock;
 
   // Lets one after the other make a step, and returns until when nothing is to be done.
@@ -146,6 +147,8 @@ class Reaped {
   ~Reaped() = default;
 
  private:
+  friend struct TestPeer;
+
   virtual void make_step(std::size_t step) = 0;
   // Looks at each shard under its lock.
   virtual Due next_due() = 0;

@@ -129,14 +129,12 @@ class Shards {
     }
     Delivery delivery(deliveries_);
     const bool result = [&] {
-      DueNote note(reaped_);
       // Which shard comes first is the same for all, so no two calls wait for each other.
       const bool is_source_first = std::less<>()(&source, &target);
-      const WriterLock first(is_source_first ? source.mutex : target.mutex);
-      const WriterLock second(is_source_first ? target.mutex : source.mutex);
+      const Change first(is_source_first ? source : target, reaped_);
+      const Change second(is_source_first ? target : source, reaped_);
       source.mutex.AssertHeld();
       target.mutex.AssertHeld();
-      const typename DueNote::Look look(target.contents.keyspace, note);
       const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to);
       delivery.take(Access::outbox(source.contents.keyspace));
       delivery.take(Access::outbox(target.contents.keyspace));
@@ -324,31 +322,28 @@ class Shards {
     return Access::now(any.contents.keyspace);
   }
 
-  // Tells the reaper of a deadline in a shard, when its lock was released, however the change
-  // ended.
-  class DueNote {
+  // Holds a shard alone, for a change. In the end, however that came, it tells the reaper of the
+  // deadlines in the shard, when the lock is released.
+  class ABSL_SCOPED_LOCKABLE Change {
    public:
-    explicit DueNote(internal::Reaped& reaped) noexcept : reaped_(reaped) {}
-    DueNote(const DueNote&) = delete;
-    DueNote& operator=(const DueNote&) = delete;
-    ~DueNote() { reaped_.note_due(due_); }
-
-    // Looks at the deadlines when it is destroyed, before the lock is released.
-    class Look {
-     public:
-      Look(const Ks& keyspace, DueNote& note) noexcept : keyspace_(keyspace), note_(note) {}
-      Look(const Look&) = delete;
-      Look& operator=(const Look&) = delete;
-      ~Look() { note_.due_ = Access::next_due(keyspace_); }
-
-     private:
-      const Ks& keyspace_;
-      DueNote& note_;
-    };
+    Change(Shard& shard, internal::Reaped& reaped) ABSL_EXCLUSIVE_LOCK_FUNCTION(shard.mutex)
+        : note_{reaped}, lock_(shard.mutex), shard_(shard) {}
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
+    ABSL_ATTRIBUTE_ALWAYS_INLINE ~Change() ABSL_UNLOCK_FUNCTION() {
+      note_.due = Access::next_due(shard_.contents.keyspace);
+    }
 
    private:
-    internal::Reaped& reaped_;
-    Millis due_ = kNeverMillis;
+    struct Note {
+      ~Note() { reaped.note_due(due); }
+      internal::Reaped& reaped;
+      Millis due = kNeverMillis;
+    };
+
+    Note note_;  // before the lock, so that it goes after it
+    WriterLock lock_;
+    Shard& shard_;
   };
 
   // Returns f(contents of the shard), and does all that comes after a change.
@@ -356,9 +351,7 @@ class Shards {
   auto write_to(Shard& shard, const F& f) {
     Delivery delivery(deliveries_);
     auto result = [&] {
-      DueNote note(reaped_);
-      const WriterLock lock(shard.mutex);
-      const typename DueNote::Look look(shard.contents.keyspace, note);
+      const Change change(shard, reaped_);
       auto changed = f(shard.contents);
       delivery.take(Access::outbox(shard.contents.keyspace));
       return changed;
@@ -386,10 +379,8 @@ class Shards {
         return Value(std::invoke(f, std::as_const(flight.key)));
       }
     }();
-    DueNote note(reaped_);
-    const WriterLock lock(shard.mutex);
+    const Change change(shard, reaped_);
     if (!shard.contents.flights.remove(&flight)) return value;
-    const typename DueNote::Look look(shard.contents.keyspace, note);
     shard.contents.keyspace.set(Hashed<Key>{std::move(flight.key), flight.hash},
                                 std::as_const(value), ttl);
     delivery.take(Access::outbox(shard.contents.keyspace));
