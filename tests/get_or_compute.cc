@@ -255,6 +255,16 @@ TEST_CASE("who got what a computation threw does not get it again", "[threads]")
   }
 }
 
+TEST_CASE("a ttl of zero stores nothing, and erases what was to be refreshed", "[threads]") {
+  Shared ks;
+  CHECK(ks.get_or_compute("a", 0ms, [] { return 1; }) == 1);
+  CHECK_FALSE(ks.contains("a"));
+  ks.set("a", 1, 1s);
+  CHECK(ks.get_or_compute(
+            "a", 0ms, [] { return 2; }, 1s) == 2);
+  CHECK_FALSE(ks.contains("a"));
+}
+
 TEST_CASE("what did nothing to a key does not keep a computation from being stored", "[threads]") {
   Shared ks;
   ks.set("other", 7);

@@ -42,9 +42,9 @@ namespace keyspace {
 // Invariants
 //   1. A call that concerns keys takes effect at one instant between its start and its end.
 //   2. Reads share a lock: get(), visit(), contains(), pttl(), pexpiretime() and get_or_compute()
-//      of a value that is there wait for no reader, and for a writer only in the same shard. They
-//      do so too if the key is dead. (But where expiries slide with use, a request that moves a
-//      deadline is a write.)
+//      of a value that is there wait for no reader, and for a writer only in the same shard (which
+//      may wait for a reader itself). They do so too if the key is dead. (But where expiries slide
+//      with use, a request that moves a deadline is a write.)
 //   3. No lock is held while a listener, or a computation, is called. visit(), update() and
 //      for_each() call their function with a shard locked: it must not call this keyspace.
 //   4. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
@@ -361,7 +361,8 @@ class ConcurrentKeyspace {
 
   // Returns a copy of the value of a live key; else computes it, stores it with the ttl (kNever for
   // none) from then on, and returns it. `f` is called as f() or f(const Key&), and returns what a
-  // Value is made of. A ttl of zero or less stores nothing. A request, which may miss.
+  // Value is made of. A ttl of zero or less stores nothing, and erases what was there. A request,
+  // which may miss.
   //
   // Of threads that ask for the same key one computes, and the others wait for its value. What `f`
   // throws comes out of the calls of all of them, and nothing is stored.

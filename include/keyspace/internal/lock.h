@@ -30,7 +30,8 @@ using Mutex =
 
 // How often a lock is tried before the thread goes to sleep: for about a microsecond. What is done
 // under a shard's lock mostly takes a tenth of that, and to be woken takes ten. (absl::Mutex itself
-// sleeps at once where a reader meets a writer.)
+// sleeps at once where a reader meets a writer. Its search for deadlocks learns of those locks
+// alone that a thread goes to sleep for.)
 inline constexpr int kLockTries = 200;
 
 // Holds a mutex alone.
