@@ -320,7 +320,7 @@ TEST_CASE("a call that runs out of memory has no effect, also if a listener wait
       [](auto& ks) { ks.pexpire(1, 0ms); }, [](auto& ks) { ks.rename(1, 2); },
       [](auto& ks) { ks.rename(1, 3); },    [](auto& ks) { ks.copy(1, 3); },
   };
-  for (const std::size_t shards : {1, 8}) {
+  for (const std::size_t shards : {1U, 8U}) {
     for (std::size_t call = 0; call != calls.size(); ++call) {
       bool has_thrown = true;
       for (int more = 0; has_thrown; ++more) {
