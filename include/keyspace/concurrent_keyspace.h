@@ -40,20 +40,23 @@ namespace keyspace {
 // other.
 //
 // Invariants
-//   1. A call that concerns keys takes effect at one instant between its start and its end.
+//   1. A call that concerns one key, or two in rename() and copy(), takes effect at one instant
+//      between its start and its end. (But it may read the clock more than once.)
 //   2. Reads share a lock: get(), visit(), contains(), pttl(), pexpiretime() and get_or_compute()
 //      of a value that is there wait for no reader, and for a writer only in the same shard (which
 //      may wait for a reader itself). They do so too if the key is dead. (But where expiries slide
 //      with use, a request that moves a deadline is a write.)
 //   3. No lock is held while a listener, or a computation, is called. visit(), update() and
-//      for_each() call their function with a shard locked: it must not call this keyspace.
+//      for_each() call their function with a shard locked: it must not call this keyspace. Nor must
+//      what keys and values do, the weigher, hash, equality, clock and allocator.
 //   4. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
 //
 // Instead of pointers, which other threads could invalidate, get() returns copies, and visit() and
 // update() call a function. The clock, weigher, hash and equality, and the copying of values, are
-// called by several threads at once, and so must be safe to; so must the allocator, of which each
-// shard has a copy, and the listener. Of a move-only value all but get(), mget(), getex(), copy()
-// and get_or_compute() is to be had.
+// called by several threads at once, and so must be safe to; so must the allocator, and the
+// listener. Each shard has copies of clock, hash, equality and allocator, so those of a clock must
+// tell the same time. Of a move-only value all but get(), mget(), getex(), copy() and
+// get_or_compute() is to be had.
 //
 // Features. The capacity is divided among the shards: an entry has to go when its shard is full,
 // which may be a little before the whole is; and one that weighs more than its shard's part is
@@ -322,22 +325,24 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
             internal::KeyFor<ConcurrentKeyspace> L = Key>
   bool rename(const K& from, L&& to) {
-    return shards_.transfer(
-        internal::as_key<ConcurrentKeyspace>(from),
-        internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
-        [](Contents& source, const auto& key, Contents& target, auto& new_key) {
-          const auto from_flight = source.flights.find(key);
-          const auto to_flight = target.flights.find(new_key);
-          const bool is_renamed =
-              &source == &target
-                  ? source.keyspace.rename(key, std::move(new_key))
-                  : Access::rename(source.keyspace, key, target.keyspace, std::move(new_key));
-          if (is_renamed && from_flight != to_flight) {  // else it was renamed to itself
-            source.flights.remove(from_flight);
-            target.flights.remove(to_flight);
-          }
-          return is_renamed;
-        });
+    return shards_.transfer(internal::as_key<ConcurrentKeyspace>(from),
+                            internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
+                            [](Contents& source, const auto& key, Contents& target, auto& new_key) {
+                              const auto from_flight = source.flights.find(key);
+                              const auto to_flight = target.flights.find(new_key);
+                              const bool is_renamed =
+                                  &source == &target
+                                      ? source.keyspace.rename(key, std::move(new_key))
+                                      : Access::rename(source.keyspace, key, target.keyspace,
+                                                       std::move(new_key));
+                              // They are the same if there is none, or if the key was renamed to
+                              // itself.
+                              if (is_renamed && from_flight != to_flight) {
+                                source.flights.remove(from_flight);
+                                target.flights.remove(to_flight);
+                              }
+                              return is_renamed;
+                            });
   }
 
   // COPY. Copies value and expiry of `from` to `to`, at one instant. Returns true iff `from` was

@@ -18,7 +18,6 @@ namespace internal {
 // A ConcurrentKeyspace, that is; not a const one, nor a Keyspace, which has no lock.
 template <class K>
 concept Reapable = requires(K& keyspace) {
-  {keyspace.clock()};
   {keyspace.shards()};
 }
 &&!std::is_const_v<K>;

@@ -13,8 +13,9 @@
 namespace keyspace::internal {
 
 // Tells a listener of what left the shards, on the thread of the call in which it left, when that
-// holds no lock. What leaves by what the listener does is told when it has returned, in a loop: the
-// calls in it only add to what the call around them has to tell.
+// holds no lock; but what an exception kept from being told, on that of the next call. What leaves
+// by what the listener does is told when it has returned, in a loop: the calls in it only add to
+// what the call around them has to tell.
 template <class Key, class Value, class Listener, class Allocator>
 class Deliveries {
   using Batches = internal::Batches<Key, Value, Allocator>;

@@ -46,19 +46,21 @@ class WaitGraph {
   struct Edge {
     std::thread::id waits;
     std::thread::id waits_for;
-    const std::atomic<bool>* has_landed;
+    const std::atomic<bool>* has_landed;  // which lives for as long as the edge does
   };
 
   bool try_add(std::thread::id pilot, const std::atomic<bool>& has_landed) {
-    const std::thread::id self = std::this_thread::get_id();
+    const Edge added{std::this_thread::get_id(), pilot, &has_landed};
     const WriterLock lock(mutex_);
-    for (std::thread::id next = pilot;;) {
-      if (next == self) return false;
-      const auto edge = edge_from(next);
-      if (edge == edges_.end() || edge->has_landed->load(std::memory_order_relaxed)) break;
-      next = edge->waits_for;
+    // Who has landed is waited for no more. That can be seen without a lock: before it waits again,
+    // it says that it has landed, and then locks this.
+    for (Edge edge = added; !edge.has_landed->load(std::memory_order_relaxed);) {
+      if (edge.waits_for == added.waits) return false;
+      const auto next = edge_from(edge.waits_for);
+      if (next == edges_.end()) break;
+      edge = *next;
     }
-    edges_.push_back({self, pilot, &has_landed});
+    edges_.push_back(added);
     return true;
   }
   void remove() noexcept {
@@ -77,8 +79,8 @@ class WaitGraph {
   std::vector<Edge> edges_ ABSL_GUARDED_BY(mutex_);
 };
 
-// The computations of values that are under way in a shard: no more than there are threads, and
-// mostly none. One that is superseded is forgotten here, and goes on to its end for those who wait.
+// The computations of values that are under way in a shard: few, and mostly none. One that is
+// superseded is forgotten here, and goes on to its end for those who wait.
 template <class Key, class Value, class Equal>
 class Flights {
  public:

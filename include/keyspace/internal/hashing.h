@@ -87,7 +87,8 @@ decltype(auto) as_key(K&& key) {
   }
 }
 
-// A key on its way through a keyspace that need not be hashed again. K may be a reference.
+// A key on its way through a keyspace that need not be hashed again. It refers to the key, and must
+// not outlive it. K may be a reference.
 template <class K>
 struct Hashed {
   K&& key;

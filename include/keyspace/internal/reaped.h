@@ -121,7 +121,7 @@ class Reaped {
   }
 
   // Tells the reaper if something is due before it would have looked. Called after every change,
-  // with no lock held.
+  // when the lock of its shard was released.
   void note_due(Millis due) {
     if (due < alarm_.load(std::memory_order_relaxed)) [[unlikely]]
       ring();
@@ -129,12 +129,13 @@ class Reaped {
 
   // Makes one step, and returns how many milliseconds from now on nothing is to be done.
   Millis reap(std::size_t step) {
-    // From here on whatever changes is told, as it may be where next_due() has looked already.
+    // From here on whatever changes is told, as it may be where next_due() has looked already. That
+    // locks each shard after this, and who changes one reads the alarm after that: so either the
+    // look sees the change, or the change sees this.
     alarm_.store(kNeverMillis, std::memory_order_relaxed);
     make_step(step);
     const Due due = next_due();
-    Millis expected = kNeverMillis;
-    alarm_.compare_exchange_strong(expected, due.deadline, std::memory_order_relaxed);
+    alarm_.store(due.deadline, std::memory_order_relaxed);
     return due.left;
   }
 
@@ -169,7 +170,8 @@ class Reaped {
     std::shared_ptr<ReaperState> reaper;
     {
       const WriterLock lock(mutex_);
-      alarm_.store(kEarliestMillis, std::memory_order_relaxed);  // once is enough
+      alarm_.store(kEarliestMillis,
+                   std::memory_order_relaxed);  // once is enough, until the next reap()
       reaper = reaper_;
     }
     if (reaper != nullptr) reaper->ring();

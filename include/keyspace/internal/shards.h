@@ -13,7 +13,6 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "absl/base/attributes.h"
@@ -35,7 +34,7 @@ namespace keyspace::internal {
 // at them: who is told of a change is told here, when the lock is released.
 //
 //   the listener       of what has left: see Deliveries
-//   a computation      that its key has changed, before it has: see Flights
+//   a computation      that its key has changed, by the caller, who calls remove(): see Flights
 //   the reaper         of a deadline that is sooner than it knows: see Reaped
 //
 // Functions that are passed in are called under the lock, with the Contents of the shard and the
@@ -323,7 +322,8 @@ class Shards {
   }
 
   // Holds a shard alone, for a change. In the end, however that came, it tells the reaper of the
-  // deadlines in the shard, when the lock is released.
+  // deadlines in the shard, when the lock is released. (Of such, too, as came from another shard:
+  // the reaper may have looked there after it was here.)
   class ABSL_SCOPED_LOCKABLE Change {
    public:
     Change(Shard& shard, internal::Reaped& reaped) ABSL_EXCLUSIVE_LOCK_FUNCTION(shard.mutex)
@@ -362,7 +362,8 @@ class Shards {
 
   template <class F>
   Value compute(Shard& shard, Flight& flight, Ttl ttl, F& f, Delivery& delivery) {
-    // However this ends, nobody is to begin to wait for it then.
+    // However this ends, before the result is handed out: who got that and asks again must not find
+    // this flight, and may wait for others.
     struct Land {
       ~Land() {
         const WriterLock lock(shard.mutex);
