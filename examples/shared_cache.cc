@@ -13,7 +13,7 @@
 
 using namespace std::chrono_literals;
 
-int main() {
+int main() {  // NOLINT(bugprone-exception-escape)
   keyspace::ConcurrentKeyspace<std::string, std::string> pages;
   // Frees pages on time, on a thread of its own. Without it pages still die on time, but they take
   // memory until erase_expired() is called.

@@ -64,10 +64,11 @@ struct ShardAccess {
     return {is_hit ? std::addressof(found.entry->second.get()) : nullptr, deadline, false};
   }
 
-  // Returns the deadline of a key that is stored.
+  // Returns the deadline of a key; kNeverMillis if it is not stored.
   template <class Ks, class K>
   static Millis deadline(const Ks& ks, const K& key) {
-    return ks.store_.deadline(ks.store_.locate(key).entry->first);
+    const auto found = ks.store_.locate(key);
+    return found.entry == nullptr ? kNeverMillis : ks.store_.deadline(found.entry->first);
   }
   template <class Ks, class K>
   static void prefetch(const Ks& ks, const K& key) {
