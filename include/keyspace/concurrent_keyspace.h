@@ -330,11 +330,8 @@ class ConcurrentKeyspace {
                             [](Contents& source, const auto& key, Contents& target, auto& new_key) {
                               const auto from_flight = source.flights.find(key);
                               const auto to_flight = target.flights.find(new_key);
-                              const bool is_renamed =
-                                  &source == &target
-                                      ? source.keyspace.rename(key, std::move(new_key))
-                                      : Access::rename(source.keyspace, key, target.keyspace,
-                                                       std::move(new_key));
+                              const bool is_renamed = Access::rename(
+                                  source.keyspace, key, target.keyspace, std::move(new_key));
                               // They are the same if there is none, or if the key was renamed to
                               // itself.
                               if (is_renamed && from_flight != to_flight) {
@@ -354,11 +351,8 @@ class ConcurrentKeyspace {
                             internal::as_key<ConcurrentKeyspace>(std::forward<L>(to)),
                             [](Contents& source, const auto& key, Contents& target, auto& new_key) {
                               const auto flight = target.flights.find(new_key);
-                              const bool is_copied =
-                                  &source == &target
-                                      ? source.keyspace.copy(key, std::move(new_key))
-                                      : Access::copy(source.keyspace, key, target.keyspace,
-                                                     std::move(new_key));
+                              const bool is_copied = Access::copy(
+                                  source.keyspace, key, target.keyspace, std::move(new_key));
                               if (is_copied) target.flights.remove(flight);
                               return is_copied;
                             });

@@ -101,9 +101,10 @@ struct ShardAccess {
     ks.store_.reweigh(ks.store_.locate(key), now);
   }
 
-  // What rename() does, from one keyspace to another.
+  // What rename() does, also from one keyspace to another.
   template <class Ks, class K, class L>
   static bool rename(Ks& from, const K& key, Ks& to, L&& new_key) {
+    if (&from == &to) return from.rename(key, std::forward<L>(new_key));
     typename Ks::Now now(from.clock_);
     const auto source = from.store_.locate(key);
     if (!from.store_.is_live(source, now)) return false;
@@ -111,9 +112,10 @@ struct ShardAccess {
     to.store_.move_from(from.store_, source, target, std::forward<L>(new_key), now);
     return true;
   }
-  // What copy() does, from one keyspace to another.
+  // What copy() does, also from one keyspace to another.
   template <class Ks, class K, class L>
   static bool copy(const Ks& from, const K& key, Ks& to, L&& new_key) {
+    if (&from == &to) return to.copy(key, std::forward<L>(new_key));
     typename Ks::Now now(from.clock_);
     const auto source = from.store_.locate(key);
     if (!from.store_.is_live(source, now)) return false;
