@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_CACHE_H_
 #define KEYSPACE_CACHE_H_
 
+#include "keyspace/internal/config.h"
+
 #include <chrono>
 #include <memory>
 #include <utility>

@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_CLOCK_H_
 #define KEYSPACE_CLOCK_H_
 
+#include "keyspace/internal/config.h"
+
 #include <atomic>
 #include <chrono>
 #include <concepts>
@@ -124,7 +126,7 @@ class CachedClock {
     return time_point(duration(internal::floor_millis(source_.now().time_since_epoch())));
   }
 
-  [[no_unique_address]] Source source_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Source source_;
   internal::SharedTime<internal::ClockOf<Source>> time_;
 };
 

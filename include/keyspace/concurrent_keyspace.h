@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_CONCURRENT_KEYSPACE_H_
 #define KEYSPACE_CONCURRENT_KEYSPACE_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -8,7 +10,6 @@
 #include <cstddef>
 #include <functional>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -108,10 +109,10 @@ class ConcurrentKeyspace {
   // shard's part, an eighth then.
   struct Options {
     using Of = keyspace::Options<Features>;
-    [[no_unique_address]] decltype(Of::capacity) capacity = {};
-    [[no_unique_address]] typename Features::Weigher weigher = {};
-    [[no_unique_address]] typename Features::Listener listener = {};
-    [[no_unique_address]] decltype(Of::expire_after_access) expire_after_access = {};
+    KEYSPACE_NO_UNIQUE_ADDRESS decltype(Of::capacity) capacity = {};
+    KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Weigher weigher = {};
+    KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Listener listener = {};
+    KEYSPACE_NO_UNIQUE_ADDRESS decltype(Of::expire_after_access) expire_after_access = {};
     std::size_t shards = 0;
   };
 
@@ -425,7 +426,7 @@ class ConcurrentKeyspace {
   // Erases dead entries, at most `limit` of them, and returns how many it erased. A lock is held
   // for 256 of them at most. Without a limit, nothing is left of what was dead at the start (unless
   // a listener stores it again). For the rest see Keyspace::erase_expired().
-  size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
+  size_type erase_expired(size_type limit = internal::kUnlimited) {
     return shards_.erase_expired(internal::floor_millis(clock_.now().time_since_epoch()), limit);
   }
 
@@ -463,12 +464,13 @@ class ConcurrentKeyspace {
   static std::size_t shards_for(const Options& options) {
     const std::size_t processors = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
     const std::size_t most = internal::kIsWeighed<Features> ? kMostWeighedShards : kMostShards;
-    std::size_t shards = std::min(options.shards, kShardLimit);
-    if (shards == 0) shards = std::min(kShardsPerProcessor * processors, most);
+    std::size_t shards = std::min<std::size_t>(options.shards, kShardLimit);
+    if (shards == 0) shards = std::min<std::size_t>(kShardsPerProcessor * processors, most);
     shards = std::bit_ceil(shards);
     if constexpr (kIsBounded) {
       const std::size_t least = options.shards != 0 ? 1 : kLeastCapacity;
-      shards = std::min(shards, std::bit_floor(std::max<std::size_t>(options.capacity / least, 1)));
+      shards = std::min<std::size_t>(
+          shards, std::bit_floor(std::max<std::size_t>(options.capacity / least, 1)));
     }
     return shards;
   }
@@ -569,9 +571,9 @@ class ConcurrentKeyspace {
     return sum;
   }
 
-  [[no_unique_address]] Clock clock_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Clock clock_;
   std::size_t capacity_;
-  [[no_unique_address]] typename Features::Weigher weigher_;
+  KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Weigher weigher_;
   Shards shards_;
 };
 

@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_CONDITION_H_
 #define KEYSPACE_CONDITION_H_
 
+#include "keyspace/internal/config.h"
+
 #include <cstdint>
 
 namespace keyspace {
@@ -24,7 +26,7 @@ enum class Condition : std::uint8_t {
 template <class TimePoint>
 [[nodiscard]] constexpr bool admits(Condition condition, TimePoint current,
                                     TimePoint next) noexcept {
-  const bool is_volatile = current != TimePoint::max();
+  const bool is_volatile = current != (TimePoint::max)();
   switch (condition) {
     case Condition::kAlways:
       return true;

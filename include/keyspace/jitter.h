@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_JITTER_H_
 #define KEYSPACE_JITTER_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <cassert>
 #include <chrono>
@@ -38,7 +40,8 @@ class Jitter {
     if (longest <= 0 || longest == internal::kNeverMillis)
       return std::chrono::milliseconds(longest);
     const auto most = static_cast<std::uint64_t>(part_ * static_cast<double>(longest));
-    const std::uint64_t choices = std::min(most + 1, static_cast<std::uint64_t>(longest));
+    const std::uint64_t choices =
+        std::min<std::uint64_t>(most + 1, static_cast<std::uint64_t>(longest));
     return std::chrono::milliseconds(longest -
                                      static_cast<internal::Millis>(next_random() % choices));
   }

@@ -1,12 +1,13 @@
 #ifndef KEYSPACE_KEYSPACE_H_
 #define KEYSPACE_KEYSPACE_H_
 
+#include "keyspace/internal/config.h"
+
 #include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -105,7 +106,7 @@ class Keyspace {
   using time_point = std::chrono::time_point<internal::ClockOf<Clock>, duration>;
 
   // "No expiry" as a ttl. As a deadline it is time_point::max().
-  static constexpr duration kNever = duration::max();
+  static constexpr duration kNever = (duration::max)();
 
   explicit Keyspace(
       Clock clock = {}, const Hash& hash = {}, const Equal& equal = {},
@@ -418,13 +419,13 @@ class Keyspace {
   //
   // Throws what the allocator or a listener throws; entries not yet erased are left for the next
   // call.
-  size_type erase_expired(size_type limit = std::numeric_limits<size_type>::max()) {
+  size_type erase_expired(size_type limit = internal::kUnlimited) {
     Now now(clock_);
     size_type erased = 0;
     if constexpr (Store::kIsObserved) {
       // Without a limit, the listener has its turn now and then; but not for ever, if what it
       // stores is dead at once, as the clock has gone back.
-      const size_type most = limit == std::numeric_limits<size_type>::max() ? size() : 0;
+      const size_type most = limit == internal::kUnlimited ? size() : 0;
       while (erased < most && store_.is_due(now)) {
         erased += store_.erase_due(kEraseStep, now);
         store_.deliver();
@@ -596,8 +597,8 @@ class Keyspace {
     return is_stored;
   }
 
-  [[no_unique_address]] Clock clock_;
-  [[no_unique_address]] decltype(Options::expire_after_access) expire_after_access_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Clock clock_;
+  KEYSPACE_NO_UNIQUE_ADDRESS decltype(Options::expire_after_access) expire_after_access_;
   Store store_;
 };
 

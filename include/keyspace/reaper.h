@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_REAPER_H_
 #define KEYSPACE_REAPER_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <cassert>
 #include <chrono>
@@ -93,8 +95,8 @@ class Reaper {
 
  private:
   static std::chrono::milliseconds within_a_day(internal::Ttl time) noexcept {
-    return std::min(std::chrono::milliseconds(time.millis()),
-                    std::chrono::milliseconds(std::chrono::hours(24)));
+    return std::min<std::chrono::milliseconds>(std::chrono::milliseconds(time.millis()),
+                                               std::chrono::milliseconds(std::chrono::hours(24)));
   }
 
   std::shared_ptr<internal::ReaperState> state_ = std::make_shared<internal::ReaperState>();

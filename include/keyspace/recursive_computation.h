@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_RECURSIVE_COMPUTATION_H_
 #define KEYSPACE_RECURSIVE_COMPUTATION_H_
 
+#include "keyspace/internal/config.h"
+
 #include <stdexcept>
 
 namespace keyspace {

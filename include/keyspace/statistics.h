@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_STATISTICS_H_
 #define KEYSPACE_STATISTICS_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -65,7 +67,7 @@ struct Statistics {
     for (std::size_t i = 0; i != kCauses; ++i) removals[i] += other.removals[i];
     size += other.size;
     peak_size += other.peak_size;
-    longest_lag = std::max(longest_lag, other.longest_lag);
+    longest_lag = std::max<std::chrono::milliseconds>(longest_lag, other.longest_lag);
     total_lag = std::chrono::milliseconds(
         internal::saturating_add(total_lag.count(), other.total_lag.count()));
     return *this;

@@ -39,7 +39,7 @@ class Counters {
   void shared_request(bool is_hit) const noexcept { (is_hit ? hits_ : misses_).count(); }
   void insert(std::size_t size) noexcept {
     ++counted_.inserts;
-    counted_.peak_size = std::max(counted_.peak_size, size);
+    counted_.peak_size = std::max<std::size_t>(counted_.peak_size, size);
   }
   void replace() noexcept { ++counted_.replacements; }
   // Takes that back: what was stored came from another keyspace, which is counted with this one.
@@ -48,7 +48,8 @@ class Counters {
   void refuse() noexcept { ++counted_.refusals; }
   void remove(Cause cause) noexcept { ++counted_.removals[static_cast<std::size_t>(cause)]; }
   void lag(Millis lag) noexcept {
-    counted_.longest_lag = std::max(counted_.longest_lag, std::chrono::milliseconds(lag));
+    counted_.longest_lag =
+        std::max<std::chrono::milliseconds>(counted_.longest_lag, std::chrono::milliseconds(lag));
     counted_.total_lag = std::chrono::milliseconds(saturating_add(counted_.total_lag.count(), lag));
   }
 

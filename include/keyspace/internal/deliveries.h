@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_DELIVERIES_H_
 #define KEYSPACE_INTERNAL_DELIVERIES_H_
 
+#include "keyspace/internal/config.h"
+
 #include <atomic>
 #include <cstddef>
 #include <utility>
@@ -96,8 +98,8 @@ class Deliveries {
     has_unfinished_.store(true, std::memory_order_relaxed);
   }
 
-  [[no_unique_address]] Listener listener_;
-  [[no_unique_address]] Allocator allocator_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Listener listener_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Allocator allocator_;
   std::atomic<bool> has_unfinished_ = false;
   Mutex mutex_;
   Batches unfinished_ ABSL_GUARDED_BY(mutex_);

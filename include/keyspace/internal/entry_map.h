@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_ENTRY_MAP_H_
 #define KEYSPACE_INTERNAL_ENTRY_MAP_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -70,7 +72,7 @@ class EntryMap {
     KeySlot&& key;
     std::size_t hash;
     Stamp stamp;
-    [[no_unique_address]] Extra extra;
+    KEYSPACE_NO_UNIQUE_ADDRESS Extra extra;
   };
 
  public:
@@ -104,8 +106,8 @@ class EntryMap {
     friend struct TestPeer;
     mutable KeySlot key_;
     mutable Stamp stamp_;
-    [[no_unique_address]] mutable Extra extra_;
-    [[no_unique_address]] std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
+    KEYSPACE_NO_UNIQUE_ADDRESS mutable Extra extra_;
+    KEYSPACE_NO_UNIQUE_ADDRESS std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
   };
 
   // The time for which an entry has a record in the expiry table. A policy that keeps records in a
@@ -189,7 +191,7 @@ class EntryMap {
     std::size_t of(const K& key) const {
       return static_cast<std::size_t>(hash(key)) & kHashMask;
     }
-    [[no_unique_address]] Hash hash;
+    KEYSPACE_NO_UNIQUE_ADDRESS Hash hash;
   };
 
   struct MapEqual {
@@ -209,7 +211,7 @@ class EntryMap {
       return lookup.accepts(stored);
     }
     bool operator()(const StoredKey&, const Newcomer&) const noexcept { return false; }
-    [[no_unique_address]] Equal equal;
+    KEYSPACE_NO_UNIQUE_ADDRESS Equal equal;
   };
 
   using Map = absl::flat_hash_map<StoredKey, ValueSlot, MapHash, MapEqual,
@@ -376,8 +378,8 @@ class EntryMap {
 
   // Makes room for `size` entries in all.
   void reserve(std::size_t size) {
-    const std::size_t most = std::numeric_limits<std::size_t>::max();
-    const std::size_t buckets = size + std::min(size / 25 * 7 + 7, most - size);
+    const std::size_t most = (std::numeric_limits<std::size_t>::max)();
+    const std::size_t buckets = size + std::min<std::size_t>(size / 25 * 7 + 7, most - size);
     if (buckets > map_.bucket_count()) rebuild(buckets);
   }
 

@@ -16,20 +16,22 @@
 
 namespace keyspace::internal {
 
+// As a limit: none.
+inline constexpr std::size_t kUnlimited = (std::numeric_limits<std::size_t>::max)();
+
 // How many more entries a call may erase, and how many more records it may handle.
 struct Budget {
   // Enough for two records to come all the way down the wheel, level by level, and to be settled.
   static constexpr std::size_t kSlack = 16;
 
   explicit Budget(std::size_t limit) noexcept
-      : erasures(limit),
-        steps(std::min(limit, std::numeric_limits<std::size_t>::max() - kSlack) + kSlack) {}
+      : erasures(limit), steps(std::min<std::size_t>(limit, kUnlimited - kSlack) + kSlack) {}
   [[nodiscard]] bool spent() const noexcept { return erasures == 0 || steps == 0; }
 
   // Takes a part of this away, with so many erasures at most; join() gives back what is left of it.
   [[nodiscard]] Budget split(std::size_t limit) noexcept {
-    Budget part(std::min(limit, erasures));
-    part.steps = std::min(part.steps, steps);
+    Budget part(std::min<std::size_t>(limit, erasures));
+    part.steps = std::min<std::size_t>(part.steps, steps);
     erasures -= part.erasures;
     steps -= part.steps;
     return part;
@@ -132,7 +134,8 @@ class ExpiryTable {
   template <class Owner>
   void settle_soonest(Budget& budget, Owner& owner) {
     SoonestRecord soonest;
-    soonest.left += std::min(size_ - std::min(size_, owner.records_needed()), kStaleToLookAt);
+    soonest.left += std::min<std::size_t>(
+        size_ - std::min<std::size_t>(size_, owner.records_needed()), kStaleToLookAt);
     soonest.look_at(open_, kOpen, cursor_);
     for (std::size_t level = 0; level != kLevels; ++level) {
       NextSlot next = first_slot(level, cursor_);
@@ -276,7 +279,7 @@ class ExpiryTable {
   [[nodiscard]] Place place_of(Tick tick) const noexcept {
     const auto highest_bit = static_cast<std::size_t>(63 - std::countl_zero((tick ^ cursor_) | 1));
     const std::size_t level = highest_bit / kDigitBits;
-    return {level, tick >> level * kDigitBits & (kSlots - 1)};
+    return {level, static_cast<std::size_t>(tick >> level * kDigitBits & (kSlots - 1))};
   }
 
   bool try_file(const Record& record) noexcept {
@@ -285,7 +288,7 @@ class ExpiryTable {
     const auto [level, slot] = place_of(tick);
     if (levels_[level] == nullptr) return false;
     if (!levels_[level]->bags[slot].try_push(record)) return false;
-    next_due_ = std::min(next_due_, record.when());
+    next_due_ = std::min<Millis>(next_due_, record.when());
     ++size_;
     return true;
   }
@@ -300,7 +303,7 @@ class ExpiryTable {
     if (levels_[level] == nullptr) levels_[level] = allocate_level();
     levels_[level]->bags[slot].push(record, chunks_);
     occupy(id(level, slot));
-    next_due_ = std::min(next_due_, record.when());
+    next_due_ = std::min<Millis>(next_due_, record.when());
     ++size_;
   }
 
@@ -328,7 +331,7 @@ class ExpiryTable {
     }
 
     Record* record = nullptr;
-    Tick tick = std::numeric_limits<Tick>::max();
+    Tick tick = kLastTick;
     SlotId slot = kOpen;
     std::size_t left = kToLookAt;
   };
@@ -346,7 +349,7 @@ class ExpiryTable {
   }
   // The same of all levels, from the cursor on.
   [[nodiscard]] NextSlot next_slot() const noexcept {
-    NextSlot next = {kOpen, std::numeric_limits<Tick>::max()};
+    NextSlot next = {kOpen, kLastTick};
     for (std::size_t level = 0; level != kLevels; ++level) {
       const NextSlot first = first_slot(level, cursor_);
       if (first.id == kOpen) continue;
@@ -368,7 +371,7 @@ class ExpiryTable {
   // next one starts after `now`.
   template <class Owner>
   void stop_before(const NextSlot& next, Millis now, Owner& owner) noexcept {
-    cursor_ = std::max(cursor_, to_tick(now));
+    cursor_ = std::max<Tick>(cursor_, to_tick(now));
     next_due_ = next.id == kOpen ? kNeverMillis : to_millis(next.start);
     if (next.id == kOpen) return;
     RecordChunk& chunk = bag(next.id).front();
@@ -381,7 +384,7 @@ class ExpiryTable {
       Tick earliest = next_slot().start;
       occupy(next.id);
       for (std::size_t i = 0; i != chunk.size; ++i) {
-        earliest = std::min(earliest, chunk.records()[i].tick());
+        earliest = std::min<Tick>(earliest, chunk.records()[i].tick());
       }
       next_due_ = to_millis(earliest);
     }

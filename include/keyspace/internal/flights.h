@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_FLIGHTS_H_
 #define KEYSPACE_INTERNAL_FLIGHTS_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -123,7 +125,7 @@ class Flights {
   void clear() noexcept { flights_.clear(); }
 
  private:
-  [[no_unique_address]] Equal equal_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Equal equal_;
   std::vector<Pointer> flights_;
 };
 

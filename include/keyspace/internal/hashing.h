@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_HASHING_H_
 #define KEYSPACE_INTERNAL_HASHING_H_
 
+#include "keyspace/internal/config.h"
+
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -118,7 +120,7 @@ struct HashedHash {
   std::size_t operator()(const Hashed<K>& key) const noexcept {
     return key.hash;
   }
-  [[no_unique_address]] Hash hash;
+  KEYSPACE_NO_UNIQUE_ADDRESS Hash hash;
 };
 template <class Key, class Equal>
 struct HashedEqual {
@@ -128,7 +130,7 @@ struct HashedEqual {
   bool operator()(const Key& a, const Hashed<K>& b) const {
     return equal(a, std::as_const(b.key));
   }
-  [[no_unique_address]] Equal equal;
+  KEYSPACE_NO_UNIQUE_ADDRESS Equal equal;
 };
 
 // Something to walk over more than once, that consists of such.

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "keyspace/internal/expiry_table.h"
@@ -81,7 +80,7 @@ class LruState {
     budget.erasures = 1;
     while (!budget.spent()) table_.advance(table_.next_due(), budget, finder);
     if (budget.erasures == 0) return finder.victim;
-    return finder.find_in(table_, entries.size() <= kMostExact ? kAll : kFew);
+    return finder.find_in(table_, entries.size() <= kMostExact ? kUnlimited : kFew);
   }
   void leave_ghost(const Mark&, std::size_t) noexcept {}
 
@@ -115,7 +114,6 @@ class LruState {
   static constexpr std::size_t kMaxSteps = 4000;
   static constexpr std::size_t kMostExact = 1000;
   static constexpr std::size_t kFew = 16;
-  static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
   // What an entry knows of its record. (See EntryMap::find.)
   template <class Entries>

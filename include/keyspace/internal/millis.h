@@ -19,9 +19,9 @@ struct ShardAccess;  // a friend of the keyspaces that a ConcurrentKeyspace cons
 // Milliseconds, either a length of time or since a clock's epoch. The latest of them means "never";
 // no arithmetic below arrives there.
 using Millis = std::int64_t;
-inline constexpr Millis kNeverMillis = std::numeric_limits<Millis>::max();
+inline constexpr Millis kNeverMillis = (std::numeric_limits<Millis>::max)();
 inline constexpr Millis kLatestMillis = kNeverMillis - 1;
-inline constexpr Millis kEarliestMillis = std::numeric_limits<Millis>::min();
+inline constexpr Millis kEarliestMillis = (std::numeric_limits<Millis>::min)();
 
 // Two and a half centuries. What lies between 0 and this is handled by the shortest path.
 inline constexpr Millis kLongMillis = Millis{1} << 43;
@@ -29,7 +29,7 @@ inline constexpr Millis kLongMillis = Millis{1} << 43;
 constexpr Millis saturating_add(Millis a, Millis b) noexcept {
   if (b > 0 && a > kLatestMillis - b) return kLatestMillis;
   if (b < 0 && a < kEarliestMillis - b) return kEarliestMillis;
-  return std::min(a + b, kLatestMillis);  // a clock may stand at the very end
+  return std::min<Millis>(a + b, kLatestMillis);  // a clock may stand at the very end
 }
 
 // Returns the time from `now` until the later `deadline`.

@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_OUTBOX_H_
 #define KEYSPACE_INTERNAL_OUTBOX_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
@@ -95,7 +97,7 @@ class Outbox {
     bool& flag;
   };
 
-  [[no_unique_address]] Listener listener_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Listener listener_;
   Letters<Key, Value, Allocator> letters_;
   std::size_t next_ = 0;  // letter to be delivered
   bool is_delivering_ = false;
@@ -125,7 +127,8 @@ class Outbox<Key, Value, ToBeTaken, Allocator> {
     if (batches_.empty()) batches_.emplace_back(Allocator(batches_.get_allocator()));
     auto& letters = batches_.back().letters;
     const std::size_t size = letters.size() + count;
-    if (size > letters.capacity()) letters.reserve(std::max(size, 2 * letters.capacity()));
+    if (size > letters.capacity())
+      letters.reserve(std::max<std::size_t>(size, 2 * letters.capacity()));
   }
   void add(Slot<Key, Allocator>&& key, Slot<Value, Allocator>&& value, Cause cause) noexcept {
     auto& letters = batches_.back().letters;

@@ -2,7 +2,6 @@
 #define KEYSPACE_INTERNAL_POLICY_H_
 
 #include <cstddef>
-#include <limits>
 #include <utility>
 
 #include "keyspace/features.h"
@@ -85,7 +84,7 @@ class EarliestDeadlineState {
   auto victim(Entries& entries, Table& table) {
     if (entries.volatile_size() == 0) return entries.end();
     VictimFinder<Entries, ByDeadline<Entries, Table>> finder{entries, {{}, entries, table}};
-    return finder.find_in(table, std::numeric_limits<std::size_t>::max());
+    return finder.find_in(table, kUnlimited);
   }
   void leave_ghost(const Mark&, std::size_t) noexcept {}
 

@@ -190,8 +190,8 @@ inline ReaperState::Clock::time_point ReaperState::make_round(
   Clock::time_point next = Clock::now() + longest_sleep;
   for (Reaped* const reaped : begin_round()) {
     if (!begin_turn(*reaped)) continue;
-    const Millis left = std::min(reaped->reap(step), Millis{longest_sleep.count()});
-    next = std::min(next, Clock::now() + std::chrono::milliseconds(left));
+    const Millis left = std::min<Millis>(reaped->reap(step), longest_sleep.count());
+    next = std::min<Clock::time_point>(next, Clock::now() + std::chrono::milliseconds(left));
     end_turn();
   }
   return next;

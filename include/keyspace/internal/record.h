@@ -1,9 +1,12 @@
 #ifndef KEYSPACE_INTERNAL_RECORD_H_
 #define KEYSPACE_INTERNAL_RECORD_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -13,6 +16,7 @@ namespace keyspace::internal {
 
 // A point on the timer wheel: Millis, shifted so that the earliest is zero.
 using Tick = std::uint64_t;
+inline constexpr Tick kLastTick = (std::numeric_limits<Tick>::max)();
 constexpr Tick to_tick(Millis millis) noexcept {
   return static_cast<Tick>(millis) ^ (Tick{1} << 63);
 }
@@ -22,7 +26,8 @@ constexpr Millis to_millis(Tick tick) noexcept {
 
 // "At `when`, look at the entries whose key has this hash." One bit of the hash is not part of it
 // and holds the record's mark (see ExpiryTable::scrub).
-class alignas(std::uint64_t) Record {
+// Aligned alike on every machine, so that records can follow the header of a chunk without a gap.
+class alignas(8) Record {
  public:
   static constexpr std::uint64_t kMark = std::uint64_t{1} << 56;
 
@@ -145,7 +150,7 @@ class ChunkPool {
                        units(chunk->capacity));
   }
 
-  [[no_unique_address]] Chunks chunks_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Chunks chunks_;
   RecordChunk* spares_ = nullptr;
   std::size_t spare_count_ = 0;
 };

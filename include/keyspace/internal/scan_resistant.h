@@ -109,7 +109,7 @@ class ScanResistantState {
   void reserve(std::size_t size) {
     if (size <= nodes_.capacity()) return;
     std::vector<Bucket, Rebound<Bucket>> buckets(
-        kGhostsPerEntry * std::min(size, capacity_) / kGhostsPerBucket + 1,
+        kGhostsPerEntry * std::min<std::size_t>(size, capacity_) / kGhostsPerBucket + 1,
         buckets_.get_allocator());
     nodes_.reserve(size);
     buckets_.swap(buckets);
@@ -122,7 +122,7 @@ class ScanResistantState {
   template <class Entries>
   Arrival arrive(Entries& entries, std::size_t hash, std::size_t its_weight) noexcept {
     ++arrivals_;
-    const std::size_t room = capacity_ - std::min(weight(), capacity_);
+    const std::size_t room = capacity_ - std::min<std::size_t>(weight(), capacity_);
     bool is_kept = its_weight <= room && new_capacity_ <= room - its_weight;
     if (Ghost* const ghost = find_ghost(hash)) {
       is_kept = is_kept || has_proved_itself(entries, *ghost);
@@ -246,7 +246,7 @@ class ScanResistantState {
   // A weight up to the capacity in 30 bits, and others modulo 2^32.
   [[nodiscard]] std::uint32_t scaled(std::size_t weight) const noexcept {
     return static_cast<std::uint32_t>(
-        weight >> std::max(static_cast<int>(std::bit_width(capacity_)) - 30, 0));
+        weight >> std::max<int>(static_cast<int>(std::bit_width(capacity_)) - 30, 0));
   }
 
   // Mixed, for the hash may be one that is not.
@@ -299,19 +299,19 @@ class ScanResistantState {
   void adapt(const Ghost& ghost) noexcept {
     const bool was_kept = (ghost.tag & 1) == kKept;
     const std::uint32_t others = scaled(queues_[ghost.tag & 1].gone) - ghost.gone;
-    if (others >= scaled(std::max(new_capacity_ / 2, least_new()))) return;
+    if (others >= scaled(std::max<std::size_t>(new_capacity_ / 2, least_new()))) return;
     const std::size_t step = std::max<std::size_t>(capacity_ / 1024, 1);
     if (was_kept) {
-      new_capacity_ -= std::min(2 * step, new_capacity_ - least_new());
+      new_capacity_ -= std::min<std::size_t>(2 * step, new_capacity_ - least_new());
     } else {
-      new_capacity_ += std::min(step, most_new() - new_capacity_);
+      new_capacity_ += std::min<std::size_t>(step, most_new() - new_capacity_);
     }
   }
   [[nodiscard]] std::size_t least_new() const noexcept {
     return std::max<std::size_t>(capacity_ / 100, 1);
   }
   [[nodiscard]] std::size_t most_new() const noexcept {
-    return std::max(capacity_ - capacity_ / 20, least_new());
+    return std::max<std::size_t>(capacity_ - capacity_ / 20, least_new());
   }
 
   void append(std::uint32_t node, std::size_t weight, std::uint32_t to) noexcept {

@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_SHARDS_H_
 #define KEYSPACE_INTERNAL_SHARDS_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -271,7 +273,7 @@ class Shards {
   // Returns a time at or before every deadline; kNeverMillis if there is none.
   [[nodiscard]] Millis next_due() const {
     Millis due = kNeverMillis;
-    for_each([&](const Ks& keyspace) { due = std::min(due, Access::next_due(keyspace)); });
+    for_each([&](const Ks& keyspace) { due = std::min<Millis>(due, Access::next_due(keyspace)); });
     return due;
   }
 
@@ -388,7 +390,7 @@ class Shards {
     return value;
   }
 
-  [[no_unique_address]] typename Ks::hasher hash_;
+  KEYSPACE_NO_UNIQUE_ADDRESS typename Ks::hasher hash_;
   int bits_;
   std::unique_ptr<std::optional<Shard>[]> shards_;
   Deliveries deliveries_;

@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_SLOT_H_
 #define KEYSPACE_INTERNAL_SLOT_H_
 
+#include "keyspace/internal/config.h"
+
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -67,7 +69,7 @@ class Slot<T, Allocator, false> {
     Rebound& allocator;
   };
 
-  [[no_unique_address]] Rebound allocator_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Rebound allocator_;
   Pointer value_ = nullptr;
 };
 

@@ -47,7 +47,7 @@ class Stamp {
   static constexpr std::int64_t kEarly = std::int64_t{1} << kEarlyBit;
   static constexpr std::int64_t kPayloadEnd = std::int64_t{1} << (63 - kPayloadBit);
   static constexpr std::int64_t kLatest = kPayloadEnd - 1;
-  static constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::min();
+  static constexpr std::int64_t kFar = (std::numeric_limits<std::int64_t>::min)();
 
   constexpr Stamp(std::int64_t payload, std::int64_t flags) noexcept
       : bits_(payload << kPayloadBit | flags) {}

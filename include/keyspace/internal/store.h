@@ -1,6 +1,8 @@
 #ifndef KEYSPACE_INTERNAL_STORE_H_
 #define KEYSPACE_INTERNAL_STORE_H_
 
+#include "keyspace/internal/config.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
@@ -64,11 +66,11 @@ class Store {
   // What an entry keeps for the features.
   struct PlainExtra {
     [[nodiscard]] static constexpr std::size_t weight() noexcept { return 1; }
-    [[no_unique_address]] typename Policy::Mark mark;
+    KEYSPACE_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
   };
   struct WeighedExtra {
     [[nodiscard]] std::size_t weight() const noexcept { return kept_weight; }
-    [[no_unique_address]] typename Policy::Mark mark;
+    KEYSPACE_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
     std::size_t kept_weight;
   };
 
@@ -579,7 +581,7 @@ class Store {
       if (!make_place(weight, now)) return false;
     }
     entries_.make_room(deadline);
-    policy_.reserve(std::max(entries_.full_size(), entries_.size() + 1));
+    policy_.reserve(std::max<std::size_t>(entries_.full_size(), entries_.size() + 1));
     if (deadline != kNeverMillis) file(hash, deadline);
     entries_.insert(std::move(key), std::move(value), hash, deadline, expiry_.tag(deadline),
                     make_extra(policy_.link(hash, weight, arrival), weight));
@@ -718,11 +720,11 @@ class Store {
 
   Entries entries_;
   ExpiryTable<Allocator> expiry_;
-  [[no_unique_address]] decltype(Options::capacity) capacity_;
-  [[no_unique_address]] typename Features::Weigher weigher_;
-  [[no_unique_address]] Policy policy_;
-  [[no_unique_address]] Outbox<Key, Value, typename Features::Listener, Allocator> outbox_;
-  [[no_unique_address]] Counters<Features::kStatistics> counters_;
+  KEYSPACE_NO_UNIQUE_ADDRESS decltype(Options::capacity) capacity_;
+  KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Weigher weigher_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Policy policy_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Outbox<Key, Value, typename Features::Listener, Allocator> outbox_;
+  KEYSPACE_NO_UNIQUE_ADDRESS Counters<Features::kStatistics> counters_;
 };
 
 }  // namespace keyspace::internal

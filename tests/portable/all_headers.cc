@@ -1,0 +1,93 @@
+// All public headers in a program in which min and max are macros, as <windows.h> of MSVC defines
+// them. The headers of others, most of which do not stand that, come first.
+
+#ifdef _WIN32
+#include <windows.h>
+#endif
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cassert>
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <functional>
+#include <future>
+#include <iterator>
+#include <limits>
+#include <list>
+#include <memory>
+#include <optional>
+#include <ratio>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/base/attributes.h"
+#include "absl/base/config.h"
+#include "absl/base/optimization.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
+#include "absl/synchronization/mutex.h"
+
+#ifndef min
+#define min(a, b) (((a) < (b)) ? (a) : (b))
+#define max(a, b) (((a) > (b)) ? (a) : (b))
+#endif
+
+#include <keyspace/cache.h>
+#include <keyspace/clock.h>
+#include <keyspace/concurrent_keyspace.h>
+#include <keyspace/condition.h>
+#include <keyspace/features.h>
+#include <keyspace/jitter.h>
+#include <keyspace/keyspace.h>
+#include <keyspace/reaper.h>
+#include <keyspace/recursive_computation.h>
+#include <keyspace/statistics.h>
+#include <keyspace/version.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Features : keyspace::CacheFeatures {
+  static constexpr bool kStatistics = true;
+  static constexpr bool kExpireAfterAccess = true;
+};
+
+template <class Ks>
+bool use(Ks& ks) {
+  keyspace::Jitter jitter(0.1);
+  ks.set("a", "1", jitter(1min));
+  ks.pexpire("a", 2min, keyspace::Condition::kGt);
+  ks.rename("a", "b");
+  ks.erase_expired();
+  return ks.pttl("b") > 1min;
+}
+
+}  // namespace
+
+int main() {
+  keyspace::Keyspace<std::string, std::string> ks;
+  keyspace::ConcurrentKeyspace<std::string, std::string> shared;
+  keyspace::Cache<std::string, std::string, Features> cache(
+      {.capacity = 100, .expire_after_access = 1min});
+  keyspace::ConcurrentCache<std::string, std::string> shared_cache({.capacity = 100});
+  keyspace::Reaper reaper(shared, shared_cache);
+  shared.get_or_compute("c", 1min, [] { return "2"; });
+  const bool is_right = use(ks) && use(shared) && use(cache) && use(shared_cache);
+  return is_right && cache.statistics().hits == 0 ? 0 : 1;
+}
