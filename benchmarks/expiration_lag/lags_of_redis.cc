@@ -30,7 +30,7 @@ std::string version_of(redis::Connection& connection) {
 }  // namespace
 
 std::optional<Lags> lags_of_redis(const Plan& plan) {
-  const auto server = PrivateServer::start_redis({"--notify-keyspace-events", "Ex"});
+  const auto server = PrivateServer::start_real(Engine::kRedis, {"--notify-keyspace-events", "Ex"});
   if (server == nullptr) return std::nullopt;
   redis::Connection connection(server->socket());
   redis::Connection events(server->socket());

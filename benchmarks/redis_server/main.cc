@@ -192,7 +192,7 @@ void compare_waits(const Servers& servers, const Options& options) {
 
 void run(const Options& options) {
   const Servers servers = {PrivateServer::start({options.server, "--port", "0"}),
-                           PrivateServer::start_redis({})};
+                           PrivateServer::start_real(Engine::kRedis, {})};
   if (servers.ours == nullptr) throw std::runtime_error("There is no " + options.server);
   if (servers.theirs == nullptr) {
     std::cout << "There is no redis-server on the PATH to measure beside it.\n";

@@ -2,10 +2,32 @@
 #define KEYSPACE_TESTS_REDIS_DIFFERENCES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
-// How a reply of one server is compared with that of the other, where it is no error. An error has
-// to be the same to the byte, and so has everything of which nothing is said here.
+#include "redis/server_version.h"
+
+// The real servers that redis_server is compared with, in the order of their age. It does what
+// Redis 7.0 does.
+enum class Generation : std::uint8_t {
+  k7,  // Redis 7.0
+  k8,  // Redis 8.x and Valkey 8.1, which differ from 7.0 alike
+};
+
+// Returns which of them a server is; nullopt for a version of which nothing is known here.
+inline std::optional<Generation> generation_of(const ServerVersion& version) {
+  if (version.engine == Engine::kValkey) {
+    if (version.major == 8 && version.minor == 1) return Generation::k8;
+  } else if (version.major == 8) {
+    return Generation::k8;
+  } else if (version.major == 7 && version.minor == 0) {
+    return Generation::k7;
+  }
+  return std::nullopt;
+}
+
+// How a reply of one server is compared with that of the other. An error has to be the same to the
+// byte but where it says otherwise, and so has everything of which nothing is said here.
 enum class Comparison : std::uint8_t {
   kExact,
   kTime,       // a number: as much apart as time may have passed between the two
@@ -14,30 +36,47 @@ enum class Comparison : std::uint8_t {
   kKey,        // nil, or a key that is there
   kHello,      // the same but for the id
   kKind,       // the same kind of reply
+  kNewScan,    // as kScan; but one of them may have an error where an option is TYPE, or the cursor
+             // is no number below 2^63
+  kNewHello,  // the same but for the id, server, version and modules; but where redis_server has an
+              // error, another error, and none if it refuses a user or a word with a NUL
+  kNewClient,  // as kKind; but anything where a word has a NUL
 };
 
-// What differs on purpose.
+// What differs on purpose. Of several rows for one command, the first that applies counts.
 struct Difference {
+  Generation since;
   std::string_view command;  // its first word, in upper case
   Comparison comparison;
   std::string_view why;
 };
 
 inline constexpr Difference kDifferences[] = {
-    {"TTL", Comparison::kTime, "the servers run a command one a moment after the other"},
-    {"PTTL", Comparison::kTime, "the same"},
-    {"EXPIRETIME", Comparison::kTime, "the same; a deadline that was given as such is exact"},
-    {"PEXPIRETIME", Comparison::kTime,
+    {Generation::k7, "TTL", Comparison::kTime,
+     "the servers run a command one a moment after the other"},
+    {Generation::k7, "PTTL", Comparison::kTime, "the same"},
+    {Generation::k7, "EXPIRETIME", Comparison::kTime,
+     "the same; a deadline that was given as such is exact"},
+    {Generation::k7, "PEXPIRETIME", Comparison::kTime,
      "the same; and of a keyspace 2^63-1 ms means never, so that such a deadline is 1 ms less"},
-    {"TIME", Comparison::kKind, "the same"},
-    {"KEYS", Comparison::kUnordered, "Redis leaves the order open"},
-    {"SCAN", Comparison::kScan, "Redis leaves the order and the cursors open"},
-    {"RANDOMKEY", Comparison::kKey, "it is random"},
-    {"HELLO", Comparison::kHello, "clients are counted from 1, each server for itself"},
-    {"CLIENT", Comparison::kKind, "the same; and fewer facts are kept of a client"},
-    {"COMMAND", Comparison::kKind, "it has fewer commands, described more briefly"},
-    {"CONFIG", Comparison::kKind, "it has fewer parameters"},
-    {"INFO", Comparison::kKind, "it tells other figures"},
+    {Generation::k7, "TIME", Comparison::kKind, "the same"},
+    {Generation::k7, "KEYS", Comparison::kUnordered, "Redis leaves the order open"},
+    {Generation::k8, "SCAN", Comparison::kNewScan,
+     "the same; 7.0 takes the empty word for a cursor, and newer ones a number after spaces; and "
+     "newer ones refuse a TYPE that they do not know"},
+    {Generation::k7, "SCAN", Comparison::kScan, "Redis leaves the order and the cursors open"},
+    {Generation::k7, "RANDOMKEY", Comparison::kKey, "it is random"},
+    {Generation::k8, "HELLO", Comparison::kNewHello,
+     "each names itself and its modules; 7.0 does what an option says before it reads the next, "
+     "where newer ones read all of them first, and then take the last AUTH"},
+    {Generation::k7, "HELLO", Comparison::kHello,
+     "clients are counted from 1, each server for itself"},
+    {Generation::k8, "CLIENT", Comparison::kNewClient,
+     "each server counts for itself, and keeps other facts; for newer ones a NUL ends a name"},
+    {Generation::k7, "CLIENT", Comparison::kKind, "the same; and fewer facts are kept of a client"},
+    {Generation::k7, "COMMAND", Comparison::kKind, "it has fewer commands, described more briefly"},
+    {Generation::k7, "CONFIG", Comparison::kKind, "it has fewer parameters"},
+    {Generation::k7, "INFO", Comparison::kKind, "it tells other figures"},
 };
 
 #endif  // KEYSPACE_TESTS_REDIS_DIFFERENCES_H_

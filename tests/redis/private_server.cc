@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 
 extern char** environ;  // NOLINT: POSIX has it declared by the program
@@ -36,6 +37,12 @@ PrivateServer::~PrivateServer() {
 }
 
 std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> words) {
+  const std::string program = words[0];
+  return start(program, std::move(words));
+}
+
+std::unique_ptr<PrivateServer> PrivateServer::start(const std::string& program,
+                                                    std::vector<std::string> words) {
   for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) {
     ::signal(signal, [](int) { was_told_to_end = 1; });
   }
@@ -52,21 +59,28 @@ std::unique_ptr<PrivateServer> PrivateServer::start(std::vector<std::string> wor
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   pid_t process;
   const int error =
-      ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+      ::posix_spawnp(&process, program.c_str(), &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error == ENOENT || error == EACCES) return nullptr;
   if (error != 0) {
-    throw std::system_error(error, std::generic_category(), words[0] + " cannot be started");
+    throw std::system_error(error, std::generic_category(), program + " cannot be started");
   }
   server->process_ = process;
   return server;
 }
 
-std::unique_ptr<PrivateServer> PrivateServer::start_redis(const std::vector<std::string>& more) {
-  std::vector<std::string> words = {"redis-server", "--port", "0", "--save", "",
-                                    "--appendonly", "no"};
+std::unique_ptr<PrivateServer> PrivateServer::start_real(Engine engine,
+                                                         const std::vector<std::string>& more) {
+  std::vector<std::string> words = {program_of(engine), "--port", "0", "--save", "",
+                                    "--appendonly",     "no"};
   words.insert(words.end(), more.begin(), more.end());
-  return start(std::move(words));
+  // The checker and the server are one program, which goes by the name it is called by.
+  const bool is_redis = engine == Engine::kRedis;
+  for (const std::string& program :
+       {words[0], std::string(is_redis ? "redis-check-rdb" : "valkey-check-rdb")}) {
+    if (auto server = start(program, words)) return server;
+  }
+  return nullptr;
 }
 
 int PrivateServer::wait() {
@@ -74,6 +88,16 @@ int PrivateServer::wait() {
   ::waitpid(process_, &status, 0);
   process_ = 0;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+std::string program_of(Engine engine) {
+  return engine == Engine::kRedis ? "redis-server" : "valkey-server";
+}
+
+Engine engine_named(std::string_view name) {
+  if (name == "redis") return Engine::kRedis;
+  if (name == "valkey") return Engine::kValkey;
+  throw std::invalid_argument("There is no engine called " + std::string(name));
 }
 
 bool is_told_to_end() { return was_told_to_end != 0; }

@@ -6,7 +6,17 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
+
+// A real server of the same protocol and commands. Valkey began as a copy of Redis 7.2.
+enum class Engine { kRedis, kValkey };
+
+// Returns "redis-server" or "valkey-server".
+std::string program_of(Engine engine);
+
+// Returns the engine called "redis" or "valkey"; throws std::invalid_argument for other names.
+Engine engine_named(std::string_view name);
 
 // A server that speaks Redis's protocol, for the program alone: on a Unix socket in a directory of
 // its own, which go when it goes. The destructor kills it.
@@ -19,8 +29,12 @@ class PrivateServer {
   // it writes to standard output is dropped.
   static std::unique_ptr<PrivateServer> start(std::vector<std::string> words);
 
-  // The same for a redis-server on the PATH that listens nowhere else and keeps nothing on disk.
-  static std::unique_ptr<PrivateServer> start_redis(const std::vector<std::string>& more);
+  // The same for a real server from the PATH, with more arguments. It listens nowhere else and
+  // keeps nothing on disk. Debian has each server in two packages: one that starts it as a service
+  // too, and one (redis-tools, valkey-tools) under the name of a program that checks files. Either
+  // serves here.
+  static std::unique_ptr<PrivateServer> start_real(Engine engine,
+                                                   const std::vector<std::string>& more);
 
   PrivateServer(const PrivateServer&) = delete;
   PrivateServer& operator=(const PrivateServer&) = delete;
@@ -34,6 +48,10 @@ class PrivateServer {
 
  private:
   PrivateServer();
+
+  // Starts `program` with the arguments `words`, the first of which is the name it goes by.
+  static std::unique_ptr<PrivateServer> start(const std::string& program,
+                                              std::vector<std::string> words);
 
   std::filesystem::path directory_;
   pid_t process_ = 0;  // 0: it does not run

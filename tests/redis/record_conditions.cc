@@ -1,10 +1,10 @@
-// Asks a real redis-server what each of its expiry conditions does, and prints that as rows of C++:
+// Asks a real server what each of its expiry conditions does, and prints that as rows of C++:
 // the contents of recorded_conditions.inc.
 //
-//   record_conditions         prints them
-//   record_conditions FILE    returns 0 if FILE has the same rows, 1 if not
+//   record_conditions ENGINE         prints them
+//   record_conditions ENGINE FILE    returns 0 if FILE has the same rows, 1 if not
 //
-// Returns 77 if there is no redis-server.
+// ENGINE is redis or valkey. Returns 77 if there is no such server.
 
 #include <array>
 #include <chrono>
@@ -14,12 +14,14 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "redis/client.h"
 #include "redis/private_server.h"
+#include "redis/server_version.h"
 
 namespace {
 
@@ -34,7 +36,7 @@ constexpr std::array<std::string_view, 4> kCurrent = {kMissing, kNever, "100000"
 constexpr std::array<std::int64_t, 8> kNext = {-100000, -1,     50000,  100000,
                                                150000,  200000, 250000, 9000000000000};
 
-// One redis-server, and a time from which deadlines are counted.
+// One server, and a time from which deadlines are counted.
 class Recorder {
  public:
   explicit Recorder(const PrivateServer& server) : client_(server.socket()) {
@@ -42,12 +44,7 @@ class Recorder {
     now_ = std::chrono::floor<std::chrono::milliseconds>(since_epoch).count();
   }
 
-  std::string version() {
-    const std::string info = client_.ask({"INFO", "server"}).text;
-    constexpr std::string_view kField = "redis_version:";
-    const std::size_t begin = info.find(kField) + kField.size();
-    return info.substr(begin, info.find('\r', begin) - begin);
-  }
+  ServerVersion version() { return version_of(client_); }
 
   // Returns all rows, a line each.
   std::string rows() {
@@ -97,14 +94,14 @@ class Recorder {
   std::int64_t now_;
 };
 
-int run(const char* path) {
-  const auto server = PrivateServer::start_redis({});
+int run(Engine engine, const char* path) {
+  const auto server = PrivateServer::start_real(engine, {});
   if (server == nullptr) {
-    std::cout << "Skipped: there is no redis-server on the PATH.\n";
+    std::cout << "Skipped: there is no " << program_of(engine) << " on the PATH.\n";
     return kSkipped;
   }
   Recorder recorder(*server);
-  const std::string head = "// Recorded from Redis " + recorder.version() +
+  const std::string head = "// Recorded from " + to_string(recorder.version()) +
                            " by record_conditions: the options of PEXPIREAT, the deadline of the "
                            "key\n// before, the deadline asked for, the reply, the deadline after. "
                            "Deadlines are in milliseconds from now.\n";
@@ -117,7 +114,7 @@ int run(const char* path) {
   std::string recorded(std::istreambuf_iterator<char>(file), {});
   recorded.erase(0, recorded.find('{'));
   if (recorded == rows) return EXIT_SUCCESS;
-  std::cout << "Redis " << recorder.version() << " does not do what " << path << " says.\n";
+  std::cout << to_string(recorder.version()) << " does not do what " << path << " says.\n";
   return EXIT_FAILURE;
 }
 
@@ -125,7 +122,8 @@ int run(const char* path) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc > 1 ? argv[1] : nullptr);
+    if (argc < 2) throw std::invalid_argument("Name an engine: redis or valkey");
+    return run(engine_named(argv[1]), argc > 2 ? argv[2] : nullptr);
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return EXIT_FAILURE;

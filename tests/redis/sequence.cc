@@ -155,9 +155,9 @@ const std::vector<std::string> kPatterns = {
 
 const std::vector<std::string> kNames = {"me", "", "a b", "a\n", "x\x7f", "{!~}", "\xc3\xa9"};
 
-class Generator : private Dice {
+class SequenceGenerator : private Dice {
  public:
-  Generator(std::uint64_t seed, std::int64_t now, std::set<std::int64_t>& deadlines)
+  SequenceGenerator(std::uint64_t seed, std::int64_t now, std::set<std::int64_t>& deadlines)
       : Dice(seed), now_(now / kStep * kStep), deadlines_(deadlines), ttls_(200) {
     std::iota(ttls_.begin(), ttls_.end(), 1);
     std::ranges::shuffle(ttls_, random());
@@ -303,7 +303,7 @@ class Generator : private Dice {
 }  // namespace
 
 Sequence::Sequence(std::uint64_t seed, std::size_t size, std::int64_t now) {
-  Generator generator(seed, now, deadlines_);
+  SequenceGenerator generator(seed, now, deadlines_);
   while (steps_.size() != size) steps_.push_back(generator.step());
 }
 

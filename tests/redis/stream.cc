@@ -80,9 +80,9 @@ const std::vector<std::string> kScraps = {
     ":1\r\n",
 };
 
-class Generator : private Dice {
+class StreamGenerator : private Dice {
  public:
-  explicit Generator(std::uint64_t seed) : Dice(seed) {}
+  explicit StreamGenerator(std::uint64_t seed) : Dice(seed) {}
 
   std::string stream() {
     std::string stream;
@@ -137,4 +137,4 @@ class Generator : private Dice {
 
 }  // namespace
 
-std::string random_stream(std::uint64_t seed) { return Generator(seed).stream(); }
+std::string random_stream(std::uint64_t seed) { return StreamGenerator(seed).stream(); }

@@ -1,8 +1,12 @@
 #include "redis/twins.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <set>
 #include <stdexcept>
+#include <string_view>
+#include <system_error>
 
 #include "redis/differences.h"
 
@@ -18,11 +22,25 @@ std::string upper_case(std::string text) {
   return text;
 }
 
-Comparison comparison_of(const std::string& name) {
+Comparison comparison_of(const std::string& name, Generation generation) {
   for (const Difference& difference : kDifferences) {
-    if (difference.command == name) return difference.comparison;
+    if (difference.command == name && difference.since <= generation) return difference.comparison;
   }
   return Comparison::kExact;
+}
+
+bool is_below_2_to_63(std::string_view text) {
+  std::int64_t number = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number >= 0;
+}
+
+// Whether newer servers read the cursor or the options of a SCAN in another way than 7.0.
+bool may_be_refused_by_one(const Command& scan) {
+  return scan.size() > 1 &&
+         (!is_below_2_to_63(scan[1]) || std::ranges::any_of(scan, [](const std::string& word) {
+           return upper_case(word) == "TYPE";
+         }));
 }
 
 std::vector<std::string> sorted_texts(const Answer& array) {
@@ -32,9 +50,10 @@ std::vector<std::string> sorted_texts(const Answer& array) {
   return texts;
 }
 
-Answer without_id(Answer hello) {
+// Returns a reply to HELLO without the values of some fields.
+Answer without(const std::set<std::string>& fields, Answer hello) {
   for (std::size_t i = 0; i + 1 < hello.elements.size(); i += 2) {
-    if (hello.elements[i].text == "id") hello.elements[i + 1].number = 0;
+    if (fields.contains(hello.elements[i].text)) hello.elements[i + 1] = {};
   }
   return hello;
 }
@@ -96,10 +115,26 @@ Twins::Answers Twins::ask(const Command& command) {
 bool Twins::agree(const Command& command, const Answers& answers,
                   const std::set<std::int64_t>& deadlines) {
   const auto& [ours, theirs] = answers;
-  if (ours == theirs) return true;
-  if (ours.kind != theirs.kind || ours.kind == Answer::Kind::kError) return false;
+  const bool is_error = ours.kind == Answer::Kind::kError;
   const std::string name = upper_case(command[0]);
-  switch (comparison_of(name)) {
+  const Comparison comparison = comparison_of(name, generation_);
+  const bool has_nul = std::ranges::any_of(
+      command, [](const std::string& word) { return word.find('\0') != std::string::npos; });
+  if (comparison == Comparison::kNewClient && has_nul) {
+    ask({"CLIENT", "SETNAME", ""});  // one may have another name now
+    return true;
+  }
+  if (comparison == Comparison::kNewHello && is_error) {
+    ask({"CLIENT", "SETNAME", ""});  // the same
+    return theirs.kind == Answer::Kind::kError || ours.text.starts_with("WRONGPASS") || has_nul;
+  }
+  if (comparison == Comparison::kNewScan && (is_error || theirs.kind == Answer::Kind::kError) &&
+      may_be_refused_by_one(command)) {
+    return true;
+  }
+  if (ours == theirs) return true;
+  if (ours.kind != theirs.kind || is_error) return false;
+  switch (comparison) {
     case Comparison::kExact:
       return false;
     case Comparison::kTime:
@@ -107,6 +142,7 @@ bool Twins::agree(const Command& command, const Answers& answers,
     case Comparison::kUnordered:
       return sorted_texts(ours) == sorted_texts(theirs);
     case Comparison::kScan:
+    case Comparison::kNewScan:
       // Other cursors than 0 mean something else to each.
       return command[1] != "0" ||
              finish_scan(ours_, command, ours) == finish_scan(theirs_, command, theirs);
@@ -117,8 +153,13 @@ bool Twins::agree(const Command& command, const Answers& answers,
       }
       return true;
     case Comparison::kHello:
-      return without_id(ours) == without_id(theirs);
+      return without({"id"}, ours) == without({"id"}, theirs);
+    case Comparison::kNewHello: {
+      const std::set<std::string> own = {"id", "server", "version", "modules"};
+      return without(own, ours) == without(own, theirs);
+    }
     case Comparison::kKind:
+    case Comparison::kNewClient:
       return true;
   }
   return false;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "redis/client.h"
+#include "redis/differences.h"
 #include "redis/sequence.h"
 
 // How two servers answered the same command, where they should have answered alike.
@@ -21,8 +22,9 @@ struct Mismatch {
 // A server of ours and a real one, that are sent the same commands.
 class Twins {
  public:
-  Twins(const std::filesystem::path& ours, const std::filesystem::path& theirs)
-      : ours_(ours), theirs_(theirs) {}
+  Twins(const std::filesystem::path& ours, const std::filesystem::path& theirs,
+        Generation generation_of_theirs)
+      : ours_(ours), theirs_(theirs), generation_(generation_of_theirs) {}
 
   // Runs steps on empty servers, up to the first whose replies differ. `deadlines` are those that
   // the commands give as such.
@@ -45,6 +47,7 @@ class Twins {
 
   Client ours_;
   Client theirs_;
+  Generation generation_;
   std::chrono::milliseconds last_ask_{0};     // how long the last command took on both
   std::chrono::milliseconds longest_ask_{0};  // of those since the servers were empty
 };
