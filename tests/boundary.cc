@@ -42,17 +42,17 @@ TEST_CASE("a key is live one tick before its deadline and dead at it") {
 struct Sum {
   std::int64_t now;
   std::int64_t ttl;
-  std::int64_t deadline;  // kMax: persistent; kDead: over at once
+  std::int64_t deadline;  // kMax: persistent; kOver: over at once
   std::int64_t pttl;      // kMax: persistent
 };
-constexpr std::int64_t kDead = kMin;
+constexpr std::int64_t kOver = kMin;
 
 constexpr Sum kSums[] = {
     // At zero every ttl is its own deadline.
-    {0, kMin, kDead, 0},
-    {0, kMin + 1, kDead, 0},
-    {0, -1, kDead, 0},
-    {0, 0, kDead, 0},
+    {0, kMin, kOver, 0},
+    {0, kMin + 1, kOver, 0},
+    {0, -1, kOver, 0},
+    {0, 0, kOver, 0},
     {0, 1, 1, 1},
     {0, kMax - 2, kMax - 2, kMax - 2},
     {0, kMax - 1, kMax - 1, kMax - 1},
@@ -62,31 +62,31 @@ constexpr Sum kSums[] = {
     {1, kMax - 2, kMax - 1, kMax - 2},
     {1, kMax - 1, kMax - 1, kMax - 2},
     {1, kMax, kMax, kMax},
-    {1, kMin, kDead, 0},
+    {1, kMin, kOver, 0},
     {1'700'000'000'000, kMax - 1, kMax - 1, kMax - 1 - 1'700'000'000'000},
-    {1'700'000'000'000, kMin, kDead, 0},
+    {1'700'000'000'000, kMin, kOver, 0},
     {kMax - 2, 1, kMax - 1, 1},
     {kMax - 2, 2, kMax - 1, 1},
     {kMax - 2, kMax - 1, kMax - 1, 1},
     {kMax - 2, kMax, kMax, kMax},
-    {kMax - 2, 0, kDead, 0},
-    {kMax - 2, kMin, kDead, 0},
+    {kMax - 2, 0, kOver, 0},
+    {kMax - 2, kMin, kOver, 0},
     // One tick before never the largest finite deadline is not after now.
-    {kMax - 1, 1, kDead, 0},
-    {kMax - 1, kMax - 1, kDead, 0},
+    {kMax - 1, 1, kOver, 0},
+    {kMax - 1, kMax - 1, kOver, 0},
     {kMax - 1, kMax, kMax, kMax},
     // Below zero.
-    {-1, 0, kDead, 0},
+    {-1, 0, kOver, 0},
     {-1, 1, 0, 1},
     {-1, 2, 1, 2},
     {-1, kMax - 1, kMax - 2, kMax - 1},
     {-1, kMax, kMax, kMax},
-    {-1, kMin, kDead, 0},
+    {-1, kMin, kOver, 0},
     {-1'000'000, 1'000'000, 0, 1'000'000},
     {-1'000'000, 999'999, -1, 999'999},
-    {kMin, 0, kDead, 0},
-    {kMin, -1, kDead, 0},
-    {kMin, kMin, kDead, 0},
+    {kMin, 0, kOver, 0},
+    {kMin, -1, kOver, 0},
+    {kMin, kMin, kOver, 0},
     {kMin, 1, kMin + 1, 1},
     {kMin, 2, kMin + 2, 2},
     {kMin, kMax - 1, -2, kMax - 1},
@@ -105,7 +105,7 @@ void check_sums(const SetTtl& set_ttl) {
     clock.set(at(row.now));
     Ints ks(clock);
     set_ttl(ks, Millis{row.ttl});
-    if (row.deadline == kDead) {
+    if (row.deadline == kOver) {
       CHECK(see(ks, 1) == std::nullopt);
       CHECK(ks.volatile_size() == 0);
     } else {

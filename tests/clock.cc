@@ -118,73 +118,74 @@ TEST_CASE("CoarseClock tells the time of steady_clock to its resolution") {
 
 // --- How often a call reads the clock ---
 
-using Counted = Keyspace<std::string, std::string, CountingClock>;
+using ClockCounted = Keyspace<std::string, std::string, CountingClock>;
 
-struct Call {
+struct ClockReader {
   const char* name;
-  std::function<void(Counted&, const std::string&)> call;
+  std::function<void(ClockCounted&, const std::string&)> call;
 };
 
 // Every call that names a key. "x" is a key that never exists before the call.
-const std::vector<Call>& calls() {
+const std::vector<ClockReader>& calls() {
   using K = const std::string&;
-  static const std::vector<Call> all = {
-      {"set", [](Counted& ks, K k) { ks.set(k, "w"); }},
-      {"set ttl", [](Counted& ks, K k) { ks.set(k, "w", 5ms); }},
-      {"set ttl over", [](Counted& ks, K k) { ks.set(k, "w", 0ms); }},
-      {"set never", [](Counted& ks, K k) { ks.set(k, "w", Counted::kNever); }},
-      {"set deadline", [](Counted& ks, K k) { ks.set(k, "w", at(5)); }},
-      {"insert", [](Counted& ks, K k) { ks.insert(k, "w"); }},
-      {"insert ttl", [](Counted& ks, K k) { ks.insert(k, "w", 5ms); }},
-      {"insert deadline", [](Counted& ks, K k) { ks.insert(k, "w", at(5)); }},
-      {"replace", [](Counted& ks, K k) { ks.replace(k, "w"); }},
-      {"replace ttl", [](Counted& ks, K k) { ks.replace(k, "w", 5ms); }},
-      {"replace deadline", [](Counted& ks, K k) { ks.replace(k, "w", at(5)); }},
-      {"find", [](Counted& ks, K k) { static_cast<void>(ks.find(k)); }},
-      {"get", [](Counted& ks, K k) { static_cast<void>(ks.get(k)); }},
+  static const std::vector<ClockReader> all = {
+      {"set", [](ClockCounted& ks, K k) { ks.set(k, "w"); }},
+      {"set ttl", [](ClockCounted& ks, K k) { ks.set(k, "w", 5ms); }},
+      {"set ttl over", [](ClockCounted& ks, K k) { ks.set(k, "w", 0ms); }},
+      {"set never", [](ClockCounted& ks, K k) { ks.set(k, "w", ClockCounted::kNever); }},
+      {"set deadline", [](ClockCounted& ks, K k) { ks.set(k, "w", at(5)); }},
+      {"insert", [](ClockCounted& ks, K k) { ks.insert(k, "w"); }},
+      {"insert ttl", [](ClockCounted& ks, K k) { ks.insert(k, "w", 5ms); }},
+      {"insert deadline", [](ClockCounted& ks, K k) { ks.insert(k, "w", at(5)); }},
+      {"replace", [](ClockCounted& ks, K k) { ks.replace(k, "w"); }},
+      {"replace ttl", [](ClockCounted& ks, K k) { ks.replace(k, "w", 5ms); }},
+      {"replace deadline", [](ClockCounted& ks, K k) { ks.replace(k, "w", at(5)); }},
+      {"find", [](ClockCounted& ks, K k) { static_cast<void>(ks.find(k)); }},
+      {"get", [](ClockCounted& ks, K k) { static_cast<void>(ks.get(k)); }},
       {"mget",
-       [](Counted& ks, K k) {
+       [](ClockCounted& ks, K k) {
          std::vector<std::string*> values(100);
          ks.mget(std::vector<std::string>(100, k), values.begin());
        }},
-      {"contains", [](Counted& ks, K k) { static_cast<void>(ks.contains(k)); }},
-      {"getex", [](Counted& ks, K k) { static_cast<void>(ks.getex(k, 5ms)); }},
-      {"getex over", [](Counted& ks, K k) { static_cast<void>(ks.getex(k, 0ms)); }},
-      {"getex never", [](Counted& ks, K k) { static_cast<void>(ks.getex(k, Counted::kNever)); }},
-      {"getdel", [](Counted& ks, K k) { static_cast<void>(ks.getdel(k)); }},
-      {"erase", [](Counted& ks, K k) { ks.erase(k); }},
-      {"pexpire", [](Counted& ks, K k) { ks.pexpire(k, 5ms); }},
-      {"pexpire over", [](Counted& ks, K k) { ks.pexpire(k, 0ms); }},
-      {"pexpire never", [](Counted& ks, K k) { ks.pexpire(k, Counted::kNever); }},
-      {"pexpire gt", [](Counted& ks, K k) { ks.pexpire(k, 5ms, Condition::kGt); }},
-      {"pexpireat", [](Counted& ks, K k) { ks.pexpireat(k, at(5)); }},
-      {"pexpireat past", [](Counted& ks, K k) { ks.pexpireat(k, at(-5)); }},
-      {"pttl", [](Counted& ks, K k) { static_cast<void>(ks.pttl(k)); }},
-      {"pexpiretime", [](Counted& ks, K k) { static_cast<void>(ks.pexpiretime(k)); }},
-      {"persist", [](Counted& ks, K k) { ks.persist(k); }},
-      {"rename", [](Counted& ks, K k) { ks.rename(k, "x"); }},
-      {"rename onto", [](Counted& ks, K k) { ks.rename("bystander", k); }},
-      {"rename to itself", [](Counted& ks, K k) { ks.rename(k, k); }},
-      {"copy", [](Counted& ks, K k) { ks.copy(k, "x"); }},
-      {"copy onto", [](Counted& ks, K k) { ks.copy("bystander", k); }},
-      {"for_each", [](Counted& ks, K) { static_cast<void>(live_count(ks)); }},
-      {"size", [](Counted& ks, K) { static_cast<void>(ks.size()); }},
-      {"volatile_size", [](Counted& ks, K) { static_cast<void>(ks.volatile_size()); }},
-      {"empty", [](Counted& ks, K) { static_cast<void>(ks.empty()); }},
-      {"clear", [](Counted& ks, K) { ks.clear(); }},
-      {"reserve", [](Counted& ks, K) { ks.reserve(100); }},
-      {"erase_expired", [](Counted& ks, K) { ks.erase_expired(); }},
-      {"erase_expired(3)", [](Counted& ks, K) { ks.erase_expired(3); }},
-      {"next_deadline", [](Counted& ks, K) { static_cast<void>(ks.next_deadline()); }},
+      {"contains", [](ClockCounted& ks, K k) { static_cast<void>(ks.contains(k)); }},
+      {"getex", [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, 5ms)); }},
+      {"getex over", [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, 0ms)); }},
+      {"getex never",
+       [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, ClockCounted::kNever)); }},
+      {"getdel", [](ClockCounted& ks, K k) { static_cast<void>(ks.getdel(k)); }},
+      {"erase", [](ClockCounted& ks, K k) { ks.erase(k); }},
+      {"pexpire", [](ClockCounted& ks, K k) { ks.pexpire(k, 5ms); }},
+      {"pexpire over", [](ClockCounted& ks, K k) { ks.pexpire(k, 0ms); }},
+      {"pexpire never", [](ClockCounted& ks, K k) { ks.pexpire(k, ClockCounted::kNever); }},
+      {"pexpire gt", [](ClockCounted& ks, K k) { ks.pexpire(k, 5ms, Condition::kGt); }},
+      {"pexpireat", [](ClockCounted& ks, K k) { ks.pexpireat(k, at(5)); }},
+      {"pexpireat past", [](ClockCounted& ks, K k) { ks.pexpireat(k, at(-5)); }},
+      {"pttl", [](ClockCounted& ks, K k) { static_cast<void>(ks.pttl(k)); }},
+      {"pexpiretime", [](ClockCounted& ks, K k) { static_cast<void>(ks.pexpiretime(k)); }},
+      {"persist", [](ClockCounted& ks, K k) { ks.persist(k); }},
+      {"rename", [](ClockCounted& ks, K k) { ks.rename(k, "x"); }},
+      {"rename onto", [](ClockCounted& ks, K k) { ks.rename("bystander", k); }},
+      {"rename to itself", [](ClockCounted& ks, K k) { ks.rename(k, k); }},
+      {"copy", [](ClockCounted& ks, K k) { ks.copy(k, "x"); }},
+      {"copy onto", [](ClockCounted& ks, K k) { ks.copy("bystander", k); }},
+      {"for_each", [](ClockCounted& ks, K) { static_cast<void>(live_count(ks)); }},
+      {"size", [](ClockCounted& ks, K) { static_cast<void>(ks.size()); }},
+      {"volatile_size", [](ClockCounted& ks, K) { static_cast<void>(ks.volatile_size()); }},
+      {"empty", [](ClockCounted& ks, K) { static_cast<void>(ks.empty()); }},
+      {"clear", [](ClockCounted& ks, K) { ks.clear(); }},
+      {"reserve", [](ClockCounted& ks, K) { ks.reserve(100); }},
+      {"erase_expired", [](ClockCounted& ks, K) { ks.erase_expired(); }},
+      {"erase_expired(3)", [](ClockCounted& ks, K) { ks.erase_expired(3); }},
+      {"next_deadline", [](ClockCounted& ks, K) { static_cast<void>(ks.next_deadline()); }},
   };
   return all;
 }
 
 TEST_CASE("every call reads the clock at most once") {
-  for (const Call& call : calls()) {
+  for (const ClockReader& call : calls()) {
     for (const char* key : {"missing", "persistent", "volatile", "dead", "postponed"}) {
       CAPTURE(call.name, key);
-      Counted ks;
+      ClockCounted ks;
       ks.set("bystander", "v");
       ks.set("persistent", "v");
       ks.set("volatile", "v", 100ms);
@@ -208,7 +209,7 @@ TEST_CASE("no call reads the clock where no deadline is involved") {
     return true;
   };
   int unread_calls = 0;
-  for (const Call& call : calls()) {
+  for (const ClockReader& call : calls()) {
     // pttl and pexpiretime take no deadline; their names only sound like it.
     const std::string name = call.name;
     if (!unread(call.name) && name != "pttl" && name != "pexpiretime" && name != "next_deadline") {
@@ -217,7 +218,7 @@ TEST_CASE("no call reads the clock where no deadline is involved") {
     ++unread_calls;
     for (const char* key : {"missing", "persistent"}) {
       CAPTURE(call.name, key);
-      Counted ks;
+      ClockCounted ks;
       ks.set("bystander", "v");
       ks.set("persistent", "v");
       ks.clock().take_reads();
@@ -229,7 +230,7 @@ TEST_CASE("no call reads the clock where no deadline is involved") {
 }
 
 TEST_CASE("reading a persistent key reads no clock though other keys are volatile or dead") {
-  Counted ks;
+  ClockCounted ks;
   ks.set("persistent", "v");
   ks.set("volatile", "v", 100ms);
   ks.set("dead", "v", 1ms);
@@ -239,7 +240,7 @@ TEST_CASE("reading a persistent key reads no clock though other keys are volatil
   CHECK(std::as_const(ks).find("persistent") != nullptr);
   CHECK(ks.get("persistent") == "v");
   CHECK(ks.contains("persistent"));
-  CHECK(ks.pttl("persistent") == Counted::kNever);
+  CHECK(ks.pttl("persistent") == ClockCounted::kNever);
   CHECK(ks.pexpiretime("persistent") == Instant::max());
   CHECK(ks.find("missing") == nullptr);
   CHECK_FALSE(ks.contains("missing"));
@@ -247,7 +248,7 @@ TEST_CASE("reading a persistent key reads no clock though other keys are volatil
 }
 
 TEST_CASE("a keyspace whose last deadline is gone reads no clock again") {
-  Counted ks;
+  ClockCounted ks;
   SECTION("by persist") {
     ks.set("k", "v", 10ms);
     ks.persist("k");

@@ -23,14 +23,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Shared = ConcurrentKeyspace<int, int, ManualClock>;
+using SharedNumbers = ConcurrentKeyspace<int, int, ManualClock>;
 
-enum class Verb { kGet, kSet, kInsert, kReplace, kErase, kGetdel, kUpdate };
+enum class Action { kGet, kSet, kInsert, kReplace, kErase, kGetdel, kUpdate };
 constexpr int kAbsent = -1;
 
 // A call, when it began and ended, and what it returned: a value, or 0 and 1 for false and true.
-struct Call {
-  Verb verb;
+struct TimedCall {
+  Action verb;
   int argument;
   int result;
   std::uint64_t start;
@@ -38,26 +38,26 @@ struct Call {
 };
 
 // Does the call on a single value. Returns whether it would have returned that.
-bool apply(const Call& call, int& value) {
+bool apply(const TimedCall& call, int& value) {
   const bool is_there = value != kAbsent;
   switch (call.verb) {
-    case Verb::kGet:
+    case Action::kGet:
       return call.result == value;
-    case Verb::kSet:
+    case Action::kSet:
       value = call.argument;
       return true;
-    case Verb::kInsert:
+    case Action::kInsert:
       if (!is_there) value = call.argument;
       return call.result == !is_there;
-    case Verb::kReplace:
+    case Action::kReplace:
       if (is_there) value = call.argument;
       return call.result == is_there;
-    case Verb::kErase:
+    case Action::kErase:
       value = kAbsent;
       return call.result == is_there;
-    case Verb::kGetdel:
+    case Action::kGetdel:
       return call.result == std::exchange(value, kAbsent);
-    case Verb::kUpdate:
+    case Action::kUpdate:
       if (is_there) value += 1'000'000;
       return call.result == is_there;
   }
@@ -68,7 +68,7 @@ bool apply(const Call& call, int& value) {
 // began, that explains all results.
 class Checker {
  public:
-  explicit Checker(std::vector<Call> calls) : calls_(std::move(calls)) {}
+  explicit Checker(std::vector<TimedCall> calls) : calls_(std::move(calls)) {}
   bool is_linearizable(int value) { return search(0, value); }
 
  private:
@@ -87,32 +87,33 @@ class Checker {
     return false;
   }
 
-  std::vector<Call> calls_;
+  std::vector<TimedCall> calls_;
   std::set<std::pair<std::uint64_t, int>> seen_;
 };
 
-Call make_call(Shared& ks, int key, Verb verb, int argument, std::atomic<std::uint64_t>& time) {
-  Call call{verb, argument, 0, ++time, 0};
+TimedCall make_call(SharedNumbers& ks, int key, Action verb, int argument,
+                    std::atomic<std::uint64_t>& time) {
+  TimedCall call{verb, argument, 0, ++time, 0};
   switch (verb) {
-    case Verb::kGet:
+    case Action::kGet:
       call.result = ks.get(key).value_or(kAbsent);
       break;
-    case Verb::kSet:
+    case Action::kSet:
       ks.set(key, argument, 1h);
       break;
-    case Verb::kInsert:
+    case Action::kInsert:
       call.result = ks.insert(key, argument);
       break;
-    case Verb::kReplace:
+    case Action::kReplace:
       call.result = ks.replace(key, argument, 2h);
       break;
-    case Verb::kErase:
+    case Action::kErase:
       call.result = ks.erase(key);
       break;
-    case Verb::kGetdel:
+    case Action::kGetdel:
       call.result = ks.getdel(key).value_or(kAbsent);
       break;
-    case Verb::kUpdate:
+    case Action::kUpdate:
       call.result = ks.update(key, [](int& value) { value += 1'000'000; });
   }
   call.end = ++time;
@@ -120,15 +121,15 @@ Call make_call(Shared& ks, int key, Verb verb, int argument, std::atomic<std::ui
 }
 
 TEST_CASE("the checker of histories accepts what can be, and nothing else", "[threads]") {
-  const auto is_possible = [](const std::vector<Call>& calls) {
+  const auto is_possible = [](const std::vector<TimedCall>& calls) {
     return Checker(calls).is_linearizable(kAbsent);
   };
-  CHECK(is_possible({{Verb::kSet, 1, 0, 1, 2}, {Verb::kGet, 0, 1, 3, 4}}));
-  CHECK_FALSE(is_possible({{Verb::kSet, 1, 0, 1, 2}, {Verb::kGet, 0, kAbsent, 3, 4}}));
-  CHECK(is_possible({{Verb::kSet, 1, 0, 1, 4}, {Verb::kGet, 0, kAbsent, 2, 3}}));
-  CHECK_FALSE(is_possible({{Verb::kInsert, 1, 1, 1, 4}, {Verb::kInsert, 2, 1, 2, 3}}));
+  CHECK(is_possible({{Action::kSet, 1, 0, 1, 2}, {Action::kGet, 0, 1, 3, 4}}));
+  CHECK_FALSE(is_possible({{Action::kSet, 1, 0, 1, 2}, {Action::kGet, 0, kAbsent, 3, 4}}));
+  CHECK(is_possible({{Action::kSet, 1, 0, 1, 4}, {Action::kGet, 0, kAbsent, 2, 3}}));
+  CHECK_FALSE(is_possible({{Action::kInsert, 1, 1, 1, 4}, {Action::kInsert, 2, 1, 2, 3}}));
   CHECK_FALSE(is_possible(
-      {{Verb::kSet, 1, 0, 1, 2}, {Verb::kGetdel, 0, 1, 3, 6}, {Verb::kGetdel, 0, 1, 4, 5}}));
+      {{Action::kSet, 1, 0, 1, 2}, {Action::kGetdel, 0, 1, 3, 6}, {Action::kGetdel, 0, 1, 4, 5}}));
 }
 
 TEST_CASE("the history of every key under contention is one of calls after each other",
@@ -137,19 +138,19 @@ TEST_CASE("the history of every key under contention is one of calls after each 
   constexpr int kCalls = 6;  // of each thread, on each key
   constexpr std::size_t kKeys = 4;
   for (unsigned round = 0; round != 400; ++round) {
-    Shared ks(ManualClock(), {.shards = round % 2 == 0 ? 1U : 4U});
+    SharedNumbers ks(ManualClock(), {.shards = round % 2 == 0 ? 1U : 4U});
     std::atomic<std::uint64_t> time = 0;
-    std::array<std::array<std::vector<Call>, kKeys>, kThreads> calls;
+    std::array<std::array<std::vector<TimedCall>, kKeys>, kThreads> calls;
     on_threads(kThreads, [&](int thread) {
       std::mt19937 random(round * 100 + static_cast<unsigned>(thread));
       for (int i = 0; i != kCalls * static_cast<int>(kKeys); ++i) {
         const std::size_t key = static_cast<std::size_t>(i) % kKeys;
         calls[static_cast<std::size_t>(thread)][key].push_back(make_call(
-            ks, static_cast<int>(key), static_cast<Verb>(random() % 7), thread * 1000 + i, time));
+            ks, static_cast<int>(key), static_cast<Action>(random() % 7), thread * 1000 + i, time));
       }
     });
     for (std::size_t key = 0; key != kKeys; ++key) {
-      std::vector<Call> of_key;
+      std::vector<TimedCall> of_key;
       for (const auto& of_thread : calls) {
         of_key.insert(of_key.end(), of_thread[key].begin(), of_thread[key].end());
       }
@@ -163,8 +164,8 @@ TEST_CASE("a rename between shards is seen as one step", "[threads]") {
   // An entry goes to and fro, while others copy it from wherever it is.
   constexpr int kRounds = 20'000;
   int other = 1;
-  while (!are_apart<Shared>(8, 0, other)) ++other;
-  Shared ks(ManualClock(), {.shards = 8});
+  while (!are_apart<SharedNumbers>(8, 0, other)) ++other;
+  SharedNumbers ks(ManualClock(), {.shards = 8});
   ks.set(0, 7, 1h);
   std::atomic<bool> is_over = false;
   std::atomic<int> lost = 0;

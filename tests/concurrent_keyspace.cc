@@ -19,6 +19,7 @@
 
 #include "catch.hpp"
 #include "concurrent_support.h"
+#include "length.h"
 #include "support.h"
 
 namespace keyspace::testing {
@@ -26,24 +27,24 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Shared = ConcurrentKeyspace<std::string, std::string, ManualClock>;
+using SharedStrings = ConcurrentKeyspace<std::string, std::string, ManualClock>;
 
 // Two keys of which each has a shard of its own, or which share one.
 std::pair<std::string, std::string> two_keys(std::size_t shards, bool apart) {
   // With that many keys both kinds are certain to be among them.
   for (int i = 1; i < 1000; ++i) {
     const std::string other = "b" + std::to_string(i);
-    if (are_apart<Shared>(shards, std::string("a"), other) == apart) return {"a", other};
+    if (are_apart<SharedStrings>(shards, std::string("a"), other) == apart) return {"a", other};
   }
   throw std::logic_error("no such keys");
 }
 
-TEST_CASE("the calls of a shared keyspace return what those of a Keyspace return") {
+TEST_CASE("the calls of a shared keyspace return what those of a Keyspace return", "[long]") {
   const auto shards = GENERATE(1, 4, 64);
   CAPTURE(shards);
   ManualClock clock(at(GENERATE(0, -5000)));
   Strings plain(clock);
-  Shared shared(clock, {.shards = static_cast<std::size_t>(shards)});
+  SharedStrings shared(clock, {.shards = static_cast<std::size_t>(shards)});
   std::mt19937 random(static_cast<unsigned>(shards));
   const auto pick = [&](auto count) {
     return static_cast<unsigned>(random()) % static_cast<unsigned>(count);
@@ -58,7 +59,8 @@ TEST_CASE("the calls of a shared keyspace return what those of a Keyspace return
     const auto result = call(shared);
     REQUIRE(result == expected);
   };
-  for (int step = 0; step != 30'000; ++step) {
+  const int steps = shortened(30'000);
+  for (int step = 0; step != steps; ++step) {
     const std::string key = "k" + std::to_string(pick(12));
     const std::string other = "k" + std::to_string(pick(12));
     const std::string value = "v" + std::to_string(step);
@@ -170,7 +172,7 @@ TEST_CASE("the calls of a shared keyspace return what those of a Keyspace return
 TEST_CASE("a rename moves value and expiry also to another shard") {
   const bool apart = GENERATE(false, true);
   ManualClock clock;
-  Shared ks(clock, {.shards = 8});
+  SharedStrings ks(clock, {.shards = 8});
   const auto [a, b] = two_keys(8, apart);
   ks.set(a, "value", 10ms);
   ks.set(b, "other");
@@ -259,7 +261,7 @@ TEST_CASE("erase_expired gives each shard its turn, however much dies in another
   const auto [a, b] = two_keys(2, /*apart=*/true);
   for (const auto& [busy, calm] : {std::pair(a, b), std::pair(b, a)}) {
     ManualClock clock;
-    Shared ks(clock, {.shards = 2});
+    SharedStrings ks(clock, {.shards = 2});
     ks.set(calm, "", 1ms);
     for (int round = 0; round != 2; ++round) {
       ks.set(busy, "", 1ms);
@@ -554,10 +556,6 @@ TEST_CASE("there are no more shards than the capacity has room for") {
   CHECK(none.empty());
 }
 
-struct Sliding : DefaultFeatures {
-  static constexpr bool kExpireAfterAccess = true;
-};
-
 TEST_CASE("an expiry slides with requests") {
   ManualClock clock;
   SharedCache<Sliding> ks(clock, {.expire_after_access = 10ms});
@@ -574,7 +572,7 @@ TEST_CASE("an expiry slides with requests") {
   CHECK(ks.get(1) == std::nullopt);
 }
 
-struct Weighed : Everything<Lru> {
+struct WeighedLru : Everything<Lru> {
   struct Weigher {
     std::size_t operator()(int, int value) const { return static_cast<std::size_t>(value); }
   };
@@ -582,7 +580,7 @@ struct Weighed : Everything<Lru> {
 
 TEST_CASE("update weighs again, and evicts what there is no room for") {
   Told told;
-  SharedCache<Weighed> ks(
+  SharedCache<WeighedLru> ks(
       {.capacity = 40,
        .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
        .shards = 1});
@@ -601,16 +599,16 @@ TEST_CASE("update weighs again, and evicts what there is no room for") {
 }
 
 TEST_CASE("the number of shards does not leave an entry without room") {
-  CHECK(SharedCache<Weighed>({.capacity = 1 << 20}).shards() <= 8);
-  CHECK(SharedCache<Weighed>({.capacity = 1 << 20, .shards = 33}).shards() == 64);
+  CHECK(SharedCache<WeighedLru>({.capacity = 1 << 20}).shards() <= 8);
+  CHECK(SharedCache<WeighedLru>({.capacity = 1 << 20, .shards = 33}).shards() == 64);
   CHECK(SharedCache<Everything<Lru>>({.capacity = 1000}).shards() == 2);
   CHECK(SharedCache<Everything<Lru>>({.capacity = 100, .shards = 512}).shards() == 64);
-  CHECK(Shared().shards() <= 256);
-  CHECK(Shared().shards() >= 32);
+  CHECK(SharedStrings().shards() <= 256);
+  CHECK(SharedStrings().shards() >= 32);
 }
 
 TEST_CASE("weights count, and an entry heavier than its shard's part is refused") {
-  SharedCache<Weighed> ks({.capacity = 40, .shards = 4});
+  SharedCache<WeighedLru> ks({.capacity = 40, .shards = 4});
   ks.set(1, 10);
   CHECK(ks.weight() == 10);
   ks.set(1, 11);
@@ -619,8 +617,8 @@ TEST_CASE("weights count, and an entry heavier than its shard's part is refused"
 }
 
 TEST_CASE("a shared keyspace stays where it is") {
-  STATIC_REQUIRE_FALSE(std::is_move_constructible_v<Shared>);
-  STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<Shared>);
+  STATIC_REQUIRE_FALSE(std::is_move_constructible_v<SharedStrings>);
+  STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<SharedStrings>);
 }
 
 }  // namespace

@@ -26,17 +26,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kThreads = 4;
-constexpr int kKeys = 64;
+constexpr int kStressThreads = 4;
+constexpr int kStressKeys = 64;
 
 template <class P>
-struct Observed : DefaultFeatures {
+struct ObservedBy : DefaultFeatures {
   using Policy = P;
   using Listener = std::function<void(int, std::uint64_t, Cause)>;
   static constexpr bool kStatistics = true;
 };
 template <class P>
-using Ks = ConcurrentCache<int, std::uint64_t, Observed<P>, ManualClock>;
+using StressedCache = ConcurrentCache<int, std::uint64_t, ObservedBy<P>, ManualClock>;
 
 // Every value that is stored is another one, so each that leaves can be told from all others.
 template <class Policy, class Options>
@@ -49,18 +49,18 @@ void stress(Options options, unsigned seed) {
     ++told[value];
   };
   ManualClock clock;
-  Ks<Policy> ks(clock, std::move(options));
+  StressedCache<Policy> ks(clock, std::move(options));
   Reaper reaper({.step = 8}, ks);
 
   std::atomic<std::uint64_t> next = 1;
-  on_threads(kThreads, [&](int thread) {
+  on_threads(kStressThreads, [&](int thread) {
     std::mt19937 random(seed * 10 + static_cast<unsigned>(thread));
     const auto pick = [&](int count) {
       return static_cast<int>(random() % static_cast<unsigned>(count));
     };
     const auto value = [&] { return next++; };
     for (int i = 0; i != 4000; ++i) {
-      const int key = pick(kKeys);
+      const int key = pick(kStressKeys);
       switch (pick(14)) {
         case 0:
         case 1:
@@ -85,7 +85,7 @@ void stress(Options options, unsigned seed) {
           ks.pexpire(key, Millis(pick(30)), static_cast<Condition>(pick(6)));
           break;
         case 8:
-          ks.rename(key, pick(kKeys));
+          ks.rename(key, pick(kStressKeys));
           break;
         case 9:
           clock.advance(1ms);
@@ -129,10 +129,10 @@ void stress(Options options, unsigned seed) {
 
 TEST_CASE("under stress nothing is lost, and the listener is told of all once", "[threads]") {
   for (unsigned seed = 0; seed != 3; ++seed) {
-    stress<Unbounded>(Ks<Unbounded>::Options{}, seed);
-    stress<Lru>(Ks<Lru>::Options{.capacity = 40}, seed);
-    stress<ScanResistant>(Ks<ScanResistant>::Options{.capacity = 40}, seed);
-    stress<EarliestDeadline>(Ks<EarliestDeadline>::Options{.capacity = 40}, seed);
+    stress<Unbounded>(StressedCache<Unbounded>::Options{}, seed);
+    stress<Lru>(StressedCache<Lru>::Options{.capacity = 40}, seed);
+    stress<ScanResistant>(StressedCache<ScanResistant>::Options{.capacity = 40}, seed);
+    stress<EarliestDeadline>(StressedCache<EarliestDeadline>::Options{.capacity = 40}, seed);
   }
 }
 
@@ -140,17 +140,17 @@ TEST_CASE("additions by many threads add up", "[threads]") {
   ConcurrentKeyspace<int, std::uint64_t> ks({.shards = 4});
   constexpr std::uint64_t kEach = 20'000;
   for (int key = 0; key != 4; ++key) ks.set(key, 0U);
-  on_threads(kThreads, [&](int thread) {
+  on_threads(kStressThreads, [&](int thread) {
     for (std::uint64_t i = 0; i != kEach; ++i) {
       ks.update((thread + static_cast<int>(i)) % 4, [](std::uint64_t& value) { ++value; });
     }
   });
   std::uint64_t sum = 0;
   ks.for_each([&](int, std::uint64_t value, auto) { sum += value; });
-  CHECK(sum == kThreads * kEach);
+  CHECK(sum == kStressThreads * kEach);
 }
 
-struct Counted : CacheFeatures {
+struct CountedCacheFeatures : CacheFeatures {
   static constexpr bool kStatistics = true;
 };
 
@@ -162,20 +162,20 @@ TEST_CASE("requests by many threads are numbered upwards, each with a number of 
           "[threads]") {
   SharedCache<LeastRecent> ks({.capacity = 4096, .shards = 2});
   for (int key = 0; key != 10; ++key) ks.set(key, key);
-  on_threads(kThreads, [&](int) {
+  on_threads(kStressThreads, [&](int) {
     for (int i = 0; i != 10'000; ++i) static_cast<void>(ks.get(i % 10));
   });
-  CHECK(internal::TestPeer::numbered_requests(ks) == 10 + kThreads * 10'000);
+  CHECK(internal::TestPeer::numbered_requests(ks) == 10 + kStressThreads * 10'000);
 }
 
 TEST_CASE("requests by many threads are all counted", "[threads]") {
-  SharedCache<Counted> ks({.capacity = 4096, .shards = 2});
+  SharedCache<CountedCacheFeatures> ks({.capacity = 4096, .shards = 2});
   for (int key = 0; key != 10; ++key) ks.set(key, key);
-  on_threads(kThreads, [&](int) {
+  on_threads(kStressThreads, [&](int) {
     for (int i = 0; i != 10'000; ++i) static_cast<void>(ks.get(i % 20));
   });
-  CHECK(ks.statistics().hits == kThreads * 5'000);
-  CHECK(ks.statistics().misses == kThreads * 5'000);
+  CHECK(ks.statistics().hits == kStressThreads * 5'000);
+  CHECK(ks.statistics().misses == kStressThreads * 5'000);
 }
 
 }  // namespace

@@ -63,14 +63,14 @@ static_assert(admits(Condition::kXxLt, kSooner, kPast));
 
 // --- The rule as pexpire and pexpireat apply it ---
 
-enum class State { kMissing, kDead, kPersistent, kVolatile };
+enum class KeyState { kMissing, kDead, kPersistent, kVolatile };
 
 // Offsets from now. A volatile key's own deadline is the one called "equal".
 constexpr std::array<std::optional<Millis>, 6> kNext = {-1ms,     0ms,       50'000ms,
                                                         100000ms, 200'000ms, std::nullopt};
 
-struct Row {
-  State state;
+struct ConditionRow {
+  KeyState state;
   Condition condition;
   // One letter for each of: past, now, sooner, equal, later, never.
   //   '-' the call returns false and nothing happens
@@ -79,49 +79,49 @@ struct Row {
   const char* outcome;
 };
 
-constexpr Row kTable[] = {
-    {State::kMissing, Condition::kAlways, "------"},
-    {State::kMissing, Condition::kNx, "------"},
-    {State::kMissing, Condition::kXx, "------"},
-    {State::kMissing, Condition::kGt, "------"},
-    {State::kMissing, Condition::kLt, "------"},
-    {State::kMissing, Condition::kXxLt, "------"},
-    {State::kDead, Condition::kAlways, "------"},
-    {State::kDead, Condition::kNx, "------"},
-    {State::kDead, Condition::kXx, "------"},
-    {State::kDead, Condition::kGt, "------"},
-    {State::kDead, Condition::kLt, "------"},
-    {State::kDead, Condition::kXxLt, "------"},
-    {State::kPersistent, Condition::kAlways, "DDSSSS"},
-    {State::kPersistent, Condition::kNx, "DDSSSS"},
-    {State::kPersistent, Condition::kXx, "------"},
-    {State::kPersistent, Condition::kGt, "------"},
-    {State::kPersistent, Condition::kLt, "DDSSS-"},
-    {State::kPersistent, Condition::kXxLt, "------"},
-    {State::kVolatile, Condition::kAlways, "DDSSSS"},
-    {State::kVolatile, Condition::kNx, "------"},
-    {State::kVolatile, Condition::kXx, "DDSSSS"},
-    {State::kVolatile, Condition::kGt, "----SS"},
-    {State::kVolatile, Condition::kLt, "DDS---"},
-    {State::kVolatile, Condition::kXxLt, "DDS---"},
+constexpr ConditionRow kTable[] = {
+    {KeyState::kMissing, Condition::kAlways, "------"},
+    {KeyState::kMissing, Condition::kNx, "------"},
+    {KeyState::kMissing, Condition::kXx, "------"},
+    {KeyState::kMissing, Condition::kGt, "------"},
+    {KeyState::kMissing, Condition::kLt, "------"},
+    {KeyState::kMissing, Condition::kXxLt, "------"},
+    {KeyState::kDead, Condition::kAlways, "------"},
+    {KeyState::kDead, Condition::kNx, "------"},
+    {KeyState::kDead, Condition::kXx, "------"},
+    {KeyState::kDead, Condition::kGt, "------"},
+    {KeyState::kDead, Condition::kLt, "------"},
+    {KeyState::kDead, Condition::kXxLt, "------"},
+    {KeyState::kPersistent, Condition::kAlways, "DDSSSS"},
+    {KeyState::kPersistent, Condition::kNx, "DDSSSS"},
+    {KeyState::kPersistent, Condition::kXx, "------"},
+    {KeyState::kPersistent, Condition::kGt, "------"},
+    {KeyState::kPersistent, Condition::kLt, "DDSSS-"},
+    {KeyState::kPersistent, Condition::kXxLt, "------"},
+    {KeyState::kVolatile, Condition::kAlways, "DDSSSS"},
+    {KeyState::kVolatile, Condition::kNx, "------"},
+    {KeyState::kVolatile, Condition::kXx, "DDSSSS"},
+    {KeyState::kVolatile, Condition::kGt, "----SS"},
+    {KeyState::kVolatile, Condition::kLt, "DDS---"},
+    {KeyState::kVolatile, Condition::kXxLt, "DDS---"},
 };
 
 // A keyspace at `now` whose one key, "k", is in `state`, with a persistent bystander.
-Strings keyspace_with(State state, Instant now) {
+Strings keyspace_with(KeyState state, Instant now) {
   ManualClock clock;
   clock.set(now - 1000ms);
   Strings ks(clock);
   ks.set("bystander", "kept");
   switch (state) {
-    case State::kMissing:
+    case KeyState::kMissing:
       break;
-    case State::kDead:
+    case KeyState::kDead:
       ks.set("k", "v", 1000ms);
       break;
-    case State::kPersistent:
+    case KeyState::kPersistent:
       ks.set("k", "v");
       break;
-    case State::kVolatile:
+    case KeyState::kVolatile:
       ks.set("k", "v", 101'000ms);
       break;
   }
@@ -129,13 +129,13 @@ Strings keyspace_with(State state, Instant now) {
   return ks;
 }
 
-void check_row(const Row& row, Instant now, bool absolute) {
+void check_row(const ConditionRow& row, Instant now, bool absolute) {
   for (std::size_t i = 0; i < kNext.size(); ++i) {
     CAPTURE(static_cast<int>(row.state), static_cast<int>(row.condition), i, absolute);
     CAPTURE(now.time_since_epoch().count());
     Strings ks = keyspace_with(row.state, now);
     const auto before = see(ks, "k");
-    REQUIRE(before.has_value() == (row.state >= State::kPersistent));
+    REQUIRE(before.has_value() == (row.state >= KeyState::kPersistent));
     const Instant next = kNext[i] ? now + *kNext[i] : kNoDeadline;
 
     const bool reply = absolute
@@ -165,11 +165,11 @@ TEST_CASE("every condition decides as the table says for every state of a key") 
   static_assert(std::size(kTable) == 4 * 6);
   const Instant now = GENERATE(at(-1'000'000), at(50'000), at(1'000'000), at(1'700'000'000'000));
   const bool absolute = GENERATE(false, true);
-  for (const Row& row : kTable) check_row(row, now, absolute);
+  for (const ConditionRow& row : kTable) check_row(row, now, absolute);
 }
 
 TEST_CASE("a condition defaults to kAlways") {
-  Strings ks = keyspace_with(State::kVolatile, at(0));
+  Strings ks = keyspace_with(KeyState::kVolatile, at(0));
   CHECK(ks.pexpire("k", 7ms));
   CHECK(see(ks, "k") == entry("v", at(7)));
   CHECK(ks.pexpireat("k", at(900'000)));
@@ -177,8 +177,8 @@ TEST_CASE("a condition defaults to kAlways") {
 }
 
 TEST_CASE("a dead key stays dead under every condition though its deadline was moved before") {
-  for (const Row& row : kTable) {
-    if (row.state != State::kDead) continue;
+  for (const ConditionRow& row : kTable) {
+    if (row.state != KeyState::kDead) continue;
     for (const std::optional<Millis>& next : kNext) {
       ManualClock clock;
       Strings ks(clock);
@@ -193,7 +193,7 @@ TEST_CASE("a dead key stays dead under every condition though its deadline was m
 
 TEST_CASE("a refused deadline in the past deletes nothing") {
   // Redis decides on the condition first; only an admitted deadline can delete.
-  Strings ks = keyspace_with(State::kVolatile, at(0));
+  Strings ks = keyspace_with(KeyState::kVolatile, at(0));
   CHECK_FALSE(ks.pexpire("k", -1ms, Condition::kGt));
   CHECK_FALSE(ks.pexpire("k", -1ms, Condition::kNx));
   CHECK(see(ks, "k") == entry("v", at(100'000)));

@@ -13,8 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Visible = std::map<std::string, Seen<std::string, Instant>>;
-
 Visible visible(const Strings& ks) {
   Visible all;
   ks.for_each([&](const std::string& key, const std::string& value, Instant deadline) {

@@ -13,22 +13,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Sliding : DefaultFeatures {
-  static constexpr bool kExpireAfterAccess = true;
-};
-using Store = Cache<std::string, std::string, Sliding, ManualClock>;
+using SlidingStore = Cache<std::string, std::string, Sliding, ManualClock>;
 
 struct BoundedAndSliding : CacheFeatures {
   static constexpr bool kExpireAfterAccess = true;
 };
 
-struct Fixture {
+struct SlidingFixture {
   ManualClock clock;
-  Store store{clock, {.expire_after_access = 10s}};
+  SlidingStore store{clock, {.expire_after_access = 10s}};
 };
 
 TEST_CASE("what is stored without an expiry has the ttl of an access") {
-  Fixture f;
+  SlidingFixture f;
   f.store.set("a", "1");
   f.store.insert("b", "2");
   f.store.set("c", "3", 1s);
@@ -41,8 +38,8 @@ TEST_CASE("what is stored without an expiry has the ttl of an access") {
 }
 
 TEST_CASE("a request puts off the expiry, and a look does not") {
-  Fixture f;
-  const Store& view = f.store;
+  SlidingFixture f;
+  const SlidingStore& view = f.store;
   const auto deadline_after = [&](const auto& call) {
     f.clock.set(at(0));
     f.store.set("a", "1");
@@ -64,7 +61,7 @@ TEST_CASE("a request puts off the expiry, and a look does not") {
 }
 
 TEST_CASE("a request makes no deadline sooner, and no persistent key volatile") {
-  Fixture f;
+  SlidingFixture f;
   f.store.set("later", "1", 1min);
   f.store.set("sooner", "2", 1s);
   f.store.set("persistent", "3");
@@ -78,7 +75,7 @@ TEST_CASE("a request makes no deadline sooner, and no persistent key volatile") 
 }
 
 TEST_CASE("a request does not bring back what is dead") {
-  Fixture f;
+  SlidingFixture f;
   f.store.set("a", "1");
   f.clock.set(at(10'000));
   CHECK(f.store.find("a") == nullptr);

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using internal::Record;
 using internal::TestPeer;
 
-using Numbers = Keyspace<std::uint64_t, std::uint64_t, ManualClock>;
+using NumberKs = Keyspace<std::uint64_t, std::uint64_t, ManualClock>;
 
 TEST_CASE("a tag bounds the time of its record from above, to a period within nine hours") {
   constexpr std::int64_t kPeriod = 256;
@@ -37,7 +37,7 @@ TEST_CASE("a tag bounds the time of its record from above, to a period within ni
 }
 
 TEST_CASE("a deadline that the record of its entry precedes files no other record") {
-  Numbers ks;
+  NumberKs ks;
   ks.set(1, 1, 1h);
   REQUIRE(TestPeer::records(ks) == 1);
   ks.pexpire(1, 8h);
@@ -58,7 +58,7 @@ TEST_CASE("a deadline that the record of its entry precedes files no other recor
 TEST_CASE("a sooner deadline is kept though the record was forgotten for its age") {
   // Nine hours after its time a record looks like a later one.
   const auto ahead = GENERATE(9h, 10h, 19h, 1000h);
-  Numbers ks;
+  NumberKs ks;
   ks.set(1, 1, 1s);
   ks.pexpire(1, ahead);
   for (auto sooner = ahead - 1h; sooner > 2s; sooner /= 2) {
@@ -78,7 +78,7 @@ TEST_CASE("a deadline is exact on both sides of what an entry itself has room fo
   for (const std::int64_t first : kEdges) {
     for (const std::int64_t second : kEdges) {
       CAPTURE(first, second);
-      Numbers ks(ManualClock(at(-1000)));
+      NumberKs ks(ManualClock(at(-1000)));
       ks.set(1, 1, at(first));
       REQUIRE(ks.pexpiretime(1) == at(first));
       ks.pexpireat(1, at(second));
@@ -101,7 +101,7 @@ TEST_CASE("a deadline is exact on both sides of what an entry itself has room fo
 
 TEST_CASE("random deadlines of the same keys file few records") {
   constexpr std::uint64_t kKeys = 100;
-  Numbers ks;
+  NumberKs ks;
   std::mt19937_64 random(2);
   for (std::uint64_t key = 0; key != kKeys; ++key) ks.set(key, key, 10min);
   for (std::uint64_t i = 0; i != 2000; ++i) {
@@ -118,7 +118,7 @@ TEST_CASE("erase_expired files no more records than its limit and a few") {
   constexpr std::uint64_t kKeys = 3000;
   const std::size_t limit = GENERATE(as<std::size_t>{}, 0, 1, 7, 64);
   const bool postponed = GENERATE(false, true);
-  Numbers ks;
+  NumberKs ks;
   ks.set(kKeys, kKeys, 1ms);
   for (std::uint64_t key = 0; key != kKeys; ++key) {
     ks.set(key, key, postponed ? 40min : Millis{2'400'000 + key});

@@ -10,8 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Visible = std::map<std::string, Seen<std::string, Instant>>;
-
 Visible walk(const Strings& ks) {
   Visible visible;
   ks.for_each([&](const std::string& key, const std::string& value, Instant deadline) {

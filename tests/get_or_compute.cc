@@ -21,12 +21,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Shared = ConcurrentKeyspace<std::string, int, ManualClock>;
+using SharedInts = ConcurrentKeyspace<std::string, int, ManualClock>;
 
 // A computation that begins on a thread of its own, and ends when it is told to.
 class Slow {
  public:
-  Slow(Shared& ks, const std::string& key, int value, Millis ttl = 1s,
+  Slow(SharedInts& ks, const std::string& key, int value, Millis ttl = 1s,
        Millis refresh_ahead = Millis::zero())
       : result_(std::async(std::launch::async, [this, &ks, key, value, ttl, refresh_ahead] {
           return ks.get_or_compute(
@@ -53,7 +53,7 @@ class Slow {
 
 TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl", "[threads]") {
   ManualClock clock;
-  Shared ks(clock);
+  SharedInts ks(clock);
   int calls = 0;
   const auto compute = [&] { return ++calls; };
   CHECK(ks.get_or_compute("a", 10ms, compute) == 1);
@@ -61,8 +61,8 @@ TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl
   CHECK(ks.get("a") == 1);
   CHECK(ks.pttl("a") == 10ms);
   clock.advance(10ms);
-  CHECK(ks.get_or_compute("a", Shared::kNever, compute) == 2);
-  CHECK(ks.pttl("a") == Shared::kNever);
+  CHECK(ks.get_or_compute("a", SharedInts::kNever, compute) == 2);
+  CHECK(ks.pttl("a") == SharedInts::kNever);
   CHECK(ks.get_or_compute("b", 0ms, compute) == 3);
   CHECK_FALSE(ks.contains("b"));
   CHECK(ks.get_or_compute(
@@ -71,7 +71,7 @@ TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl
 
 TEST_CASE("the ttl counts from when the value is there", "[threads]") {
   ManualClock clock;
-  Shared ks(clock);
+  SharedInts ks(clock);
   ks.get_or_compute("a", 10ms, [&] {
     clock.advance(5ms);
     return 1;
@@ -82,7 +82,7 @@ TEST_CASE("the ttl counts from when the value is there", "[threads]") {
 TEST_CASE("of many threads that ask for a key one computes", "[threads]") {
   constexpr int kThreads = 4;
   for (int round = 0; round != 50; ++round) {
-    Shared ks;
+    SharedInts ks;
     std::atomic<int> calls = 0;
     std::atomic<int> agreed = 0;
     on_threads(kThreads,
@@ -93,7 +93,7 @@ TEST_CASE("of many threads that ask for a key one computes", "[threads]") {
 }
 
 TEST_CASE("who asks during a computation gets its value", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   Slow slow(ks, "a", 1);
   std::future<int> other = std::async(std::launch::async, [&] {
     return ks.get_or_compute("a", 1s, []() -> int { throw std::logic_error("computed twice"); });
@@ -103,7 +103,7 @@ TEST_CASE("who asks during a computation gets its value", "[threads]") {
 }
 
 TEST_CASE("an exception reaches all who wait, and nothing is stored", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   std::latch has_begun(1);
   std::latch may_end(1);
   const auto ask = [&] {
@@ -129,7 +129,7 @@ TEST_CASE("an exception reaches all who wait, and nothing is stored", "[threads]
 }
 
 TEST_CASE("a computation does not overwrite what happened to its key meanwhile", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   ks.set("other", 7);
 
   SECTION("set") {
@@ -138,7 +138,7 @@ TEST_CASE("a computation does not overwrite what happened to its key meanwhile",
     CHECK(ks.get_or_compute("a", 1s, [] { return 3; }) == 2);
     CHECK(slow.finish() == 1);
     CHECK(ks.get("a") == 2);
-    CHECK(ks.pttl("a") == Shared::kNever);
+    CHECK(ks.pttl("a") == SharedInts::kNever);
   }
   SECTION("set, and erased") {
     Slow slow(ks, "a", 1);
@@ -187,7 +187,7 @@ TEST_CASE("a computation does not overwrite what happened to its key meanwhile",
 }
 
 TEST_CASE("nor does it overwrite what is stored under a key that was moved from", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   ks.set("other", 7);
   // Computes a value for "a", and calls `change` meanwhile.
   const auto change_meanwhile = [&](const auto& change) {
@@ -212,7 +212,7 @@ TEST_CASE("nor does it overwrite what is stored under a key that was moved from"
 }
 
 TEST_CASE("an update that throws has changed the key all the same", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   ks.set("a", 1, 1s);
   const auto update = [](int& value) {
     value = 5;
@@ -230,7 +230,7 @@ TEST_CASE("an update that throws has changed the key all the same", "[threads]")
 
 TEST_CASE("who got what a computation threw does not get it again", "[threads]") {
   for (int round = 0; round != 300; ++round) {
-    Shared ks;
+    SharedInts ks;
     std::atomic<bool> has_begun = false;
     std::atomic<int> again = 0;
     on_threads(2, [&](int thread) {
@@ -256,7 +256,7 @@ TEST_CASE("who got what a computation threw does not get it again", "[threads]")
 }
 
 TEST_CASE("a ttl of zero stores nothing, and erases what was to be refreshed", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   CHECK(ks.get_or_compute("a", 0ms, [] { return 1; }) == 1);
   CHECK_FALSE(ks.contains("a"));
   ks.set("a", 1, 1s);
@@ -266,7 +266,7 @@ TEST_CASE("a ttl of zero stores nothing, and erases what was to be refreshed", "
 }
 
 TEST_CASE("what did nothing to a key does not keep a computation from being stored", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   ks.set("other", 7);
   Slow slow(ks, "a", 1);
   CHECK_FALSE(ks.replace("a", 2));
@@ -300,7 +300,7 @@ TEST_CASE("a call that throws without effect does not keep a computation from be
 TEST_CASE("a value near its deadline is computed anew by one, and others get the old one",
           "[threads]") {
   ManualClock clock;
-  Shared ks(clock);
+  SharedInts ks(clock);
   ks.set("a", 1, 10ms);
   const auto never = []() -> int { throw std::logic_error("computed"); };
   clock.advance(4ms);
@@ -319,10 +319,6 @@ TEST_CASE("a value near its deadline is computed anew by one, and others get the
   ks.persist("a");
   CHECK(ks.get_or_compute("a", 10ms, never, 1h) == 3);
 }
-
-struct Sliding : DefaultFeatures {
-  static constexpr bool kExpireAfterAccess = true;
-};
 
 TEST_CASE("a value is refreshed by what was left of it, also where the expiry slides",
           "[threads]") {
@@ -346,7 +342,7 @@ TEST_CASE("a value is refreshed by what was left of it, also where the expiry sl
 TEST_CASE("a refresh that fails leaves the old value, and one that comes late does not overwrite",
           "[threads]") {
   ManualClock clock;
-  Shared ks(clock);
+  SharedInts ks(clock);
   ks.set("a", 1, 10ms);
   CHECK_THROWS_AS(ks.get_or_compute(
                       "a", 10ms, []() -> int { throw Blown(); }, 10ms),
@@ -426,7 +422,7 @@ TEST_CASE("an insertion just when the old value dies is not overwritten by its r
 }
 
 TEST_CASE("a computation may ask for another key, and for its own it is told", "[threads]") {
-  Shared ks;
+  SharedInts ks;
   CHECK(ks.get_or_compute("a", 1s, [&] {
     return 1 + ks.get_or_compute("b", 1s,
                                  [&] { return 1 + ks.get_or_compute("c", 1s, [] { return 1; }); });
@@ -445,7 +441,7 @@ TEST_CASE("a computation may ask for another key, and for its own it is told", "
 
 TEST_CASE("computations that wait for each other across threads and keyspaces are told",
           "[threads]") {
-  Shared ks;
+  SharedInts ks;
   ConcurrentKeyspace<int, int> other;
   std::barrier both(2);
   std::atomic<int> told = 0;
@@ -473,7 +469,7 @@ TEST_CASE("computations that wait for each other across threads and keyspaces ar
 TEST_CASE("who has computed may wait for those who waited for it", "[threads]") {
   std::atomic<int> refused = 0;
   for (int round = 0; round != 500; ++round) {
-    Shared ks;
+    SharedInts ks;
     std::barrier both(2);
     on_threads(2, [&](int thread) {
       try {

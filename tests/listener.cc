@@ -40,7 +40,7 @@ struct Listened : DefaultFeatures {
 struct ListenedLru : Listened {
   using Policy = Lru;
 };
-using Store = Cache<std::string, std::string, Listened, ManualClock>;
+using ListenedStore = Cache<std::string, std::string, Listened, ManualClock>;
 using LruCache = Cache<std::string, std::string, ListenedLru, ManualClock>;
 
 // A store whose listener writes down what it is told.
@@ -49,14 +49,14 @@ struct Recorded {
 
   ManualClock clock;
   Lefts lefts;
-  Store store{clock, {.listener = [this](std::string key, std::string value, Cause cause) {
-                lefts.push_back({std::move(key), std::move(value), cause});
-              }}};
+  ListenedStore store{clock, {.listener = [this](std::string key, std::string value, Cause cause) {
+                        lefts.push_back({std::move(key), std::move(value), cause});
+                      }}};
 };
 
 TEST_CASE("each call tells the listener what leaves by it, and why") {
   Recorded r;
-  Store& store = r.store;
+  ListenedStore& store = r.store;
   const auto fill = [&] {
     store.clear();
     r.clock.set(at(0));
@@ -147,11 +147,11 @@ TEST_CASE("the listener is told in the order in which entries leave, the dead fi
 
 TEST_CASE("the listener may store the same key again, whatever the cause") {
   ManualClock clock;
-  Store* self = nullptr;
+  ListenedStore* self = nullptr;
   int calls = 0;
-  Store store(clock, {.listener = [&](std::string key, std::string value, Cause) {
-                if (++calls % 2 == 1) self->set(std::move(key), "again " + value);
-              }});
+  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause) {
+                        if (++calls % 2 == 1) self->set(std::move(key), "again " + value);
+                      }});
   self = &store;
   store.set("a", "1", 1ms);
   clock.advance(1ms);
@@ -172,21 +172,21 @@ TEST_CASE("the listener may store the same key again, whatever the cause") {
 
 TEST_CASE("what leaves while the listener is at work is told when it has returned") {
   ManualClock clock;
-  Store* self = nullptr;
+  ListenedStore* self = nullptr;
   int depth = 0;
   Lefts lefts;
-  Store store(clock, {.listener = [&](std::string key, std::string value, Cause cause) {
-                REQUIRE(++depth == 1);
-                lefts.push_back({key, value, cause});
-                if (key == "first") {
-                  self->erase("second");
-                  self->set("third", "new");
-                  self->clear();
-                  CHECK(lefts.size() == 1);
-                  CHECK(self->empty());
-                }
-                --depth;
-              }});
+  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause cause) {
+                        REQUIRE(++depth == 1);
+                        lefts.push_back({key, value, cause});
+                        if (key == "first") {
+                          self->erase("second");
+                          self->set("third", "new");
+                          self->clear();
+                          CHECK(lefts.size() == 1);
+                          CHECK(self->empty());
+                        }
+                        --depth;
+                      }});
   self = &store;
   store.set("first", "1");
   store.set("second", "2");
@@ -202,10 +202,10 @@ TEST_CASE("what the listener throws comes out of a call that has had its effect"
   ManualClock clock;
   bool throws = true;
   Lefts lefts;
-  Store store(clock, {.listener = [&](std::string key, std::string value, Cause cause) {
-                lefts.push_back({std::move(key), std::move(value), cause});
-                if (throws) throw std::runtime_error("listener");
-              }});
+  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause cause) {
+                        lefts.push_back({std::move(key), std::move(value), cause});
+                        if (throws) throw std::runtime_error("listener");
+                      }});
   for (const char* const key : {"a", "b", "c"}) store.set(key, key, 1ms);
   store.set("d", "old");
   CHECK_THROWS_AS(store.set("d", "new"), std::runtime_error);
@@ -233,9 +233,9 @@ TEST_CASE("what the listener throws comes out of a call that has had its effect"
 TEST_CASE("erase_expired without a limit goes on where a listener that threw ended it") {
   ManualClock clock;
   int calls = 0;
-  Store store(clock, {.listener = [&](const std::string&, const std::string&, Cause) {
-                if (++calls == 400) throw std::runtime_error("listener");
-              }});
+  ListenedStore store(clock, {.listener = [&](const std::string&, const std::string&, Cause) {
+                        if (++calls == 400) throw std::runtime_error("listener");
+                      }});
   for (int i = 0; i != 1000; ++i) store.set(std::to_string(i), "", 1ms);
   clock.advance(1ms);
   CHECK_THROWS_AS(store.erase_expired(), std::runtime_error);
@@ -249,13 +249,13 @@ TEST_CASE("erase_expired without a limit goes on where a listener that threw end
 TEST_CASE("erase_expired comes to an end though the clock goes back and all is stored again") {
   ManualClock clock;
   clock.set(at(1'000'000));
-  Store* self = nullptr;
+  ListenedStore* self = nullptr;
   int calls = 0;
-  Store store(clock, {.listener = [&](std::string key, std::string value, Cause) {
-                REQUIRE(++calls < 1000);
-                clock.set(at(500'000));
-                self->set(std::move(key), std::move(value), 10ms);
-              }});
+  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause) {
+                        REQUIRE(++calls < 1000);
+                        clock.set(at(500'000));
+                        self->set(std::move(key), std::move(value), 10ms);
+                      }});
   self = &store;
   store.set("a", "1", 1ms);
   store.set("b", "2", 1ms);
@@ -390,7 +390,7 @@ TEST_CASE("a listener may be any callable, and an empty function is none") {
   null.clear();
   CHECK(null.empty());
 
-  Store unheard;
+  ListenedStore unheard;
   unheard.set("a", "1");
   unheard.clear();
   CHECK(unheard.empty());
@@ -399,7 +399,7 @@ TEST_CASE("a listener may be any callable, and an empty function is none") {
 TEST_CASE("a keyspace that is destroyed or assigned to tells nobody what it held") {
   Recorded r;
   r.store.set("a", "1");
-  r.store = Store();
+  r.store = ListenedStore();
   CHECK(r.take().empty());
   {
     Recorded other;

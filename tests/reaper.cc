@@ -22,11 +22,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Observed : DefaultFeatures {
+struct ListenedSessions : DefaultFeatures {
   using Listener = std::function<void(int, int, Cause)>;
 };
 template <class Clock>
-using Sessions = ConcurrentCache<int, int, Observed, Clock>;
+using Sessions = ConcurrentCache<int, int, ListenedSessions, Clock>;
 
 // Counts what a listener hears, and waits until it has heard so much.
 class Count {
@@ -130,10 +130,6 @@ TEST_CASE("a keyspace outlives its reapers, and takes another", "[threads]") {
   ks.set(1, 1, 1ms);
   erased.wait_for(20);
 }
-
-struct Sliding : DefaultFeatures {
-  static constexpr bool kExpireAfterAccess = true;
-};
 
 TEST_CASE("each call that may bring a sooner deadline rings, and others do not", "[threads]") {
   ManualClock clock;

@@ -25,7 +25,7 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 // In the place of a reply.
 constexpr int kRefused = -1;
 
-struct Row {
+struct RecordedRow {
   std::string_view options;
   std::int64_t before;
   std::int64_t next;
@@ -33,7 +33,7 @@ struct Row {
   std::int64_t after;
 };
 
-constexpr Row kRows[] = {
+constexpr RecordedRow kRows[] = {
 #include "redis/recorded_conditions.inc"
 };
 
@@ -50,7 +50,7 @@ std::optional<TimePoint> deadline(std::int64_t millis, TimePoint now) {
 }
 
 TEST_CASE("A condition that Redis refuses cannot be written, and all others can") {
-  for (const Row& row : kRows) {
+  for (const RecordedRow& row : kRows) {
     CAPTURE(row.options);
     CHECK(kConditions.contains(row.options) == (row.reply != kRefused));
   }
@@ -60,7 +60,7 @@ TEST_CASE("pexpireat and pexpire do under each condition what a real Redis did")
   const bool by_ttl = GENERATE(false, true);
   const TimePoint now(milliseconds(GENERATE(std::int64_t{0}, 1'700'000'000'000)));
   int compared = 0;
-  for (const Row& row : kRows) {
+  for (const RecordedRow& row : kRows) {
     if (row.reply == kRefused) continue;
     CAPTURE(row.options, row.before, row.next, by_ttl);
     ManualClock clock;

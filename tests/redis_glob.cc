@@ -9,19 +9,19 @@ namespace {
 
 using namespace std::string_view_literals;
 
-struct Row {
+struct GlobRow {
   std::string_view pattern;
   std::string_view text;
   bool matches;
 };
 
-void check(const Row& row) {
+void check_glob(const GlobRow& row) {
   CAPTURE(row.pattern, row.text);
   CHECK(glob_matches(row.pattern, row.text) == row.matches);
 }
 
 TEST_CASE("A pattern without wildcards matches itself alone") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"hello", "hello", true},
       {"hello", "hell", false},
       {"hello", "hellos", false},
@@ -35,7 +35,7 @@ TEST_CASE("A pattern without wildcards matches itself alone") {
 }
 
 TEST_CASE("A ? matches any one byte") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"h?llo", "hello", true},
       {"h?llo", "h\0llo"sv, true},
       {"h?llo", "hllo", false},
@@ -46,7 +46,7 @@ TEST_CASE("A ? matches any one byte") {
 }
 
 TEST_CASE("A * matches any bytes, none included") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"*", "anything", true},
       {"*", "\0\xff"sv, true},
       {"h*llo", "hllo", true},
@@ -68,7 +68,7 @@ TEST_CASE("A * matches any bytes, none included") {
 }
 
 TEST_CASE("The empty text matches only the empty pattern and a single *") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"*", "", true},
       {"**", "", false},
       {"a", "", false},
@@ -79,7 +79,7 @@ TEST_CASE("The empty text matches only the empty pattern and a single *") {
 }
 
 TEST_CASE("A set matches one of its bytes") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"h[ae]llo", "hello", true},
       {"h[ae]llo", "hallo", true},
       {"h[ae]llo", "hillo", false},
@@ -97,7 +97,7 @@ TEST_CASE("A set matches one of its bytes") {
 }
 
 TEST_CASE("A range in a set counts in either direction") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"[a-c]", "a", true},
       {"[a-c]", "c", true},
       {"[a-c]", "d", false},
@@ -117,7 +117,7 @@ TEST_CASE("A range in a set counts in either direction") {
 }
 
 TEST_CASE("A backslash takes the next byte literally") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"\\*", "*", true},
       {"\\*", "a", false},
       {"\\?x", "?x", true},
@@ -135,7 +135,7 @@ TEST_CASE("A backslash takes the next byte literally") {
 }
 
 TEST_CASE("A set that is not closed ends with the pattern") {
-  check(GENERATE(values<Row>({
+  check_glob(GENERATE(values<GlobRow>({
       {"[abc", "b", true},
       {"[abc", "d", false},
       {"[abc", "bx", false},

@@ -5,14 +5,16 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "length.h"
 #include "redis_check.h"
 
 namespace redis::testing {
 namespace {
 
-TEST_CASE("Commands of random words leave an instance in order") {
+TEST_CASE("Commands of random words leave an instance in order", "[long]") {
   std::mt19937_64 random(20'261'123);
-  for (int stream = 0; stream != 400; ++stream) {
+  const int streams = keyspace::testing::shortened(400);
+  for (int stream = 0; stream != streams; ++stream) {
     std::vector<std::uint8_t> bytes(random() % 4000);
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
     CAPTURE(stream);
@@ -20,7 +22,7 @@ TEST_CASE("Commands of random words leave an instance in order") {
   }
 }
 
-TEST_CASE("Requests of random pieces get the same replies however they are cut") {
+TEST_CASE("Requests of random pieces get the same replies however they are cut", "[long]") {
   const std::vector<std::string> pieces = {
       "*1\r\n",
       "*2\r\n",
@@ -53,7 +55,8 @@ TEST_CASE("Requests of random pieces get the same replies however they are cut")
       "*2\r\n$3\r\nGET\r\n$1\r\na\r\n",
   };
   std::mt19937_64 random(7);
-  for (int stream = 0; stream != 20'000; ++stream) {
+  const int streams = keyspace::testing::shortened(20'000);
+  for (int stream = 0; stream != streams; ++stream) {
     std::string bytes;
     for (auto n = random() % 12; n != 0; --n) bytes += pieces[random() % pieces.size()];
     CAPTURE(bytes);

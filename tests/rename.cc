@@ -11,22 +11,23 @@ namespace {
 using namespace std::chrono_literals;
 
 // What a key may be before the call; the dead are covered with every other operation on the dead.
-enum class State { kMissing, kPersistent, kVolatile };
+enum class SourceState { kMissing, kPersistent, kVolatile };
 
-void put(Strings& ks, const char* key, State state, Millis ttl) {
-  if (state == State::kPersistent) ks.set(key, key);
-  if (state == State::kVolatile) ks.set(key, key, ttl);
+void put(Strings& ks, const char* key, SourceState state, Millis ttl) {
+  if (state == SourceState::kPersistent) ks.set(key, key);
+  if (state == SourceState::kVolatile) ks.set(key, key, ttl);
 }
 
 TEST_CASE("rename gives the new name the value and the ttl or lack of one") {
-  const State from = GENERATE(State::kPersistent, State::kVolatile);
-  const State to = GENERATE(State::kMissing, State::kPersistent, State::kVolatile);
+  const SourceState from = GENERATE(SourceState::kPersistent, SourceState::kVolatile);
+  const SourceState to =
+      GENERATE(SourceState::kMissing, SourceState::kPersistent, SourceState::kVolatile);
   const Millis from_ttl = GENERATE(10ms, 20ms, 30ms);
   Strings ks;
   put(ks, "from", from, from_ttl);
   put(ks, "to", to, 20ms);
   ks.set("other", "kept", 15ms);
-  const Instant deadline = from == State::kVolatile ? at(from_ttl.count()) : kNoDeadline;
+  const Instant deadline = from == SourceState::kVolatile ? at(from_ttl.count()) : kNoDeadline;
 
   CHECK(ks.rename("from", "to"));
 
@@ -34,8 +35,8 @@ TEST_CASE("rename gives the new name the value and the ttl or lack of one") {
   CHECK(see(ks, "to") == entry("from", deadline));
   CHECK(see(ks, "other") == entry("kept", at(15)));
   CHECK(ks.size() == 2);
-  CHECK(ks.volatile_size() == (from == State::kVolatile ? 2 : 1));
-  if (from == State::kVolatile) {
+  CHECK(ks.volatile_size() == (from == SourceState::kVolatile ? 2 : 1));
+  if (from == SourceState::kVolatile) {
     ks.clock().set(deadline - 1ms);
     ks.erase_expired();
     CHECK(see(ks, "to") == entry("from", deadline));

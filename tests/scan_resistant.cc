@@ -10,9 +10,11 @@
 namespace keyspace::testing {
 namespace {
 
-using Ints = Cache<int, int, CacheFeatures, ManualClock>;
+using BoundedInts = Cache<int, int, CacheFeatures, ManualClock>;
 
-std::size_t room_for_new(const Ints& cache) { return internal::TestPeer::room_for_new(cache); }
+std::size_t room_for_new(const BoundedInts& cache) {
+  return internal::TestPeer::room_for_new(cache);
+}
 
 // A full cache for 1000 entries. The keys to 989 were kept, until the last insertion let go of 0;
 // those from 990 are new, one more than the ten that there is room for. A key's time is one more
@@ -37,7 +39,7 @@ class Full {
     return key;
   }
 
-  Ints cache{{.capacity = 1000}};
+  BoundedInts cache{{.capacity = 1000}};
 
  private:
   int next_ = 0;
@@ -111,7 +113,7 @@ TEST_CASE("new keys get less room, twice as fast, when one comes back that was k
 }
 
 TEST_CASE("when all were asked for, a new key goes after a number of others was spared") {
-  Ints cache({.capacity = 10'000});
+  BoundedInts cache({.capacity = 10'000});
   for (int key = 0; key != 10'001; ++key) cache.set(key, 0);  // from 9900 on they are new
   for (int key = 1; key != 10'001; ++key) static_cast<void>(cache.find(key));
   cache.set(10'001, 0);
@@ -123,7 +125,7 @@ TEST_CASE("when all were asked for, a new key goes after a number of others was 
 }
 
 TEST_CASE("a kept key is spared once for each of up to two visits") {
-  Ints cache({.capacity = 100});
+  BoundedInts cache({.capacity = 100});
   for (int key = 0; key != 100; ++key) cache.set(key, 0);
   for (int visits = 0; visits != 3; ++visits) static_cast<void>(cache.find(0));
   static_cast<void>(cache.find(1));

@@ -23,7 +23,7 @@ struct TwinHash {
   }
 };
 
-using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock>;
+using NumbersByNumber = Keyspace<std::uint64_t, std::uint64_t, ManualClock>;
 using TwinKs = Keyspace<std::uint64_t, std::uint64_t, ManualClock, TwinHash>;
 
 template <class Store>
@@ -34,7 +34,7 @@ std::size_t records(const Store& ks) {
 TEST_CASE("entries that expire leave no more stale records than the bound allows") {
   constexpr std::uint64_t kKeys = 20'000;
   const std::size_t limit = GENERATE(std::size_t{7}, static_cast<std::size_t>(-1));
-  Ks ks;
+  NumbersByNumber ks;
   ks.set(kKeys, 0, 2h);
   for (std::uint64_t key = 0; key < kKeys; ++key) {
     ks.set(key, key, 1h);
@@ -54,7 +54,7 @@ TEST_CASE("entries that expire leave no more stale records than the bound allows
 
 TEST_CASE("erasing and persisting leave no more stale records than the bound allows") {
   constexpr std::uint64_t kKeys = 20'000;
-  Ks ks;
+  NumbersByNumber ks;
   for (std::uint64_t key = 0; key < kKeys; ++key) ks.set(key, key, 1h);
   for (std::uint64_t key = 0; key < kKeys; ++key) {
     if (key % 2 == 0) {
@@ -68,7 +68,7 @@ TEST_CASE("erasing and persisting leave no more stale records than the bound all
 }
 
 TEST_CASE("renaming leaves no more stale records than the bound allows") {
-  Ks ks;
+  NumbersByNumber ks;
   ks.set(0, 0, 1h);
   for (std::uint64_t key = 0; key < 20'000; ++key) {
     REQUIRE(ks.rename(key, key + 1));
@@ -78,7 +78,7 @@ TEST_CASE("renaming leaves no more stale records than the bound allows") {
 }
 
 TEST_CASE("a deadline that goes to and fro leaves no more stale records than the bound allows") {
-  Ks ks;
+  NumbersByNumber ks;
   ks.set(1, 1, 1h);
   for (int i = 0; i < 20'000; ++i) {
     ks.pexpire(1, i % 2 == 0 ? 10s : 20s);

@@ -15,15 +15,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Counted : DefaultFeatures {
+struct CountedFeatures : DefaultFeatures {
   static constexpr bool kStatistics = true;
 };
-using Store = Cache<std::string, int, Counted, ManualClock>;
+using CountedStore = Cache<std::string, int, CountedFeatures, ManualClock>;
 
 TEST_CASE("requests are counted, and looks are not") {
   ManualClock clock;
-  Store store(clock);
-  const Store& view = store;
+  CountedStore store(clock);
+  const CountedStore& view = store;
   store.set("a", 1, 10ms);
   const auto requests_of = [&](const auto& call) {
     const Statistics before = store.statistics();
@@ -61,7 +61,7 @@ TEST_CASE("requests are counted, and looks are not") {
 
 TEST_CASE("what is stored and what leaves is counted, and the numbers agree with the size") {
   ManualClock clock;
-  Store store(clock);
+  CountedStore store(clock);
   for (const char* const key : {"a", "b", "c", "d", "e"}) store.set(key, 1, 10ms);
   store.set("a", 2, 20ms);
   store.replace("b", 2, 10ms);
@@ -90,7 +90,7 @@ TEST_CASE("what is stored and what leaves is counted, and the numbers agree with
 }
 
 TEST_CASE("evictions and refusals are counted") {
-  struct Features : Counted {
+  struct Features : CountedFeatures {
     using Policy = EarliestDeadline;
   };
   Cache<int, int, Features, ManualClock> cache(ManualClock(), {.capacity = 2});
@@ -107,9 +107,9 @@ TEST_CASE("evictions and refusals are counted") {
 }
 
 TEST_CASE("statistics move with the keyspace") {
-  Store store{ManualClock()};
+  CountedStore store{ManualClock()};
   store.set("a", 1);
-  Store other = std::move(store);
+  CountedStore other = std::move(store);
   CHECK(other.statistics().inserts == 1);
   CHECK(store.statistics() == Statistics());
 }

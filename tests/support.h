@@ -5,6 +5,7 @@
 // clocks that count or tick coarsely, and types that count, throw or cannot be copied.
 
 #include <keyspace/clock.h>
+#include <keyspace/features.h>
 #include <keyspace/keyspace.h>
 
 #include <algorithm>
@@ -37,6 +38,11 @@ inline constexpr Instant kLastDeadline = Instant::max() - Millis{1};
 
 constexpr Instant at(std::int64_t ms) { return Instant{Millis{ms}}; }
 
+// Features: an expiry that slides.
+struct Sliding : DefaultFeatures {
+  static constexpr bool kExpireAfterAccess = true;
+};
+
 // --- Looking at a keyspace -----------------------------------------------------------------------
 
 template <class Value, class TimePoint>
@@ -49,6 +55,9 @@ struct Seen {
     return out << '"' << seen.value << "\" until " << seen.deadline.time_since_epoch().count();
   }
 };
+
+// What for_each() shows of a keyspace of strings.
+using Visible = std::map<std::string, Seen<std::string, Instant>>;
 
 template <class Value>
 Seen<Value, Instant> entry(Value value, Instant deadline = kNoDeadline) {

@@ -79,11 +79,11 @@ using LruThrows = CacheSetup<Throws::kOnCopyOrMove, Throws::kOnCopy, FragileHash
 using ScanResistantThrows = CacheSetup<Throws::kOnCopy, Throws::kOnCopy, SteadyHash, ScanResistant>;
 
 // Value and deadline of everything live, by the number of the key.
-using State = std::map<int, std::pair<int, Instant>>;
+using Contents = std::map<int, std::pair<int, Instant>>;
 
 template <class Ks>
-State state_of(const Ks& ks) {
-  State state;
+Contents state_of(const Ks& ks) {
+  Contents state;
   ks.for_each([&](const auto& key, const auto& value, Instant deadline) {
     if (!state.emplace(key.id(), std::pair(value.id(), deadline)).second) {
       throw std::logic_error("for_each shows an entry twice");
@@ -106,8 +106,8 @@ constexpr Instant kFar = at(std::int64_t{1} << 61);  // too far for an entry to 
 
 // `size` entries, four kinds in turn.
 template <class S>
-struct Fixture {
-  explicit Fixture(int size) : ks(S::make(ledger)) {
+struct FilledKeyspace {
+  explicit FilledKeyspace(int size) : ks(S::make(ledger)) {
     for (int i = 0; i < size; ++i) {
       const typename S::Key key(i);
       const typename S::Value value(100 + i);
@@ -228,7 +228,7 @@ std::vector<Case<S>> cases() {
 }
 
 // Nothing but what the call is about changed, and of that the value alone.
-void check_interrupted(const State& before, const State& after, const State& now,
+void check_interrupted(const Contents& before, const Contents& after, const Contents& now,
                        const std::set<int>& about) {
   for (const auto& [key, entry] : before) {
     CAPTURE(key);
@@ -246,7 +246,7 @@ void check_interrupted(const State& before, const State& after, const State& now
 
 // Every entry dies at its deadline, none before, and new ones can be added meanwhile.
 template <class S>
-void check_usable(Fixture<S>& fixture, State state) {
+void check_usable(FilledKeyspace<S>& fixture, Contents state) {
   auto& ks = fixture.ks;
   for (const int key : {0, 1, 2, 3, 1000, 2000, 2001}) {
     ks.set(typename S::Key(key), typename S::Value(key + 1), at(300 + key));
@@ -272,10 +272,10 @@ void check_usable(Fixture<S>& fixture, State state) {
 
 template <class S>
 int interrupt_everywhere(const Case<S>& test, int size) {
-  const auto before = state_of(Fixture<S>(size).ks);
-  State after;
+  const auto before = state_of(FilledKeyspace<S>(size).ks);
+  Contents after;
   {
-    Fixture<S> fixture(size);
+    FilledKeyspace<S> fixture(size);
     Arguments<S> arguments;
     test.call(fixture.ks, arguments);
     fixture.ks.clock().set(kNow);
@@ -284,7 +284,7 @@ int interrupt_everywhere(const Case<S>& test, int size) {
   for (int interruptions = 0;; ++interruptions) {
     CAPTURE(test.name, size, interruptions);
     REQUIRE(interruptions < 10'000);
-    std::optional<Fixture<S>> fixture(std::in_place, size);
+    std::optional<FilledKeyspace<S>> fixture(std::in_place, size);
     Arguments<S> arguments;
     bool passed = true;
     Fuse::arm(interruptions);
@@ -297,7 +297,7 @@ int interrupt_everywhere(const Case<S>& test, int size) {
     fixture->ledger.fragile = false;
     check_invariants(fixture->ks);
     fixture->ks.clock().set(kNow);
-    const State now = state_of(fixture->ks);
+    const Contents now = state_of(fixture->ks);
     if (passed) {
       REQUIRE(now == after);
     } else {
@@ -349,8 +349,8 @@ TEMPLATE_TEST_CASE("an exception leaks no memory", "", EverythingThrows, OnlyMov
 TEST_CASE("a keyspace filled under constant interruption holds what was stored") {
   // Growth and rehash are interrupted again and again; a call is repeated until it passes.
   using S = EverythingThrows;
-  Fixture<S> fixture(0);
-  State expected;
+  FilledKeyspace<S> fixture(0);
+  Contents expected;
   for (int i = 0; i < 1500; ++i) {
     const S::Key key(i % 500);
     const S::Value value(i);
@@ -411,7 +411,7 @@ TEST_CASE("a number is stored with its deadline or not at all when memory runs o
 TEST_CASE("calls that throw again and again take no more memory") {
   // An interrupted call may have filed a deadline that no entry came to have.
   using S = ValuesThrow;
-  Fixture<S> fixture(8);
+  FilledKeyspace<S> fixture(8);
   fixture.ledger.fragile = false;
   const S::Key present(0), absent(1000), other(1);
   const S::Value value(1);

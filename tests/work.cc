@@ -52,7 +52,7 @@ Cost cost_of(const Ledger& ledger, const Call& call) {
 }
 
 template <bool kNoexceptHash>
-struct Verb {
+struct CountedCall {
   const char* name;
   std::function<void(Counted<kNoexceptHash>&, std::uint64_t)> call;
 };
@@ -61,7 +61,7 @@ template <bool kNoexceptHash>
 void check_work_per_call() {
   using Ks = Counted<kNoexceptHash>;
   constexpr std::uint64_t kKeys = 100'000;
-  const std::vector<Verb<kNoexceptHash>> verbs = {
+  const std::vector<CountedCall<kNoexceptHash>> verbs = {
       {"find", [](Ks& ks, std::uint64_t k) { static_cast<void>(ks.find(k)); }},
       {"find missing", [](Ks& ks, std::uint64_t k) { static_cast<void>(ks.find(~k)); }},
       {"pttl", [](Ks& ks, std::uint64_t k) { static_cast<void>(ks.pttl(k)); }},
@@ -91,7 +91,7 @@ void check_work_per_call() {
   for (std::uint64_t k = 0; k < kKeys; ++k) ks.set(k, k, Millis{1 + k * 7});
   // Half of everything is due in one of two runs, so that each call meets a table full of the dead.
   if (due) ks.clock().set(at(350'000));
-  for (const Verb<kNoexceptHash>& verb : verbs) {
+  for (const CountedCall<kNoexceptHash>& verb : verbs) {
     Cost most;
     for (std::uint64_t k = due ? 48'000 : 0; k < (due ? 52'000 : 4000); ++k) {
       const Cost cost = cost_of(ledger, [&] { verb.call(ks, k); });
@@ -116,7 +116,7 @@ TEST_CASE("the work of a call does not depend on the number of keys under a hash
 }
 
 template <class P>
-struct BoundedBy : DefaultFeatures {
+struct Evicting : DefaultFeatures {
   using Policy = P;
 };
 
@@ -126,7 +126,7 @@ TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of ent
   const bool are_erased = GENERATE(false, true);
   CAPTURE(are_erased);
   Ledger ledger;
-  Cache<std::uint64_t, std::uint64_t, BoundedBy<TestType>, ManualClock, CountingHash<true>,
+  Cache<std::uint64_t, std::uint64_t, Evicting<TestType>, ManualClock, CountingHash<true>,
         CountingEq, LedgerAllocator<Pair>>
       cache(ManualClock(), {.capacity = kKeys}, {}, {}, LedgerAllocator<Pair>(ledger));
   for (std::uint64_t k = 0; k < kKeys; ++k) cache.set(k, k, Millis{1'000'000 + k});

@@ -1,5 +1,7 @@
 # Compiles SOURCE with COMPILER, FLAGS and INCLUDES. Without REFUSED, it must be accepted. With REFUSED, it must not, and the
 # compiler must speak of a call in SOURCE for which there is no function; a misspelt name is no refusal.
+#
+# Every compilation includes HEADER first. With PRECOMPILE, that is precompiled beside it, and nothing else is done.
 
 cmake_minimum_required(VERSION 3.21)
 
@@ -10,8 +12,13 @@ list(TRANSFORM INCLUDES PREPEND -I)
 if(REFUSED)
   list(APPEND flags -DREFUSED=${REFUSED})
 endif()
+if(PRECOMPILE)
+  set(job -x c++-header ${HEADER} -o ${HEADER}.gch)
+else()
+  set(job -include ${HEADER} -fsyntax-only ${SOURCE})
+endif()
 execute_process(
-  COMMAND ${COMPILER} ${flags} ${INCLUDES} -fsyntax-only ${SOURCE}
+  COMMAND ${COMPILER} ${flags} ${INCLUDES} ${job}
   OUTPUT_VARIABLE output
   ERROR_VARIABLE output
   RESULT_VARIABLE result)
