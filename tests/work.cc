@@ -150,7 +150,14 @@ TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of ent
   CHECK(cache.size() == kKeys);
   // One eviction in many may drop all that erased entries left.
   const bool may_sweep = are_erased && std::is_same_v<TestType, EarliestDeadline>;
-  CHECK(most.hashes <= (may_sweep ? 2 * kKeys : 20'000));
+  // Without SSE2, abseil's maps have groups of 8 slots instead of 16. So erased entries leave more
+  // marks, and within these turns the map hashes all its keys once to clear them away.
+#ifdef __SSE2__
+  constexpr bool kMayRehash = false;
+#else
+  constexpr bool kMayRehash = true;
+#endif
+  CHECK(most.hashes <= (may_sweep || kMayRehash ? 2 * kKeys : 20'000));
   CHECK(most.equals <= 24);
   CHECK(most.allocations <= 2500);
   CHECK(sum.hashes <= 100 * 10'000);

@@ -40,14 +40,14 @@ std::optional<Error> check_flush_options(WordViews words) {
   return std::nullopt;
 }
 
-// A cursor is read as Redis does, with strtoul(): with a sign it is valid too.
-std::optional<unsigned long> parse_cursor(std::string_view word) {  // NOLINT: strtoul's type
+// A cursor is read as a Redis of 64 bits does, with strtoul(): with a sign it is valid too.
+std::optional<unsigned long long> parse_cursor(std::string_view word) {  // NOLINT: strtoull's type
   constexpr std::string_view kBlanks = " \t\n\v\f\r";
   const std::string text(before_nul(word));
   if (kBlanks.find(text.c_str()[0]) != std::string_view::npos) return std::nullopt;
   char* stop = nullptr;
   errno = 0;
-  const auto cursor = std::strtoul(text.c_str(), &stop, 10);
+  const auto cursor = std::strtoull(text.c_str(), &stop, 10);
   if (*stop != '\0' || errno == ERANGE) return std::nullopt;
   return cursor;
 }
@@ -175,7 +175,9 @@ Reply scan(Call& call) {
   const Database& database = call.database();
   const Names& names = database.names();
 
-  std::size_t left = *cursor == 0 ? names.size() : std::min<std::size_t>(*cursor, names.size());
+  std::size_t left =
+      *cursor == 0 ? names.size()
+                   : static_cast<std::size_t>(std::min<unsigned long long>(*cursor, names.size()));
   Array found;
   for (std::size_t visits = std::min(options->count, left); visits != 0; --visits) {
     const std::string_view name = names[--left];

@@ -212,6 +212,10 @@ class Streams {
 };
 
 int run(const Options& options) {
+  if constexpr (sizeof(long) < sizeof(std::int64_t)) {  // NOLINT: the type that Redis uses
+    std::cout << "Skipped: a Redis of 32 bits reads numbers in another way.\n";
+    return kSkipped;
+  }
   const auto theirs = PrivateServer::start_real(*options.engine, {"--enable-debug-command", "yes"});
   if (theirs == nullptr) {
     std::cout << "Skipped: there is no " << program_of(*options.engine) << " on the PATH.\n";
