@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <thread>
@@ -18,6 +20,7 @@
 #include "catch.hpp"
 #include "compare.h"
 #include "keyspace/concurrent_keyspace.h"
+#include "keyspace/internal/lock.h"
 #include "results.h"
 #include "workload.h"
 
@@ -53,16 +56,16 @@ class OneMutex {
  public:
   static constexpr char kName[] = "Keyspace + mutex";
   void put(Key key, Key value) {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     keyspace_.set(key, value, kTtl);
   }
   Key get(Key key) {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     return keyspace_.get(key).value_or(0);
   }
 
  private:
-  absl::Mutex mutex_;
+  keyspace::internal::Mutex mutex_;
   Store<Numbers> keyspace_;
 };
 
@@ -72,19 +75,19 @@ class ShardedMap {
   static constexpr char kName[] = "sharded flat_hash_map";
   void put(Key key, Key value) {
     Shard& shard = shard_of(key);
-    const absl::MutexLock lock(&shard.mutex);
+    const std::lock_guard lock(shard.mutex);
     shard.map.insert_or_assign(key, value);
   }
   Key get(Key key) {
     Shard& shard = shard_of(key);
-    const absl::ReaderMutexLock lock(&shard.mutex);
+    const std::shared_lock lock(shard.mutex);
     const auto it = shard.map.find(key);
     return it == shard.map.end() ? 0 : it->second;
   }
 
  private:
   struct alignas(64) Shard {
-    absl::Mutex mutex;
+    keyspace::internal::Mutex mutex;
     Bare<Numbers> map;
   };
   Shard& shard_of(Key key) {

@@ -11,6 +11,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_adapters.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 #ifdef CATCH_CONFIG_ENABLE_BENCHMARKING
 #include <catch2/benchmark/catch_benchmark_all.hpp>
 #include <catch2/reporters/catch_reporter_event_listener.hpp>

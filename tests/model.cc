@@ -13,8 +13,8 @@
 namespace keyspace::testing {
 namespace {
 
-// Makes at least `full` steps, or a tenth of them, in streams of very different length: the short
-// ones start afresh often, the long ones let stale records pile up and be scrubbed.
+// Makes at least shortened(full) steps, in streams of 50 to 100,000 bytes. Short ones start afresh
+// often; long ones let stale records pile up and be scrubbed.
 template <class Config>
 void run_random_streams(std::size_t full) {
   static constexpr std::size_t kLengths[] = {50, 400, 3000, 20'000, 100'000};

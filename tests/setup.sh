@@ -1,17 +1,18 @@
 # shellcheck shell=bash
-# What a build needs, made sure of in one place. Source this after `set -euo pipefail`, then:
+# Functions that install what a build needs, and build. Source this after `set -euo pipefail`, then call:
 #
-#   setup WHAT... [-- WHAT...]   installs with apt-get what is missing, and says so before. Ends the script if anything
-#                                before the `--` stays missing; goes on without the others.
+#   setup WHAT... [-- WHAT...]   says what is missing, and installs it with apt-get. The script ends if anything before the
+#                                `--` stays missing, and goes on without the others.
 #   configure DIR ARG...         runs CMake on this checkout, to build in build/DIR
+#   configure_tests DIR ARG...   the same, for the tests
 #   build DIR ARG...             builds there
-#   show_progress LOG DOING      see below
+#   show_progress LOG DOING      shows the progress of a build or of CTest
 #
-# WHAT is any of: cmake compiler make ninja abseil catch2 clang clang-tidy asio hiredis redis-server valkey-server
-# redis-benchmark. Everything is looked for by use, so what was installed by other means counts as well.
+# WHAT is any of: cmake compiler make ninja abseil catch2 clang clang-format clang-tidy mingw asio hiredis redis-server valkey-server
+# redis-benchmark. Each is looked for by use, so what you installed without apt-get is found too.
 #
-# All that these functions print goes to standard error. What apt-get, CMake and compilers write goes to files in
-# build/logs, and is printed only if they fail. Standard input is left to the caller.
+# They print to standard error, except show_progress for CTest. The output of apt-get, CMake and compilers goes to
+# build/logs, and is printed only after a failure. None of them reads the script's standard input, but show_progress.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$root/build/logs
@@ -26,8 +27,13 @@ die() {
   exit 1
 }
 
-# Returns whether CMake finds the package. Its answers are kept, so asking again is quick.
+# Returns whether CMake finds the package. Its answers are kept, so asking again is quick. Where there is no CMake or no
+# compiler yet to ask, the package has to be in one of the usual places.
 has_package() {
+  if ! has cmake || ! has compiler || ! has make; then
+    find /usr/lib /usr/share /usr/local -path "*/cmake/$1" 2>/dev/null | grep -q .
+    return
+  fi
   local probe=$root/build/probe
   mkdir -p "$probe"
   cat >"$probe/CMakeLists.txt" <<'PROBE'
@@ -35,11 +41,15 @@ cmake_minimum_required(VERSION 3.21)
 project(probe LANGUAGES CXX)
 find_package(${PACKAGE} REQUIRED)
 PROBE
-  cmake -S "$probe" -B "$probe/$1" -DPACKAGE="$1" </dev/null &>"$logs/probe.log"
+  cmake -S "$probe" -B "$probe/$1-${CMAKE_GENERATOR-default}" -DPACKAGE="$1" </dev/null &>"$logs/probe.log"
 }
 
 has_header() {
-  echo "#include <$1>" | "${CXX:-c++}" -std=c++20 -x c++ -E - &>/dev/null
+  if ! has compiler; then
+    [[ -e /usr/include/$1 || -e /usr/local/include/$1 ]]
+  else
+    echo "#include <$1>" | "${CXX:-c++}" -std=c++20 -x c++ -E - &>/dev/null
+  fi
 }
 
 has_version() {
@@ -56,10 +66,12 @@ has() {
     abseil) has_package absl ;;
     catch2) has_package Catch2 ;;
     clang) command -v clang++ >/dev/null ;;
+    clang-format) command -v clang-format >/dev/null ;;
+    mingw) command -v x86_64-w64-mingw32-g++-posix >/dev/null ;;
     clang-tidy) command -v clang-tidy >/dev/null && command -v run-clang-tidy >/dev/null ;;
     asio) has_header asio.hpp ;;
     hiredis) has_header hiredis/hiredis.h ;;
-    # The packages of package_of() have the servers under these other names (see tests/redis/private_server.h).
+    # Debian's redis-tools and valkey-tools have the server under the second name (see tests/redis/private_server.h).
     redis-server) command -v redis-server >/dev/null || command -v redis-check-rdb >/dev/null ;;
     valkey-server) command -v valkey-server >/dev/null || command -v valkey-check-rdb >/dev/null ;;
     redis-benchmark) command -v redis-benchmark >/dev/null ;;
@@ -78,11 +90,12 @@ describe() {
   esac
 }
 
-# The packages redis-server and valkey-server would start a service.
+# Debian's packages redis-server and valkey-server would start a service; redis-tools and valkey-tools do not.
 package_of() {
   case $1 in
     compiler) echo g++ ;;
     ninja) echo ninja-build ;;
+    mingw) echo g++-mingw-w64-x86-64-posix ;;
     abseil) echo libabsl-dev ;;
     asio) echo libasio-dev ;;
     hiredis) echo libhiredis-dev ;;
@@ -101,104 +114,108 @@ look_for() {
   done
 }
 
-# Prints the packages that bring the arguments, on one line.
+# Prints, on one line, the packages that provide the arguments. Leaves out what this release does not have, if it is known.
 packages_of() {
-  local what
-  for what in "$@"; do package_of "$what"; done | sort -u | paste -sd ' '
+  local what packages
+  packages=$(for what in "$@"; do package_of "$what"; done | sort -u)
+  if compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
+    # shellcheck disable=SC2086
+    packages=$(LC_ALL=C apt-cache policy $packages | awk '/^[^ ]/ { name = $1 } /Candidate: [^(]/ { print name }' | tr -d :)
+  fi
+  paste -sd ' ' <<<"$packages"
 }
 
-# sudo is there for who may use it, by a password only if somebody can be asked for it.
+# Uses sudo if it needs no password, or if there is a terminal to ask for one.
 can_install() {
   command -v apt-get >/dev/null &&
     { [[ $(id -u) == 0 ]] || sudo -n true 2>/dev/null || { [[ -t 2 ]] && command -v sudo >/dev/null; }; }
 }
 
-# Runs apt-get, and prints what it wrote if it fails.
+# Runs apt-get. Prints what it wrote if it fails.
 apt_get() {
-  local as_root=()
-  [[ $(id -u) == 0 ]] || as_root=(sudo)
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null \
-    &>"$logs/apt.log" || {
+  local as_root=env
+  [[ $(id -u) == 0 ]] || as_root=sudo
+  "$as_root" DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null &>"$logs/apt.log" || {
     cat "$logs/apt.log" >&2
     return 1
   }
 }
 
-# Installs what this release has of these packages.
+# Installs what provides the arguments, as far as this release has it.
 install() {
-  # A new machine may have no lists of packages yet, or old ones.
-  if [[ ! -e $logs/apt.log ]] || ! compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; then
-    apt_get update || return
-  fi
-  local package known=()
-  for package in "$@"; do
-    ! apt-cache show "$package" &>/dev/null || known+=("$package")
-  done
-  [[ ${#known[@]} != 0 ]] || return 0
-  say "installs with apt-get: ${known[*]}"
-  apt_get install --no-install-recommends "${known[@]}"
+  local packages
+  packages=$(packages_of "$@")
+  [[ $packages ]] || return 0
+  # shellcheck disable=SC2086
+  apt_get install --no-install-recommends $packages
 }
 
 setup() {
-  local what required=() optional=()
+  local what required=() optional=() missing
   while [[ $# != 0 && $1 != -- ]]; do
     required+=("$1")
     shift
   done
-  optional=("${@:2}")
+  [[ $# == 0 ]] || optional=("${@:2}")
 
-  look_for "${required[@]}" "${optional[@]}"
-  if [[ ${#missing[@]} != 0 ]] && can_install; then
-    local packages
-    read -ra packages <<<"$(packages_of "${missing[@]}")"
-    install "${packages[@]}" || say "apt-get failed"
-    look_for "${required[@]}" "${optional[@]}"
+  choose_generator
+  look_for "${required[@]}" ${optional[@]+"${optional[@]}"}
+  local packages
+  packages=$(packages_of ${missing[@]+"${missing[@]}"})
+  if [[ $packages ]] && can_install; then
+    say "installs with apt-get: $packages"
+    apt_get update || say "apt-get update failed"
+    look_for "${required[@]}"
+    install ${missing[@]+"${missing[@]}"} || say "apt-get install failed"
+    look_for ${optional[@]+"${optional[@]}"}
+    install ${missing[@]+"${missing[@]}"} || say "apt-get install failed"
+    choose_generator
   fi
 
-  local is_stopped=
-  for what in "${missing[@]}"; do
-    if [[ " ${required[*]} " == *" $what "* ]]; then
-      say "missing: $(describe "$what")"
-      is_stopped=yes
-    else
-      say "goes on without $(describe "$what")"
-    fi
+  look_for ${optional[@]+"${optional[@]}"}
+  for what in ${missing[@]+"${missing[@]}"}; do
+    say "goes on without $(describe "$what")"
   done
-  if [[ $is_stopped ]]; then
-    if can_install; then
-      die "apt-get does not bring it here: install it by other means, then run this again"
-    elif command -v apt-get >/dev/null; then
-      die "as root, run: apt-get install --no-install-recommends $(packages_of "${missing[@]}")"
-    else
-      die "there is no apt-get here: install what is missing, then run this again"
-    fi
+  look_for "${required[@]}"
+  [[ ${#missing[@]} != 0 ]] || return 0
+  for what in "${missing[@]}"; do
+    say "missing: $(describe "$what")"
+  done
+  packages=$(packages_of "${required[@]}" ${optional[@]+"${optional[@]}"})
+  if command -v apt-get >/dev/null; then
+    die "install it, for example as root with: apt-get install --no-install-recommends $packages"
+  else
+    die "there is no apt-get here: install what is missing, then run this again"
   fi
+}
 
+# Ninja, where it is installed, if the caller has chosen nothing else.
+choose_generator() {
   if command -v ninja >/dev/null; then
     export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
   fi
 }
 
-# Copies what ninja, make or CTest writes from standard input to build/logs/LOG.log, and says how far it is. Of CTest it
-# prints on standard output all but the tests that pass.
+# Copies the output of ninja, make or CTest from standard input to build/logs/LOG.log, and says how far it is. For CTest,
+# LOG is ctest, and all but the tests that pass is printed on standard output.
 show_progress() {
   local log=$1 doing=$2 line so_far all percent shown=0
   : >"$logs/$log.log"
-  while IFS= read -r line; do
+  while IFS= read -r line || [[ $line ]]; do
     printf '%s\n' "$line" >>"$logs/$log.log"
-    if [[ $line =~ ^\[\ *([0-9]+)(/([0-9]+)|%)\] ]]; then
+    if [[ $log != ctest && $line =~ ^\[\ *([0-9]+)(/([0-9]+)|%)\] ]]; then
       so_far=${BASH_REMATCH[1]} all=${BASH_REMATCH[3]:-100}
-    elif [[ $line =~ ^\ *([0-9]+)/([0-9]+)\ Test\ +# ]]; then
+    elif [[ $log == ctest && $line =~ ^\ *([0-9]+)/([0-9]+)\ Test\ +# ]]; then
       so_far=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
       [[ $line == *" Passed "* ]] || printf '%s\n' "$line"
     else
       [[ $log != ctest || $line =~ ^\ +Start\ +[0-9]+: ]] || printf '%s\n' "$line"
       continue
     fi
-    percent=$((100 * so_far / all))
+    percent=$((10#$all == 0 ? 0 : 100 * 10#$so_far / 10#$all))
     if [[ -t 2 ]]; then
       printf '\r%s: %s, %d %%' "$name" "$doing" "$percent" >&2
-      ((so_far != all)) || echo >&2
+      ((percent != 100)) || echo >&2
     elif ((percent >= shown + 20)); then
       shown=$percent
       say "$doing, $percent % ($SECONDS s)"
@@ -207,15 +224,23 @@ show_progress() {
 }
 
 configure() {
-  cmake -S "$root" -B "$root/build/$1" "${@:2}" </dev/null &>"$logs/cmake.log" || {
-    cat "$logs/cmake.log" >&2
+  cmake -S "$root" -B "$root/build/$1" "${@:2}" </dev/null &>"$logs/$1-cmake.log" || {
+    cat "$logs/$1-cmake.log" >&2
     die "CMake failed"
   }
 }
 
+# The tests with assertions. Several sources are compiled as one (a unity build), without debug information, and with little
+# optimization, so that the tests are quick: together this takes half of the time.
+configure_tests() {
+  configure "$@" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-Og -DKEYSPACE_BUILD_BENCHMARKS=OFF -DCMAKE_UNITY_BUILD=ON \
+    -DCMAKE_UNITY_BUILD_BATCH_SIZE=6
+}
+
+# A failing build is noticed by the caller's `set -o pipefail`.
 build() {
-  cmake --build "$root/build/$1" "${@:2}" </dev/null 2>&1 | show_progress build building || {
-    cat "$logs/build.log" >&2
+  cmake --build "$root/build/$1" "${@:2}" </dev/null 2>&1 | show_progress "$1-build" building || {
+    cat "$logs/$1-build.log" >&2
     die "the build failed"
   }
 }

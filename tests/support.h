@@ -38,7 +38,7 @@ inline constexpr Instant kLastDeadline = Instant::max() - Millis{1};
 
 constexpr Instant at(std::int64_t ms) { return Instant{Millis{ms}}; }
 
-// Features: an expiry that slides.
+// Features with an expiry that slides on access.
 struct Sliding : DefaultFeatures {
   static constexpr bool kExpireAfterAccess = true;
 };
@@ -56,7 +56,7 @@ struct Seen {
   }
 };
 
-// What for_each() shows of a keyspace of strings.
+// The live entries of a keyspace of strings, as for_each() reports them.
 using Visible = std::map<std::string, Seen<std::string, Instant>>;
 
 template <class Value>

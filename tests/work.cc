@@ -150,8 +150,8 @@ TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of ent
   CHECK(cache.size() == kKeys);
   // One eviction in many may drop all that erased entries left.
   const bool may_sweep = are_erased && std::is_same_v<TestType, EarliestDeadline>;
-  // Without SSE2, abseil's maps have groups of 8 slots instead of 16. So erased entries leave more
-  // marks, and within these turns the map hashes all its keys once to clear them away.
+  // Without SSE2, abseil's maps have groups of 8 slots instead of 16, and smaller groups keep more
+  // marks of erased entries. To clear these, the map hashes all its keys once in these turns.
 #ifdef __SSE2__
   constexpr bool kMayRehash = false;
 #else

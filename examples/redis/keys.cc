@@ -40,7 +40,8 @@ std::optional<Error> check_flush_options(WordViews words) {
   return std::nullopt;
 }
 
-// A cursor is read as a Redis of 64 bits does, with strtoul(): with a sign it is valid too.
+// A 64-bit Redis reads a cursor with strtoul(), which accepts a sign too. strtoull() does the same
+// on every machine.
 std::optional<unsigned long long> parse_cursor(std::string_view word) {  // NOLINT: strtoull's type
   constexpr std::string_view kBlanks = " \t\n\v\f\r";
   const std::string text(before_nul(word));

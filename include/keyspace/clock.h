@@ -126,7 +126,7 @@ class CachedClock {
     return time_point(duration(internal::floor_millis(source_.now().time_since_epoch())));
   }
 
-  KEYSPACE_NO_UNIQUE_ADDRESS Source source_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Source source_;
   internal::SharedTime<internal::ClockOf<Source>> time_;
 };
 

@@ -109,10 +109,10 @@ class ConcurrentKeyspace {
   // shard's part, an eighth then.
   struct Options {
     using Of = keyspace::Options<Features>;
-    KEYSPACE_NO_UNIQUE_ADDRESS decltype(Of::capacity) capacity = {};
-    KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Weigher weigher = {};
-    KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Listener listener = {};
-    KEYSPACE_NO_UNIQUE_ADDRESS decltype(Of::expire_after_access) expire_after_access = {};
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS decltype(Of::capacity) capacity = {};
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Features::Weigher weigher = {};
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Features::Listener listener = {};
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS decltype(Of::expire_after_access) expire_after_access = {};
     std::size_t shards = 0;
   };
 
@@ -571,9 +571,9 @@ class ConcurrentKeyspace {
     return sum;
   }
 
-  KEYSPACE_NO_UNIQUE_ADDRESS Clock clock_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Clock clock_;
   std::size_t capacity_;
-  KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Weigher weigher_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Features::Weigher weigher_;
   Shards shards_;
 };
 

@@ -214,13 +214,13 @@ struct Options {
   // What all entries together may weigh. An entry that weighs more by itself is refused, and what
   // was stored under its key is erased, for it would be stale. A call that has to make room, and
   // then runs out of memory, may have erased what was to go, and what was stored under its key.
-  KEYSPACE_NO_UNIQUE_ADDRESS If<internal::kIsBounded<Features>, internal::Capacity, 0> capacity =
-      {};
-  KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Weigher weigher = {};
-  KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Listener listener = {};
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS If<internal::kIsBounded<Features>, internal::Capacity, 0>
+      capacity = {};
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Features::Weigher weigher = {};
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Features::Listener listener = {};
   // A ttl, in whole milliseconds or a coarser unit. If it is zero or less, nothing is stored that
   // has no expiry of its own.
-  KEYSPACE_NO_UNIQUE_ADDRESS If<Features::kExpireAfterAccess, internal::Ttl, 1>
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS If<Features::kExpireAfterAccess, internal::Ttl, 1>
       expire_after_access = {};
 };
 

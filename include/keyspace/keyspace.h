@@ -597,8 +597,8 @@ class Keyspace {
     return is_stored;
   }
 
-  KEYSPACE_NO_UNIQUE_ADDRESS Clock clock_;
-  KEYSPACE_NO_UNIQUE_ADDRESS decltype(Options::expire_after_access) expire_after_access_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Clock clock_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS decltype(Options::expire_after_access) expire_after_access_;
   Store store_;
 };
 

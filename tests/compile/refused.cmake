@@ -1,7 +1,7 @@
 # Compiles SOURCE with COMPILER, FLAGS and INCLUDES. Without REFUSED, it must be accepted. With REFUSED, it must not, and the
 # compiler must speak of a call in SOURCE for which there is no function; a misspelt name is no refusal.
 #
-# Every compilation includes HEADER first. With PRECOMPILE, that is precompiled beside it, and nothing else is done.
+# Every compilation includes HEADER first. With PRECOMPILE, this only precompiles HEADER, into HEADER.gch.
 
 cmake_minimum_required(VERSION 3.21)
 

@@ -1,5 +1,6 @@
-// All public headers in a program in which min and max are macros, as <windows.h> of MSVC defines
-// them. The headers of others, most of which do not stand that, come first.
+// Includes all public headers while min and max are macros, as <windows.h> of MSVC defines them.
+// The standard headers and abseil's come before, because most of them do not compile with these
+// macros.
 
 #ifdef _WIN32
 #include <windows.h>
@@ -47,17 +48,7 @@
 #define max(a, b) (((a) > (b)) ? (a) : (b))
 #endif
 
-#include <keyspace/cache.h>
-#include <keyspace/clock.h>
-#include <keyspace/concurrent_keyspace.h>
-#include <keyspace/condition.h>
-#include <keyspace/features.h>
-#include <keyspace/jitter.h>
-#include <keyspace/keyspace.h>
-#include <keyspace/reaper.h>
-#include <keyspace/recursive_computation.h>
-#include <keyspace/statistics.h>
-#include <keyspace/version.h>
+#include "all_headers.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
-# Compiles each of HEADERS with COMPILER as C++17. There must be one error that says what to do, and not the hundreds that
-# would follow from it.
+# Compiles each of HEADERS with COMPILER as C++17. The output must say that C++20 is needed, in at most 12 lines: hundreds of
+# other errors would hide it.
 
 cmake_minimum_required(VERSION 3.21)
 
@@ -12,6 +12,6 @@ foreach(header IN LISTS HEADERS)
   string(REGEX MATCHALL "\n" lines "${output}")
   list(LENGTH lines lines)
   if(result EQUAL 0 OR NOT output MATCHES "Keyspace needs C\\+\\+20 or newer" OR lines GREATER 12)
-    message(FATAL_ERROR "${header}:\n${output}")
+    message(FATAL_ERROR "${header} must include keyspace/internal/config.h first:\n${output}")
   endif()
 endforeach()

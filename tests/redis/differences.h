@@ -7,14 +7,16 @@
 
 #include "redis/server_version.h"
 
-// The real servers that redis_server is compared with, in the order of their age. It does what
-// Redis 7.0 does.
+// What may differ between the replies of redis_server and those of a real server to commands. What
+// may differ between their replies to streams of bytes stands in differential.cc.
+
+// Groups of real servers, oldest first. redis_server behaves as Redis 7.0 does.
 enum class Generation : std::uint8_t {
   k7,  // Redis 7.0
-  k8,  // Redis 8.x and Valkey 8.1, which differ from 7.0 alike
+  k8,  // Redis 8.x and Valkey 8.1, which differ from 7.0 in the same ways
 };
 
-// Returns which of them a server is; nullopt for a version of which nothing is known here.
+// Returns the group of a server; nullopt if its version is not known here.
 inline std::optional<Generation> generation_of(const ServerVersion& version) {
   if (version.engine == Engine::kValkey) {
     if (version.major == 8 && version.minor == 1) return Generation::k8;
@@ -26,8 +28,8 @@ inline std::optional<Generation> generation_of(const ServerVersion& version) {
   return std::nullopt;
 }
 
-// How a reply of one server is compared with that of the other. An error has to be the same to the
-// byte but where it says otherwise, and so has everything of which nothing is said here.
+// How two replies are compared. They, and errors too, have to be equal to the byte, unless the
+// comparison allows a difference.
 enum class Comparison : std::uint8_t {
   kExact,
   kTime,       // a number: as much apart as time may have passed between the two
@@ -36,14 +38,15 @@ enum class Comparison : std::uint8_t {
   kKey,        // nil, or a key that is there
   kHello,      // the same but for the id
   kKind,       // the same kind of reply
-  kNewScan,    // as kScan; but one of them may have an error where an option is TYPE, or the cursor
-             // is no number below 2^63
-  kNewHello,  // the same but for the id, server, version and modules; but where redis_server has an
-              // error, another error, and none if it refuses a user or a word with a NUL
-  kNewClient,  // as kKind; but anything where a word has a NUL
+  kNewScan,    // as kScan; but one server may refuse a cursor that is no number below 2^63, and
+               // theirs may refuse a type
+  kNewHello,  // equal but for the id, server, version and modules; an error may be another one; and
+              // redis_server alone may refuse a user, or a word with a NUL
+  kNewClient,  // as kKind; but any reply if a word has a NUL
 };
 
-// What differs on purpose. Of several rows for one command, the first that applies counts.
+// The differences on purpose. For each command, the first row counts whose generation is not newer
+// than the real server's; so newer rows come first.
 struct Difference {
   Generation since;
   std::string_view command;  // its first word, in upper case
@@ -62,17 +65,17 @@ inline constexpr Difference kDifferences[] = {
     {Generation::k7, "TIME", Comparison::kKind, "the same"},
     {Generation::k7, "KEYS", Comparison::kUnordered, "Redis leaves the order open"},
     {Generation::k8, "SCAN", Comparison::kNewScan,
-     "the same; 7.0 takes the empty word for a cursor, and newer ones a number after spaces; and "
-     "newer ones refuse a TYPE that they do not know"},
+     "Redis leaves the order and the cursors open; 7.0 takes an empty cursor, newer servers take "
+     "spaces before it; newer servers refuse an unknown TYPE"},
     {Generation::k7, "SCAN", Comparison::kScan, "Redis leaves the order and the cursors open"},
     {Generation::k7, "RANDOMKEY", Comparison::kKey, "it is random"},
     {Generation::k8, "HELLO", Comparison::kNewHello,
-     "each names itself and its modules; 7.0 does what an option says before it reads the next, "
-     "where newer ones read all of them first, and then take the last AUTH"},
+     "each server names itself and its modules; 7.0 applies each option at once, newer servers "
+     "read all options first and use the last AUTH"},
     {Generation::k7, "HELLO", Comparison::kHello,
      "clients are counted from 1, each server for itself"},
     {Generation::k8, "CLIENT", Comparison::kNewClient,
-     "each server counts for itself, and keeps other facts; for newer ones a NUL ends a name"},
+     "each server numbers its clients and keeps other facts; for newer ones a NUL ends a name"},
     {Generation::k7, "CLIENT", Comparison::kKind, "the same; and fewer facts are kept of a client"},
     {Generation::k7, "COMMAND", Comparison::kKind, "it has fewer commands, described more briefly"},
     {Generation::k7, "CONFIG", Comparison::kKind, "it has fewer parameters"},

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-// A real server of the same protocol and commands. Valkey began as a copy of Redis 7.2.
+// A server program that speaks the Redis protocol. Valkey began as a copy of Redis 7.2.
 enum class Engine { kRedis, kValkey };
 
 // Returns "redis-server" or "valkey-server".
@@ -29,10 +29,10 @@ class PrivateServer {
   // it writes to standard output is dropped.
   static std::unique_ptr<PrivateServer> start(std::vector<std::string> words);
 
-  // The same for a real server from the PATH, with more arguments. It listens nowhere else and
-  // keeps nothing on disk. Debian has each server in two packages: one that starts it as a service
-  // too, and one (redis-tools, valkey-tools) under the name of a program that checks files. Either
-  // serves here.
+  // Starts a real server from the PATH, with the additional arguments `more`. It listens only on
+  // the socket and writes nothing to disk. Debian has each server in two packages. One starts it as
+  // a service too. The other, redis-tools or valkey-tools, has it as redis-check-rdb or
+  // valkey-check-rdb. Either works here.
   static std::unique_ptr<PrivateServer> start_real(Engine engine,
                                                    const std::vector<std::string>& more);
 
@@ -49,7 +49,7 @@ class PrivateServer {
  private:
   PrivateServer();
 
-  // Starts `program` with the arguments `words`, the first of which is the name it goes by.
+  // Starts `program`. `words` are its arguments; the first is argv[0], the name it is called by.
   static std::unique_ptr<PrivateServer> start(const std::string& program,
                                               std::vector<std::string> words);
 

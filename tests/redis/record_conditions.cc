@@ -1,4 +1,4 @@
-// Asks a real server what each of its expiry conditions does, and prints that as rows of C++:
+// Tries each expiry condition on a real server, and prints the results as rows of C++:
 // the contents of recorded_conditions.inc.
 //
 //   record_conditions ENGINE         prints them

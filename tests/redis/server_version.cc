@@ -6,7 +6,7 @@
 
 namespace {
 
-// Returns a field of INFO; nothing if there is no such field.
+// Returns the value of a field of INFO, or an empty string if there is none.
 std::string field_of(const std::string& info, const std::string& name) {
   const std::string start = "\r\n" + name + ":";
   const std::size_t begin = info.find(start);

@@ -6,8 +6,8 @@
 #include "redis/client.h"
 #include "redis/private_server.h"
 
-// Which real server this is, and its own version: Valkey also has a version of Redis that it
-// claims.
+// The engine of a server, and the engine's version. Valkey also reports a version of Redis; this is
+// not that.
 struct ServerVersion {
   Engine engine;
   int major;
@@ -15,7 +15,7 @@ struct ServerVersion {
   std::string text;  // the whole version, such as "7.0.15"
 };
 
-// Asks the server. Throws std::runtime_error if it does not say.
+// Asks the server for its version. Throws std::runtime_error if the reply has none.
 ServerVersion version_of(Client& client);
 
 // Returns for example "Redis 7.0.15".

@@ -35,12 +35,14 @@ bool is_below_2_to_63(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && number >= 0;
 }
 
-// Whether newer servers read the cursor or the options of a SCAN in another way than 7.0.
-bool may_be_refused_by_one(const Command& scan) {
-  return scan.size() > 1 &&
-         (!is_below_2_to_63(scan[1]) || std::ranges::any_of(scan, [](const std::string& word) {
-           return upper_case(word) == "TYPE";
-         }));
+// Whether an error about a SCAN is one that Redis 7.0 and newer servers need not have both.
+bool may_refuse_alone(const Command& scan, const Answer& ours, const Answer& theirs) {
+  constexpr std::string_view kCursor = "ERR invalid cursor";
+  if (scan.size() < 2) return false;
+  if (!is_below_2_to_63(scan[1]) && (ours.text == kCursor || theirs.text == kCursor)) return true;
+  return theirs.text.starts_with("ERR unknown type name '") &&
+         std::any_of(scan.begin() + 2, scan.end(),
+                     [](const std::string& word) { return upper_case(word) == "TYPE"; });
 }
 
 std::vector<std::string> sorted_texts(const Answer& array) {
@@ -50,10 +52,11 @@ std::vector<std::string> sorted_texts(const Answer& array) {
   return texts;
 }
 
-// Returns a reply to HELLO without the values of some fields.
+// Returns a reply to HELLO in which the values of `fields` are empty ones of the same kind.
 Answer without(const std::set<std::string>& fields, Answer hello) {
   for (std::size_t i = 0; i + 1 < hello.elements.size(); i += 2) {
-    if (fields.contains(hello.elements[i].text)) hello.elements[i + 1] = {};
+    Answer& value = hello.elements[i + 1];
+    if (fields.contains(hello.elements[i].text)) value = {value.kind, {}, 0, {}};
   }
   return hello;
 }
@@ -121,17 +124,18 @@ bool Twins::agree(const Command& command, const Answers& answers,
   const bool has_nul = std::ranges::any_of(
       command, [](const std::string& word) { return word.find('\0') != std::string::npos; });
   if (comparison == Comparison::kNewClient && has_nul) {
-    ask({"CLIENT", "SETNAME", ""});  // one may have another name now
+    ask({"CLIENT", "SETNAME", ""});  // the clients may have different names now
     return true;
   }
   if (comparison == Comparison::kNewHello && is_error) {
     ask({"CLIENT", "SETNAME", ""});  // the same
-    return theirs.kind == Answer::Kind::kError || ours.text.starts_with("WRONGPASS") || has_nul;
+    const bool is_about_user = ours.text.starts_with("WRONGPASS") &&
+                               std::ranges::any_of(command, [](const std::string& word) {
+                                 return upper_case(word) == "AUTH";
+                               });
+    return theirs.kind == Answer::Kind::kError || is_about_user || has_nul;
   }
-  if (comparison == Comparison::kNewScan && (is_error || theirs.kind == Answer::Kind::kError) &&
-      may_be_refused_by_one(command)) {
-    return true;
-  }
+  if (comparison == Comparison::kNewScan && may_refuse_alone(command, ours, theirs)) return true;
   if (ours == theirs) return true;
   if (ours.kind != theirs.kind || is_error) return false;
   switch (comparison) {

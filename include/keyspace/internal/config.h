@@ -1,9 +1,13 @@
 #ifndef KEYSPACE_INTERNAL_CONFIG_H_
 #define KEYSPACE_INTERNAL_CONFIG_H_
 
-// What depends on the compiler. Every public header includes this first.
+// What differs between compilers. Every public header includes this first, so that a compiler of an
+// older language prints one clear message.
+//
+// <windows.h> defines min and max as macros. So the headers write std::min<T>(a, b) and
+// (limits::max)(), which no such macro replaces; tests/portable/all_headers.cc checks it.
 
-// MSVC has a macro of its own for the version of the language.
+// MSVC leaves __cplusplus at 199711 by default.
 #if defined(_MSVC_LANG)
 #define KEYSPACE_INTERNAL_LANGUAGE _MSVC_LANG
 #else
@@ -12,16 +16,17 @@
 
 #if KEYSPACE_INTERNAL_LANGUAGE <= 201703L
 #error "Keyspace needs C++20 or newer: compile with -std=c++20 (MSVC: /std:c++20)."
-// There is no such file. Compilers go on after #error, but stop here, before hundreds of errors.
+// Compilers go on after #error, with hundreds of errors. They stop at a missing file, so this one
+// does not exist.
 #include "keyspace needs C++20"
 #endif
 #undef KEYSPACE_INTERNAL_LANGUAGE
 
-// An empty member that takes no bytes. MSVC ignores the standard attribute.
+// Lets an empty member take no space. MSVC ignores the standard attribute and has its own.
 #if defined(_MSC_VER)
-#define KEYSPACE_NO_UNIQUE_ADDRESS [[msvc::no_unique_address]]
+#define KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS [[msvc::no_unique_address]]
 #else
-#define KEYSPACE_NO_UNIQUE_ADDRESS [[no_unique_address]]
+#define KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS [[no_unique_address]]
 #endif
 
 #endif  // KEYSPACE_INTERNAL_CONFIG_H_

@@ -98,8 +98,8 @@ class Deliveries {
     has_unfinished_.store(true, std::memory_order_relaxed);
   }
 
-  KEYSPACE_NO_UNIQUE_ADDRESS Listener listener_;
-  KEYSPACE_NO_UNIQUE_ADDRESS Allocator allocator_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Listener listener_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Allocator allocator_;
   std::atomic<bool> has_unfinished_ = false;
   Mutex mutex_;
   Batches unfinished_ ABSL_GUARDED_BY(mutex_);

@@ -72,7 +72,7 @@ class EntryMap {
     KeySlot&& key;
     std::size_t hash;
     Stamp stamp;
-    KEYSPACE_NO_UNIQUE_ADDRESS Extra extra;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Extra extra;
   };
 
  public:
@@ -106,8 +106,8 @@ class EntryMap {
     friend struct TestPeer;
     mutable KeySlot key_;
     mutable Stamp stamp_;
-    KEYSPACE_NO_UNIQUE_ADDRESS mutable Extra extra_;
-    KEYSPACE_NO_UNIQUE_ADDRESS std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS mutable Extra extra_;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
   };
 
   // The time for which an entry has a record in the expiry table. A policy that keeps records in a
@@ -191,7 +191,7 @@ class EntryMap {
     std::size_t of(const K& key) const {
       return static_cast<std::size_t>(hash(key)) & kHashMask;
     }
-    KEYSPACE_NO_UNIQUE_ADDRESS Hash hash;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Hash hash;
   };
 
   struct MapEqual {
@@ -211,7 +211,7 @@ class EntryMap {
       return lookup.accepts(stored);
     }
     bool operator()(const StoredKey&, const Newcomer&) const noexcept { return false; }
-    KEYSPACE_NO_UNIQUE_ADDRESS Equal equal;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Equal equal;
   };
 
   using Map = absl::flat_hash_map<StoredKey, ValueSlot, MapHash, MapEqual,

@@ -16,7 +16,7 @@
 
 namespace keyspace::internal {
 
-// As a limit: none.
+// A limit that is never reached.
 inline constexpr std::size_t kUnlimited = (std::numeric_limits<std::size_t>::max)();
 
 // How many more entries a call may erase, and how many more records it may handle.

@@ -125,7 +125,7 @@ class Flights {
   void clear() noexcept { flights_.clear(); }
 
  private:
-  KEYSPACE_NO_UNIQUE_ADDRESS Equal equal_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Equal equal_;
   std::vector<Pointer> flights_;
 };
 

@@ -120,7 +120,7 @@ struct HashedHash {
   std::size_t operator()(const Hashed<K>& key) const noexcept {
     return key.hash;
   }
-  KEYSPACE_NO_UNIQUE_ADDRESS Hash hash;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Hash hash;
 };
 template <class Key, class Equal>
 struct HashedEqual {
@@ -130,7 +130,7 @@ struct HashedEqual {
   bool operator()(const Key& a, const Hashed<K>& b) const {
     return equal(a, std::as_const(b.key));
   }
-  KEYSPACE_NO_UNIQUE_ADDRESS Equal equal;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Equal equal;
 };
 
 // Something to walk over more than once, that consists of such.

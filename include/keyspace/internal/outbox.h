@@ -97,7 +97,7 @@ class Outbox {
     bool& flag;
   };
 
-  KEYSPACE_NO_UNIQUE_ADDRESS Listener listener_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Listener listener_;
   Letters<Key, Value, Allocator> letters_;
   std::size_t next_ = 0;  // letter to be delivered
   bool is_delivering_ = false;

@@ -26,7 +26,8 @@ constexpr Millis to_millis(Tick tick) noexcept {
 
 // "At `when`, look at the entries whose key has this hash." One bit of the hash is not part of it
 // and holds the record's mark (see ExpiryTable::scrub).
-// Aligned alike on every machine, so that records can follow the header of a chunk without a gap.
+// Some 32-bit machines align std::uint64_t to 4 bytes. A chunk needs 8 everywhere, so that records
+// follow its header without a gap.
 class alignas(8) Record {
  public:
   static constexpr std::uint64_t kMark = std::uint64_t{1} << 56;
@@ -93,7 +94,7 @@ struct alignas(Record) RecordChunk {
   std::uint16_t size;
   std::uint16_t capacity;
 };
-static_assert(sizeof(RecordChunk) % alignof(Record) == 0);
+static_assert(alignof(Record) == 8 && sizeof(RecordChunk) % alignof(Record) == 0);
 
 // Where chunks come from and go back to. Keeps some of the smallest at hand: near its time a record
 // often has a chunk for itself.
@@ -150,7 +151,7 @@ class ChunkPool {
                        units(chunk->capacity));
   }
 
-  KEYSPACE_NO_UNIQUE_ADDRESS Chunks chunks_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Chunks chunks_;
   RecordChunk* spares_ = nullptr;
   std::size_t spare_count_ = 0;
 };

@@ -390,7 +390,7 @@ class Shards {
     return value;
   }
 
-  KEYSPACE_NO_UNIQUE_ADDRESS typename Ks::hasher hash_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Ks::hasher hash_;
   int bits_;
   std::unique_ptr<std::optional<Shard>[]> shards_;
   Deliveries deliveries_;

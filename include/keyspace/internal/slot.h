@@ -69,7 +69,7 @@ class Slot<T, Allocator, false> {
     Rebound& allocator;
   };
 
-  KEYSPACE_NO_UNIQUE_ADDRESS Rebound allocator_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Rebound allocator_;
   Pointer value_ = nullptr;
 };
 

@@ -66,11 +66,11 @@ class Store {
   // What an entry keeps for the features.
   struct PlainExtra {
     [[nodiscard]] static constexpr std::size_t weight() noexcept { return 1; }
-    KEYSPACE_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
   };
   struct WeighedExtra {
     [[nodiscard]] std::size_t weight() const noexcept { return kept_weight; }
-    KEYSPACE_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
     std::size_t kept_weight;
   };
 
@@ -720,11 +720,12 @@ class Store {
 
   Entries entries_;
   ExpiryTable<Allocator> expiry_;
-  KEYSPACE_NO_UNIQUE_ADDRESS decltype(Options::capacity) capacity_;
-  KEYSPACE_NO_UNIQUE_ADDRESS typename Features::Weigher weigher_;
-  KEYSPACE_NO_UNIQUE_ADDRESS Policy policy_;
-  KEYSPACE_NO_UNIQUE_ADDRESS Outbox<Key, Value, typename Features::Listener, Allocator> outbox_;
-  KEYSPACE_NO_UNIQUE_ADDRESS Counters<Features::kStatistics> counters_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS decltype(Options::capacity) capacity_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Features::Weigher weigher_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Policy policy_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Outbox<Key, Value, typename Features::Listener, Allocator>
+      outbox_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Counters<Features::kStatistics> counters_;
 };
 
 }  // namespace keyspace::internal
