@@ -172,12 +172,14 @@ setup() {
     choose_generator
   fi
 
-  look_for ${optional[@]+"${optional[@]}"}
-  for what in ${missing[@]+"${missing[@]}"}; do
-    say "goes on without $(describe "$what")"
-  done
   look_for "${required[@]}"
-  [[ ${#missing[@]} != 0 ]] || return 0
+  if [[ ${#missing[@]} == 0 ]]; then
+    look_for ${optional[@]+"${optional[@]}"}
+    for what in ${missing[@]+"${missing[@]}"}; do
+      say "goes on without $(describe "$what")"
+    done
+    return
+  fi
   for what in "${missing[@]}"; do
     say "missing: $(describe "$what")"
   done

@@ -1,5 +1,10 @@
+#include <keyspace/clock.h>
+#include <keyspace/concurrent_keyspace.h>
+#include <keyspace/internal/record.h>
+
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -63,6 +68,14 @@ struct FatClock {
 
 static_assert(sizeof(Default) < sizeof(Keyspace<int, int, FatClock>), "a std clock costs no bytes");
 static_assert(sizeof(Default) == sizeof(Keyspace<int, int, std::chrono::system_clock>));
+
+// What is empty takes no bytes.
+using SharedDefault = ConcurrentKeyspace<int, int>;
+static_assert(sizeof(SharedDefault) < sizeof(ConcurrentKeyspace<int, int, FatClock>));
+static_assert(sizeof(SharedDefault::Options) == sizeof(std::size_t));
+static_assert(sizeof(CachedClock<>) == sizeof(std::shared_ptr<int>));
+static_assert(sizeof(internal::ChunkPool<std::allocator<int>>) ==
+              sizeof(void*) + sizeof(std::size_t));
 
 // --- Results ---
 
