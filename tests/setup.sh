@@ -116,6 +116,7 @@ look_for() {
 
 # Prints, on one line, the packages that provide the arguments. Leaves out what this release does not have, if it is known.
 packages_of() {
+  [[ $# != 0 ]] || return 0
   local what packages
   packages=$(for what in "$@"; do package_of "$what"; done | sort -u)
   if compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
