@@ -10,7 +10,8 @@
 // After each hundred it sends a stream of bytes such as a client that errs might send.
 //
 // A mismatch is printed as the shortest sequence found that shows it. Returns 0 if there was none,
-// 1 if there was one, 77 if there is no such real server, or one of a version not known here.
+// 1 if there was one, 77 if the real server is missing, or its
+// version is unknown.
 
 #include <algorithm>
 #include <charconv>
@@ -189,19 +190,19 @@ class Streams {
     std::string their_replies = replies_of(theirs_, stream);
     if (our_replies == their_replies) return true;
     if (is_new()) {
-      // Redis 8.0 sends no reply to a refused AUTH that it has read in one piece with a command
-      // before. So no reply after the first refusal is compared.
-      const std::size_t refusal = our_replies.find("-WRONGPASS");
-      if (refusal != std::string::npos) {
-        our_replies.resize(refusal);
-        their_replies.resize(std::min(refusal, their_replies.size()));
-      }
       // Each server names itself and its modules.
       for (const std::string hello : {"HELLO 2\r\n", "HELLO 3\r\n"}) {
         const std::string reply = replies_of(theirs_, hello);
         if (reply.starts_with('*') || reply.starts_with('%')) {
           replace_all(their_replies, reply, replies_of(ours_, hello));
         }
+      }
+      // Redis 8.0 sends no reply to a refused AUTH that it has read in one piece with a command
+      // before. So no reply after the first refusal is compared.
+      const std::size_t refusal = our_replies.find("-WRONGPASS");
+      if (refusal != std::string::npos) {
+        our_replies.resize(refusal);
+        their_replies.resize(std::min(refusal, their_replies.size()));
       }
     }
     return our_replies == their_replies || is_command_of_theirs(our_replies, their_replies);
