@@ -10,9 +10,11 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "keyspace/internal/flights.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/reaped.h"
 #include "keyspace/keyspace.h"
@@ -66,6 +68,13 @@ struct TestPeer {
     return std::exchange(state.is_rung_, false);
   }
 
+  // Whether a thread waits for a computation of another.
+  static bool is_waiting(std::thread::id thread) {
+    WaitGraph& graph = WaitGraph::instance();
+    const WriterLock lock(graph.mutex_);
+    return graph.edge_from(thread) != graph.edges_.end();
+  }
+
   // How many requests the policy Lru of all shards has numbered.
   template <class Keyspace>
   static std::int64_t numbered_requests(const Keyspace& keyspace) {
@@ -86,6 +95,18 @@ struct TestPeer {
   template <class Keyspace>
   static std::size_t records(const Keyspace& keyspace) {
     return keyspace.store_.expiry_.size();
+  }
+  // The volatile keys whose records the scrub under way has seen, or that have had a new deadline
+  // since it began.
+  template <class Keyspace>
+  static std::vector<typename Keyspace::key_type> scrubbed_keys(const Keyspace& keyspace) {
+    std::vector<typename Keyspace::key_type> keys;
+    const bool mark = keyspace.store_.expiry_.mark_;
+    for (const auto& [stored, value] : keyspace.store_.entries_) {
+      if (!stored.is_volatile()) continue;
+      if (((stored.stamp_.tag() & Record::kTagMark) != 0) == mark) keys.push_back(stored.key());
+    }
+    return keys;
   }
 
   // The records in the table that says which entry has to go.

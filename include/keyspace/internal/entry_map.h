@@ -14,6 +14,7 @@
 #include "absl/base/attributes.h"
 #include "absl/container/flat_hash_map.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/probe.h"
 #include "keyspace/internal/record.h"
 #include "keyspace/internal/remake.h"
 #include "keyspace/internal/slot.h"
@@ -251,26 +252,33 @@ class EntryMap {
 
   template <class K>
   [[nodiscard]] iterator find(const K& key, std::size_t hash) {
+    Probe::count(Probe::kKeysLookedUp);
     return map_.find(Lookup<K>{key, hash});
   }
   template <class K>
   [[nodiscard]] const_iterator find(const K& key, std::size_t hash) const {
+    Probe::count(Probe::kKeysLookedUp);
     return map_.find(Lookup<K>{key, hash});
   }
 
   // Finds an entry of this map. Does not throw: a hash that might is kept.
-  [[nodiscard]] iterator find(const StoredKey& stored) noexcept { return map_.find(stored); }
+  [[nodiscard]] iterator find(const StoredKey& stored) noexcept {
+    Probe::count(Probe::kKeysLookedUp);
+    return map_.find(stored);
+  }
 
   // Finds one of the entries that `record` may have been filed for: in the expiry table, or By
   // something else, which says what an entry knows of its record.
   template <class By = ByDeadline>
   [[nodiscard]] iterator find(const Record& record) {
+    Probe::count(Probe::kKeysLookedUp);
     return map_.find(RecordLookup<By>{*this, record});
   }
   // Finds an entry for which accepts(its StoredKey), and whose key has this hash: a predicate that
   // accepts others may find none.
   template <class Predicate>
   [[nodiscard]] iterator find_if(std::size_t hash, const Predicate& accepts) {
+    Probe::count(Probe::kKeysLookedUp);
     return map_.find(PredicateLookup<Predicate>{hash, accepts});
   }
   // Begins to fetch what a find() with this hash looks at.
@@ -281,6 +289,7 @@ class EntryMap {
   // could take the record from the one entry that no later record fits.
   template <class By = ByDeadline>
   bool claim(const Record& record) noexcept {
+    Probe::count(Probe::kKeysLookedUp);
     const StoredKey* stored = nullptr;
     const iterator exact = map_.find(ClaimLookup<By>{{*this, record}, &stored});
     if (exact != map_.end()) stored = &exact->first;
@@ -331,6 +340,7 @@ class EntryMap {
   // and whether it was inserted. REQUIRES: !is_full().
   ABSL_ATTRIBUTE_ALWAYS_INLINE std::pair<iterator, bool> find_or_insert(
       Key key, std::size_t hash, Value value) requires kIsTrivial {
+    Probe::count(Probe::kKeysLookedUp);
     const Allocator allocator(map_.get_allocator());
     return map_.try_emplace(Claimant{{key, hash}, allocator}, std::in_place, allocator,
                             std::move(value));

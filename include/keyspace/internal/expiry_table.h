@@ -12,6 +12,7 @@
 
 #include "absl/base/attributes.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/probe.h"
 #include "keyspace/internal/record.h"
 
 namespace keyspace::internal {
@@ -114,6 +115,7 @@ class ExpiryTable {
       }
       for (; batch != 0 && !budget.spent(); --batch) {
         const Record record = chunk.back();
+        Probe::count(Probe::kRecordsRead);
         --budget.steps;
         if (record.when() > now) {
           file(record);
@@ -164,12 +166,18 @@ class ExpiryTable {
     if (from.empty()) vacate(soonest.slot);
   }
 
-  // Scrubs if there are records beyond three times the `needed` ones and a constant. A scrub looks
-  // at a few dozen; so if this is called for each record that becomes stale, a round is over before
-  // a fraction as many are added, and what was stale at its start is gone, but for what it missed.
+  // Scrubs if there are more than 2.5 records for each `needed` one, and a constant. To be called
+  // for each record that becomes stale: then there are never more than 3 for each needed one, and
+  // 2048.
+  //
+  // Why: a scrub reads 31 records, or 16 chunks if they hold fewer. So a round over n records takes
+  // n / 31 scrubs, and up to 128 more if there are few in each of the 2048 slots. What was stale
+  // when a round began is gone when it ends (but see scrub()). At worst, the round under way has
+  // been where records become stale, so that only the next one drops them. While these two last,
+  // each scrub goes with one needed record that becomes stale, or with one more record.
   template <class Owner>
   void tidy(std::size_t needed, Owner& owner) noexcept {
-    if (size_ > 3 * needed + kStaleSlack) scrub(owner);
+    if (size_ > 2 * needed + needed / 2 + kStaleSlack) scrub(owner);
   }
 
   // Looks at a few dozen records and drops those for which `owner.claim(record)` is false. Called
@@ -182,6 +190,7 @@ class ExpiryTable {
   // of a slot, one may be missed, and then waits for the next round but one.
   template <class Owner>
   void scrub(Owner& owner) noexcept {
+    if (!is_scrubbing_) start_round();
     std::size_t seen = 0;
     RecordBag* bag = bag_to_scrub();
     for (int chunks = 0;
@@ -200,7 +209,7 @@ class ExpiryTable {
       bag = bag_to_scrub();
       if (bag != nullptr) prefetch(bag->front(), owner);  // most often for the next call
     }
-    if (bag == nullptr) start_round();
+    is_scrubbing_ = bag != nullptr;
   }
 
   void clear() noexcept {
@@ -222,7 +231,7 @@ class ExpiryTable {
   static constexpr std::size_t kDigitBits = 8;
   static constexpr std::size_t kSlots = std::size_t{1} << kDigitBits;
   static constexpr std::size_t kLevels = 64 / kDigitBits;
-  static constexpr int kChunksToScrub = 8;
+  static constexpr int kChunksToScrub = 16;
   static constexpr std::size_t kStaleSlack = 1024;
   // How many records of a slot are looked at for the soonest; and how many more if there are stale
   // ones, of which a thousand entries may have as many.
@@ -290,6 +299,7 @@ class ExpiryTable {
     if (!levels_[level]->bags[slot].try_push(record)) return false;
     next_due_ = std::min<Millis>(next_due_, record.when());
     ++size_;
+    Probe::count(Probe::kRecordsFiled);
     return true;
   }
   void file(const Record& record) {
@@ -305,6 +315,7 @@ class ExpiryTable {
     occupy(id(level, slot));
     next_due_ = std::min<Millis>(next_due_, record.when());
     ++size_;
+    Probe::count(Probe::kRecordsFiled);
   }
 
   struct NextSlot {
@@ -318,6 +329,7 @@ class ExpiryTable {
       if (bag.empty()) return;
       RecordChunk* chunk = &bag.front();
       do {
+        Probe::count(Probe::kRecordsRead, chunk->size);
         for (std::size_t i = 0; i != chunk->size; ++i) {
           Record& next = chunk->records()[i];
           if (record != nullptr && next.tick() >= tick) continue;
@@ -383,6 +395,7 @@ class ExpiryTable {
       vacate(next.id);
       Tick earliest = next_slot().start;
       occupy(next.id);
+      Probe::count(Probe::kRecordsRead, chunk.size);
       for (std::size_t i = 0; i != chunk.size; ++i) {
         earliest = std::min<Tick>(earliest, chunk.records()[i].tick());
       }
@@ -398,6 +411,7 @@ class ExpiryTable {
   // Drops the records of a chunk that are not needed.
   template <class F>
   void filter(RecordChunk& chunk, const F& is_needed) noexcept {
+    Probe::count(Probe::kRecordsRead, chunk.size);
     for (std::size_t i = chunk.size; i-- != 0;) {
       Record& record = chunk.records()[i];
       if (is_needed(record)) continue;
@@ -459,6 +473,7 @@ class ExpiryTable {
     swap(size_, other.size_);
     swap(scrubbing_, other.scrubbing_);
     swap(round_, other.round_);
+    swap(is_scrubbing_, other.is_scrubbing_);
     swap(mark_, other.mark_);
   }
 
@@ -468,9 +483,10 @@ class ExpiryTable {
   Tick cursor_ = 0;
   Millis next_due_ = kNeverMillis;
   std::size_t size_ = 0;
-  SlotId scrubbing_ = kOpen;
-  std::uint32_t round_ = 1;
-  bool mark_ = false;
+  SlotId scrubbing_ = kOpen;   // where the round goes on
+  std::uint32_t round_ = 0;    // its number
+  bool is_scrubbing_ = false;  // whether one is under way
+  bool mark_ = false;          // of records that it has seen, and that are filed from its start on
 };
 
 }  // namespace keyspace::internal

@@ -45,6 +45,8 @@ class WaitGraph {
   };
 
  private:
+  friend struct TestPeer;
+
   struct Edge {
     std::thread::id waits;
     std::thread::id waits_for;

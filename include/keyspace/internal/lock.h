@@ -5,6 +5,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "keyspace/internal/probe.h"
 
 namespace keyspace::internal {
 
@@ -38,6 +39,7 @@ inline constexpr int kLockTries = 200;
 class ABSL_SCOPED_LOCKABLE WriterLock {
  public:
   explicit WriterLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    Probe::count(Probe::kLocksTaken);
     for (int tries = 0; tries != kLockTries; ++tries) {
       if (mutex.try_lock()) return;
     }
@@ -55,6 +57,7 @@ class ABSL_SCOPED_LOCKABLE WriterLock {
 class ABSL_SCOPED_LOCKABLE ReaderLock {
  public:
   explicit ReaderLock(Mutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    Probe::count(Probe::kLocksTaken);
     for (int tries = 0; tries != kLockTries; ++tries) {
       if (mutex.try_lock_shared()) return;
     }

@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/probe.h"
 
 namespace keyspace::internal {
 
@@ -187,6 +188,7 @@ class Reaped {
 
 inline ReaperState::Clock::time_point ReaperState::make_round(
     std::size_t step, std::chrono::milliseconds longest_sleep) {
+  Probe::count(Probe::kReaperRounds);
   Clock::time_point next = Clock::now() + longest_sleep;
   for (Reaped* const reaped : begin_round()) {
     if (!begin_turn(*reaped)) continue;
@@ -204,6 +206,7 @@ inline void ReaperState::run(std::chrono::milliseconds interval,
     const Clock::time_point now = Clock::now();
     const WriterLock lock(mutex_);
     if (next > now) {
+      Probe::count(Probe::kReaperSleeps);
       wait_until(next, /*may_be_rung=*/true);
       wait_until(now + interval, /*may_be_rung=*/false);
     }
