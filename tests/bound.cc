@@ -13,6 +13,7 @@
 
 #include "catch.hpp"
 #include "invariants.h"
+#include "probe.h"
 #include "support.h"
 
 // What a keyspace with a bound holds and lets go of. That the policies do it in the right order,
@@ -164,6 +165,40 @@ TEST_CASE("EarliestDeadline finds the soonest among many deadlines that lie toge
     cache.set(2000 + i, 0);
     REQUIRE_FALSE(cache.contains(soonest));
   }
+}
+
+TEST_CASE("entries that were put off keep a record each, however many share a slot") {
+  for (int size = 2; size != 130; ++size) {
+    CAPTURE(size);
+    ManualClock clock;
+    Bounded<EarliestDeadline> cache(clock, {.capacity = static_cast<std::size_t>(size)});
+    for (int i = 0; i != size; ++i) cache.set(i, 0, 100h);
+    for (int i = 0; i != size; ++i) cache.pexpire(i, 100h + Millis(i));
+    cache.set(size, 0, 200h);
+    CHECK_FALSE(cache.contains(0));
+    check_invariants(cache);
+  }
+}
+
+TEST_CASE("an eviction passes stale records in steps that grow, however many are in front") {
+  constexpr int kSize = 20'000;
+  ManualClock clock;
+  Bounded<EarliestDeadline> cache(clock, {.capacity = kSize});
+  for (int i = 0; i != kSize - 1; ++i) cache.set(i, 0, 2h);
+  for (int i = 0; i != kSize; ++i) {
+    cache.set(-1, 0, 1h);
+    cache.erase(-1);
+  }
+  cache.set(-1, 0, 3h);
+  const std::size_t stale = internal::TestPeer::records(cache) - cache.size();
+  REQUIRE(stale >= kSize - 1);
+  const Probed evicting([&] { cache.set(-2, 0, 3h); });
+  CHECK(cache.size() == kSize);
+  CHECK(cache.contains(-1));
+  check_invariants(cache);
+  // Each stale record is read to be swept, and now and then some thousand are to find the soonest.
+  CHECK(evicting[Probe::kRecordsRead] <= 5 * stale);
+  CHECK(evicting[Probe::kKeysLookedUp] <= 2 * stale);
 }
 
 TEMPLATE_TEST_CASE("what was erased before it came to go is cleared away, and nothing else", "",
@@ -586,6 +621,30 @@ TEMPLATE_TEST_CASE("a cache that was moved from is empty, and has its capacity",
   cache = std::move(other);
   CHECK(cache.contains(24));
   check_invariants(cache);
+}
+
+TEMPLATE_TEST_CASE("a cache that is moved goes on as if it had not been", "", EarliestDeadline, Lru,
+                   ScanResistant) {
+  ManualClock clock;
+  Bounded<TestType> stays(clock, {.capacity = 200});
+  Bounded<TestType> moves(clock, {.capacity = 200});
+  std::uint32_t random = 1;
+  for (int i = 0; i != 20'000; ++i) {
+    random = random * 1664525 + 1013904223;
+    // Some keys often, others once.
+    const int key = static_cast<int>(random >> 24 < 100 ? random >> 25 : random >> 12);
+    const Millis ttl(1 + (random >> 16));
+    for (Bounded<TestType>* const cache : {&stays, &moves}) {
+      if (cache->find(key) == nullptr) cache->set(key, key, ttl);
+    }
+    if (i % 100 == 99) {
+      Bounded<TestType> moved = std::move(moves);
+      CHECK(moves.empty());
+      moves = std::move(moved);
+      REQUIRE(keys_of(moves) == keys_of(stays));
+    }
+  }
+  check_invariants(moves);
 }
 
 TEST_CASE("a feature takes no space where it is not asked for, and little where it is") {

@@ -188,6 +188,18 @@ TEST_CASE("a rename moves value and expiry also to another shard") {
   CHECK(ks.empty());
 }
 
+TEST_CASE("renaming to another shard leaves no more stale records than the bound allows") {
+  using Ks = ConcurrentKeyspace<int, int, ManualClock>;
+  Ks ks({.shards = 8});
+  for (int i = 0; i != 20'000; ++i) {
+    ks.set(i, i, 1h);
+    CHECK(ks.rename(i, -1 - i));
+    ks.erase(-1 - i);
+    if (i % 1000 == 0) REQUIRE(internal::TestPeer::broken_in_shards(ks).empty());
+  }
+  CHECK(internal::TestPeer::broken_in_shards(ks).empty());
+}
+
 TEST_CASE("move-only values can be shared") {
   ConcurrentKeyspace<int, std::unique_ptr<int>, ManualClock> ks(ManualClock(), {.shards = 8});
   for (int key = 0; key != 20; ++key) ks.set(key, std::make_unique<int>(key), 1s);
@@ -459,6 +471,82 @@ TEST_CASE("statistics agree after renames between shards") {
   CHECK(counted.replacements == 0);
 }
 
+TEST_CASE("what is renamed to a shard that has no room for it is evicted") {
+  using Ks = SharedCache<Everything<EarliestDeadline>>;
+  Told told;
+  Ks ks({.capacity = 2,
+         .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
+         .shards = 2});
+  REQUIRE(ks.shards() == 2);
+  const auto is_beside = [&](int a, int b) {
+    return internal::TestPeer::shard_of(ks, a) == internal::TestPeer::shard_of(ks, b);
+  };
+  int stays = 1;
+  while (is_beside(0, stays)) ++stays;
+  int other = stays + 1;
+  while (!is_beside(stays, other)) ++other;
+  ks.set(0, 7, 1h);
+  ks.set(stays, 8);  // persistent, so that nothing may take its place
+  CHECK(ks.rename(0, other));
+  CHECK(told == Told{{0, Cause::kEvicted}});
+  CHECK_FALSE(ks.contains(0));
+  CHECK_FALSE(ks.contains(other));
+  CHECK(ks.get(stays) == 8);
+  CHECK(ks.size() == 1);
+  CHECK(ks.weight() == 1);
+  CHECK(internal::TestPeer::broken_in_shards(ks).empty());
+}
+
+struct CountedSliding : Sliding {
+  static constexpr bool kStatistics = true;
+};
+
+TEST_CASE("a miss of get_or_compute is one request, and so is a hit") {
+  ManualClock clock;
+  const auto check = [&](auto& ks, Statistics::Count hits, Statistics::Count misses) {
+    const Statistics counted = ks.statistics();
+    CHECK(counted.hits == hits);
+    CHECK(counted.misses == misses);
+    CHECK(counted.inserts == 1);
+  };
+  const auto get = [](auto& ks) { return ks.get_or_compute(1, 10ms, [] { return 1; }); };
+  SharedCache<Everything<Unbounded>> ks(clock, {.shards = 1});
+  get(ks);
+  check(ks, 0, 1);
+  get(ks);
+  check(ks, 1, 1);
+  ks.get_or_compute(
+      1, 10ms, [] { return 2; }, 1h);  // a hit that computes
+  check(ks, 2, 1);
+
+  SharedCache<CountedSliding> sliding(clock, {.expire_after_access = 10ms, .shards = 1});
+  get(sliding);
+  check(sliding, 0, 1);
+  clock.advance(5ms);
+  get(sliding);  // which moves the deadline
+  check(sliding, 1, 1);
+  CHECK(sliding.pttl(1) == 10ms);
+}
+
+TEST_CASE("erase_expired leaves what dies after its start, as by what the listener does") {
+  ManualClock clock;
+  SharedCache<Everything<Unbounded>>* self = nullptr;
+  int told = 0;
+  const auto make_more = [&](int, int, Cause) {
+    if (++told != 1) return;
+    for (int key = 100; key != 200; ++key) self->set(key, 0, 1ms);
+    clock.advance(1ms);
+  };
+  SharedCache<Everything<Unbounded>> ks(clock, {.listener = make_more, .shards = 4});
+  self = &ks;
+  for (int key = 0; key != 10; ++key) ks.set(key, 0, 1ms);
+  clock.advance(1ms);
+  ks.erase_expired();
+  CHECK(told == 10);
+  CHECK(ks.size() == 100);
+  CHECK(ks.erase_expired() == 100);
+}
+
 TEST_CASE("a listener may call the keyspace, and is told in a loop of what leaves by that") {
   Told told;
   int depth = 0;
@@ -498,6 +586,27 @@ TEST_CASE("what a throwing listener was not told of is told by the next call") {
   CHECK(told.size() == 3);
   ks.erase(7);
   CHECK(told.size() == 4);
+}
+
+TEST_CASE("what a throwing listener was not told of is told before what leaves later") {
+  ManualClock clock;
+  Told told;
+  bool throws = true;
+  SharedCache<Everything<Unbounded>> ks(clock, {.listener =
+                                                    [&](int key, int, Cause cause) {
+                                                      told.emplace_back(key, cause);
+                                                      if (throws) throw Blown();
+                                                    },
+                                                .shards = 1});
+  for (int key = 0; key != 3; ++key) ks.set(key, 0, Millis(1 + key));
+  ks.set(7, 7);
+  clock.advance(3ms);
+  CHECK_THROWS_AS(ks.erase_expired(), Blown);
+  throws = false;
+  ks.erase(7);
+  CHECK(
+      told ==
+      Told{{0, Cause::kExpired}, {1, Cause::kExpired}, {2, Cause::kExpired}, {7, Cause::kErased}});
 }
 
 TEST_CASE("clear() clears all shards, also if the listener throws") {

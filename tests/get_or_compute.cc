@@ -439,6 +439,70 @@ TEST_CASE("a computation may ask for another key, and for its own it is told", "
   CHECK(ks.size() == 3);
 }
 
+TEST_CASE("computations of keys that share a hash are kept apart", "[threads]") {
+  struct OneHash {
+    std::size_t operator()(int) const noexcept { return 7; }
+  };
+  ConcurrentKeyspace<int, int, ManualClock, OneHash> ks;
+  CHECK(ks.get_or_compute(1, 1s, [&] {
+    return 10 + ks.get_or_compute(2, 1s,
+                                  [&] { return 10 + ks.get_or_compute(3, 1s, [] { return 3; }); });
+  }) == 23);
+  CHECK(ks.get(1) == 23);
+  CHECK(ks.get(2) == 13);
+  CHECK(ks.get(3) == 3);
+}
+
+TEST_CASE("who stops to wait does not make others forget that they wait", "[threads]") {
+  SharedInts ks;
+  const auto until_waiting = [](std::thread::id thread) {
+    while (!internal::TestPeer::is_waiting(thread)) std::this_thread::yield();
+  };
+  Slow first(ks, "a", 1);
+  int got = 0;
+  std::jthread waits_for_first([&] { got = ks.get_or_compute("a", 1s, [] { return 9; }); });
+  const std::thread::id waiter = waits_for_first.get_id();
+  until_waiting(waiter);
+
+  // One thread computes "y" and then asks for "x"; another computes "x" and asks for "y".
+  std::latch y_has_begun(1);
+  std::latch y_may_ask(1);
+  std::thread::id computes_x;
+  std::future<bool> is_told = std::async(std::launch::async, [&] {
+    bool told = false;
+    ks.get_or_compute("y", 1s, [&] {
+      y_has_begun.count_down();
+      y_may_ask.wait();
+      // If that were forgotten, this would wait for ever.
+      if (!internal::TestPeer::is_waiting(computes_x)) return 0;
+      try {
+        return ks.get_or_compute("x", 1s, [] { return 9; });
+      } catch (const RecursiveComputation&) {
+        told = true;
+        return 2;
+      }
+    });
+    return told;
+  });
+  y_has_begun.wait();
+  std::jthread other([&] {
+    ks.get_or_compute("x", 1s, [&] { return ks.get_or_compute("y", 1s, [] { return 9; }); });
+  });
+  computes_x = other.get_id();
+  until_waiting(computes_x);
+
+  CHECK(first.finish() == 1);
+  waits_for_first.join();
+  CHECK(got == 1);
+  CHECK_FALSE(internal::TestPeer::is_waiting(waiter));
+  CHECK(internal::TestPeer::is_waiting(computes_x));
+  y_may_ask.count_down();
+  CHECK(is_told.get());
+  other.join();
+  CHECK(ks.get("x") == 2);
+  CHECK_FALSE(internal::TestPeer::is_waiting(computes_x));
+}
+
 TEST_CASE("computations that wait for each other across threads and keyspaces are told",
           "[threads]") {
   SharedInts ks;

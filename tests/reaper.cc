@@ -15,6 +15,7 @@
 
 #include "catch.hpp"
 #include "concurrent_support.h"
+#include "probe.h"
 #include "support.h"
 
 namespace keyspace::testing {
@@ -71,6 +72,36 @@ TEST_CASE("a reaper erases what dies, and wakes for a deadline that is set while
   ks.pexpire(0, 1ms);
   erased.wait_for(4);
   CHECK(ks.empty());
+}
+
+TEST_CASE("a reaper that sleeps is woken by a keyspace that it is given", "[threads]") {
+  const std::uint64_t sleeps = Probe::read(Probe::kReaperSleeps);
+  Reaper reaper(kSleepy);
+  while (Probe::read(Probe::kReaperSleeps) == sleeps) std::this_thread::yield();
+  Count erased;
+  ManualClock clock;
+  Sessions<ManualClock> ks(clock, {.listener = erased.listener()});
+  ks.set(1, 1, 1s);
+  clock.advance(1s);
+  reaper.add(ks);
+  erased.wait_for(1);
+  CHECK(ks.empty());
+}
+
+TEST_CASE("a reaper looks once in an interval, however often something is due", "[threads]") {
+  constexpr auto kInterval = 50ms;
+  constexpr int kDeadlines = 60;
+  Count erased;
+  Sessions<std::chrono::steady_clock> ks({.listener = erased.listener()});
+  const auto start = std::chrono::steady_clock::now();
+  const Probed reaping([&] {
+    Reaper reaper({.interval = kInterval, .longest_sleep = 24h}, ks);
+    for (int i = 0; i != kDeadlines; ++i) ks.set(i, i, Millis(5 * (1 + i)));
+    erased.wait_for(kDeadlines);
+  });
+  const auto time = std::chrono::steady_clock::now() - start;
+  // Besides, one at the start, and one that the first deadline may have woken.
+  CHECK(reaping[Probe::kReaperRounds] <= static_cast<std::uint64_t>(time / kInterval) + 2);
 }
 
 TEST_CASE("a reaper erases more than a step takes", "[threads]") {

@@ -109,9 +109,18 @@ TEST_CASE("evictions and refusals are counted") {
 TEST_CASE("statistics move with the keyspace") {
   CountedStore store{ManualClock()};
   store.set("a", 1);
+  static_cast<void>(store.find("a"));
+  static_cast<void>(store.find("a"));
+  static_cast<void>(store.find("b"));
+  const Statistics before = store.statistics();
   CountedStore other = std::move(store);
-  CHECK(other.statistics().inserts == 1);
+  CHECK(other.statistics() == before);
+  CHECK(before.hits == 2);
+  CHECK(before.misses == 1);
   CHECK(store.statistics() == Statistics());
+  store = std::move(other);
+  CHECK(store.statistics() == before);
+  CHECK(other.statistics() == Statistics());
 }
 
 TEST_CASE("statistics are printed as text for people") {
