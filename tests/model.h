@@ -69,6 +69,8 @@ class Model {
   using Value = decltype(Config::value(0));
   static constexpr bool kCopyable = std::is_copy_constructible_v<Value>;
   static constexpr bool kIsCache = requires { typename Config::Policy; };
+  static constexpr bool kIsBounded = requires { requires Config::kIsBounded; };
+  static constexpr bool kMayBeShared = requires { Config::kMostShards; };
 
   // How many entries a policy looks at, if it must, to find the one that goes.
   static constexpr std::size_t kMostExact = 1000;
@@ -104,11 +106,18 @@ class Model {
     if constexpr (kIsCache) {
       static constexpr std::array<std::uint64_t, 4> kShares = {1, 2, 4, 16};
       capacity_ = Config::kMeanWeight * (keys_ / kShares[bytes_.byte() % 4] + 1);
-      ks_ =
-          Ks(ks_.clock(),
-             {.capacity = capacity_, .listener = [this](const Key& key, Value value, Cause cause) {
-                departures_.push_back({Config::number(key), Config::number(value), cause});
-              }});
+      if constexpr (kMayBeShared) {
+        if (Config::kMostShards != 1) capacity_ = std::size_t{1} << 30;  // for any one of them
+      }
+      typename Ks::Options options = make_options(capacity_);
+      options.listener = [this](const Key& key, Value value, Cause cause) {
+        departures_.push_back({Config::number(key), Config::number(value), cause});
+      };
+      if constexpr (kMayBeShared) {
+        options.shards =
+            std::min<std::size_t>(std::size_t{1} << bytes_.byte() % 8, Config::kMostShards);
+      }
+      ks_ = Ks(ks_.clock(), std::move(options));
     }
   }
 
@@ -303,9 +312,16 @@ class Model {
   }
   static Ks make() {
     if constexpr (kIsCache) {
-      return Ks(ManualClock(), {.capacity = 0});
+      return Ks(ManualClock(), make_options(0));
     } else {
       return Ks(ManualClock());
+    }
+  }
+  static auto make_options(std::size_t capacity) {
+    if constexpr (kIsBounded) {
+      return typename Ks::Options{.capacity = capacity};
+    } else {
+      return typename Ks::Options{};
     }
   }
   static std::size_t weight(std::uint64_t key, std::uint64_t value) {
@@ -775,10 +791,12 @@ class Model {
       }
       insist(expected_.empty(), "the listener was not told of a departure");
       insist(ks_.size() == entries_.size(), "size() is not the number of entries");
-      if (entries_.size() < 100 || steps_ % 64 == 0) {
-        insist(ks_.weight() == total_weight(), "weight() is not the sum of the weights");
+      if constexpr (kIsBounded) {
+        if (entries_.size() < 100 || steps_ % 64 == 0) {
+          insist(ks_.weight() == total_weight(), "weight() is not the sum of the weights");
+        }
+        insist(ks_.weight() <= ks_.capacity(), "the capacity is exceeded");
       }
-      insist(ks_.weight() <= ks_.capacity(), "the capacity is exceeded");
       if (refused_weight_) {
         insist(*refused_weight_ > capacity_ ||
                    (std::is_same_v<typename Config::Policy, EarliestDeadline> &&
@@ -788,7 +806,13 @@ class Model {
       }
       newest_.reset();
       counted_.size = ks_.size();
-      insist(ks_.statistics() == counted_, "the statistics are wrong");
+      const Statistics statistics = ks_.statistics();
+      if constexpr (kMayBeShared) {
+        // Each shard has its peak at a time of its own.
+        insist(statistics.peak_size >= counted_.peak_size, "the peak is too low");
+        if (Config::kMostShards != 1) counted_.peak_size = statistics.peak_size;
+      }
+      insist(statistics == counted_, "the statistics are wrong");
     }
   }
   [[nodiscard]] std::size_t total_weight() const {

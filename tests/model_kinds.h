@@ -106,6 +106,7 @@ struct Cached : Base {
   using Key = typename Base::Ks::key_type;
   using Value = typename Base::Ks::mapped_type;
 
+  static constexpr bool kIsBounded = !std::is_same_v<P, Unbounded>;
   static constexpr std::size_t kMeanWeight = kIsWeighed ? 3 : 1;
   static std::size_t weight(std::uint64_t key, std::uint64_t value) {
     return kIsWeighed ? key % 3 + value % 5 : 1;
