@@ -2,6 +2,7 @@
 #include <keyspace/concurrent_keyspace.h>
 #include <keyspace/internal/record.h>
 
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -63,7 +64,7 @@ static_assert(std::is_nothrow_move_constructible_v<Keyspace<int, std::unique_ptr
 struct FatClock {
   using time_point = std::chrono::steady_clock::time_point;
   static time_point now() { return {}; }
-  std::uintptr_t payload = 0;
+  std::array<std::uint64_t, 2> payload = {};  // more than could hide in padding
 };
 
 static_assert(sizeof(Default) < sizeof(Keyspace<int, int, FatClock>), "a std clock costs no bytes");
