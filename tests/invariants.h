@@ -96,8 +96,12 @@ struct TestPeer {
   static std::size_t records(const Keyspace& keyspace) {
     return keyspace.store_.expiry_.size();
   }
-  // The volatile keys whose records the scrub under way has seen, or that have had a new deadline
-  // since it began.
+  template <class Keyspace>
+  static bool is_scrubbing(const Keyspace& keyspace) {
+    return keyspace.store_.expiry_.is_scrubbing_;
+  }
+  // The volatile keys whose records the last round of scrubbing has seen so far, or that got a
+  // record since it began.
   template <class Keyspace>
   static std::vector<typename Keyspace::key_type> scrubbed_keys(const Keyspace& keyspace) {
     std::vector<typename Keyspace::key_type> keys;

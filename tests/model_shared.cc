@@ -32,7 +32,8 @@ struct FewHashes : Numbers {
 };
 
 // A ConcurrentKeyspace with the interface of a Keyspace, for one thread: where that returns a
-// pointer to a value, this looks up where the value is.
+// pointer to a value, this looks up where the value is. To move this moves a pointer to the
+// ConcurrentKeyspace, which itself cannot be moved.
 template <class Key, class Value, class Features, class Hash, class Equal>
 class OneThread {
   using Shared = ConcurrentCache<Key, Value, Features, ManualClock, Hash, Equal>;

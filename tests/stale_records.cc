@@ -73,12 +73,11 @@ TEST_CASE("erasing and persisting leave no more stale records than the bound all
   check_invariants(ks);
 }
 
-// Where the deadlines of `n` keys lie.
-using DeadlineOf = std::function<milliseconds(std::uint64_t)>;
+// Where the deadlines of some keys lie.
 struct Layout {
   const char* name;
   std::uint64_t keys;
-  DeadlineOf ttl;
+  std::function<milliseconds(std::uint64_t)> ttl;  // of a key
   bool is_opened;  // whether the slot of all of them is the open one
 };
 const Layout kLayouts[] = {
@@ -146,6 +145,65 @@ TEST_CASE("the bound on stale records holds wherever they lie, and in whatever o
       }
     }
   }
+}
+
+TEST_CASE("a round of scrubbing sees what moves down the levels while it lasts") {
+  constexpr std::uint64_t kKeys = 20'000;
+  NumbersByNumber ks;
+  std::int64_t far = 0;
+  for (int level = 1; level != 6; ++level) far += std::int64_t{1} << 8 * level;
+  ks.set(kKeys, 0, 1ms);
+  for (std::uint64_t key = 0; key != kKeys; ++key) {
+    ks.set(key, key, milliseconds(far + 1 + static_cast<std::int64_t>(key % 250)));
+  }
+  std::uint64_t next = 0;
+  std::size_t most = 0;
+  const auto erase_one = [&] {
+    if (next != kKeys) ks.erase(next++);
+    most = std::max(most, records(ks) - std::min(records(ks), 3 * ks.volatile_size()));
+  };
+  // The next but one begins to scrub.
+  while (records(ks) <= (ks.volatile_size() - 2) * 5 / 2 + 1024) erase_one();
+  std::int64_t start = 0;
+  for (int level = 5; level != 0; --level) {
+    for (int i = 0; i != 2000 && internal::TestPeer::is_scrubbing(ks); ++i) erase_one();
+    // Opens the slot of all of them, and moves some; then the round begins, and then the others
+    // move.
+    start += std::int64_t{1} << 8 * level;
+    ks.clock().set(at(start));
+    ks.erase_expired(1);
+    erase_one();
+    ks.erase_expired();
+    erase_one();
+    erase_one();
+  }
+  while (next != kKeys) erase_one();
+  CHECK(most <= 2048);
+  check_invariants(ks);
+}
+
+TEST_CASE("entries that share a hash leave no more stale records than the bound allows") {
+  struct OneHash {
+    std::size_t operator()(std::uint64_t) const noexcept { return 7; }
+  };
+  constexpr std::uint64_t kKeys = 1500;
+  // So far apart that the tags of records are the same.
+  constexpr milliseconds kApart{std::int64_t{256} << 17};
+  Keyspace<std::uint64_t, std::uint64_t, ManualClock, OneHash> ks;
+  const auto put_off_until = [&](std::int64_t time) {
+    for (std::uint64_t key = 0; key != kKeys; ++key) {
+      const Instant deadline = at(time) + (key == 0 ? 0ms : kApart);
+      if (!ks.pexpireat(key, deadline)) ks.set(key, key, deadline);
+    }
+  };
+  put_off_until(1024);
+  for (int cycle = 1; cycle != 5; ++cycle) {
+    put_off_until(1024 * (cycle + 1));
+    ks.clock().set(at(1024 * cycle));
+    ks.erase_expired();
+    CHECK(records(ks) <= 3 * ks.volatile_size() + 2048);
+  }
+  check_invariants(ks);
 }
 
 TEST_CASE("a call scrubs a few dozen records and no more, however many are stale") {

@@ -118,7 +118,7 @@ class ExpiryTable {
         Probe::count(Probe::kRecordsRead);
         --budget.steps;
         if (record.when() > now) {
-          file(record);
+          file_again(record);
         } else if (!owner.settle(record, budget)) {
           return;
         }
@@ -170,11 +170,11 @@ class ExpiryTable {
   // for each record that becomes stale: then there are never more than 3 for each needed one, and
   // 2048.
   //
-  // Why: a scrub reads 31 records, or 16 chunks if they hold fewer. So a round over n records takes
-  // n / 31 scrubs, and up to 128 more if there are few in each of the 2048 slots. What was stale
-  // when a round began is gone when it ends (but see scrub()). At worst, the round under way has
-  // been where records become stale, so that only the next one drops them. While these two last,
-  // each scrub goes with one needed record that becomes stale, or with one more record.
+  // Why: a scrub reads at least 31 records, or 16 chunks. So a round over n records takes n / 31
+  // scrubs, and up to 128 more if there are few in each of the 2048 slots. What was stale when a
+  // round began is gone when it ends. At worst, the round under way has passed the places where
+  // records become stale, so that only the next one drops them. For each scrub of these two rounds,
+  // one needed record became stale, or one record was added.
   template <class Owner>
   void tidy(std::size_t needed, Owner& owner) noexcept {
     if (size_ > 2 * needed + needed / 2 + kStaleSlack) scrub(owner);
@@ -185,9 +185,9 @@ class ExpiryTable {
   //
   // A round gives the records that are needed the new mark, and claim() gives it to their entries:
   // so of several records that would do for one entry, one is kept. Slots are visited from the
-  // highest level down and the open one last. As records move down, each is met; but where the
-  // cursor was put back, a budget ended in the middle of a high slot, or a sweep turned the chunks
-  // of a slot, one may be missed, and then waits for the next round but one.
+  // highest level down and the open one last, and the round goes back for records that move to
+  // where it has been. (Where a sweep turned the chunks of a slot, the round may miss some; those
+  // were just swept.)
   template <class Owner>
   void scrub(Owner& owner) noexcept {
     if (!is_scrubbing_) start_round();
@@ -221,6 +221,7 @@ class ExpiryTable {
     }
     size_ = 0;
     next_due_ = kNeverMillis;
+    is_scrubbing_ = false;
   }
 
  private:
@@ -305,6 +306,15 @@ class ExpiryTable {
   void file(const Record& record) {
     if (!try_file(record)) [[unlikely]]
       file_in_new_chunk(record);
+  }
+  // Files a record of the open slot in another one. If the round has not seen it yet, it sees that
+  // slot, though it may have passed it.
+  void file_again(const Record& record) {
+    file(record);
+    if (record.mark() == mark_) return;
+    const auto [level, slot] = place_of(record.tick());
+    scrubbing_ = std::max<SlotId>(scrubbing_, id(level, slot));
+    levels_[level]->bags[slot].front().round = 0;
   }
   ABSL_ATTRIBUTE_NOINLINE void file_in_new_chunk(const Record& record) {
     if (size_ == 0) next_due_ = kNeverMillis;
@@ -486,7 +496,7 @@ class ExpiryTable {
   SlotId scrubbing_ = kOpen;   // where the round goes on
   std::uint32_t round_ = 0;    // its number
   bool is_scrubbing_ = false;  // whether one is under way
-  bool mark_ = false;          // of records that it has seen, and that are filed from its start on
+  bool mark_ = false;          // of records that it has seen, or that were filed since it began
 };
 
 }  // namespace keyspace::internal

@@ -8,8 +8,9 @@
 
 namespace keyspace::internal {
 
-// Counts work, so that tests can assert how much of it a call does. It counts only in a program
-// whose source files are all compiled with KEYSPACE_INTERNAL_PROBE; in others it costs nothing.
+// Counts work, so that tests can assert how much of it a call does. Only with
+// KEYSPACE_INTERNAL_PROBE: else it costs nothing. All source files of a program must be compiled
+// with it, or none.
 class Probe {
  public:
   enum Counter : std::size_t {

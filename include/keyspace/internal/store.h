@@ -319,7 +319,7 @@ class Store {
     Settler settler{*this, now()};
     expiry_.advance(now(), budget, settler);
     const std::size_t erased = limit - budget.erasures;
-    for (std::size_t i = 0; i != erased; ++i) tidy();  // for each, as in erase()
+    for (std::size_t i = 0; i != erased + settler.filed; ++i) tidy();  // for each, as in erase()
     return erased;
   }
 
@@ -369,6 +369,7 @@ class Store {
         if (const Millis deadline = store.entries_.deadline(stored); now < deadline) {
           store.expiry_.file(record.hash(), deadline);
           store.entries_.set_deadline(stored, deadline, store.expiry_.tag(deadline));
+          ++filed;
         } else {
           const auto time = [this] { return now; };
           store.remove(it, Cause::kExpired, time);
@@ -382,6 +383,8 @@ class Store {
 
     Store& store;
     Millis now;
+    std::size_t filed =
+        0;  // records in place of others, which become stale if their hash is shared
   };
 
   template <class Iterator>
