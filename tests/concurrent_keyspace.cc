@@ -1,18 +1,22 @@
 #include <keyspace/concurrent_keyspace.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -654,6 +658,41 @@ TEST_CASE("clear() tells of each entry once, also if the clock throws") {
   CHECK(ks.size() == 11);
   ks.clear();
   CHECK(told == 11);
+}
+
+TEST_CASE("by default there are 32 shards for each processor, and 256 at most") {
+  const std::size_t processors = std::max(std::thread::hardware_concurrency(), 1u);
+  CHECK(ConcurrentKeyspace<int, int>().shards() ==
+        std::min<std::size_t>(std::bit_ceil(32 * processors), 256));
+}
+
+TEST_CASE("keys are spread over all shards, whichever bits of their hashes differ") {
+  struct Identity {
+    std::size_t operator()(std::uint64_t key) const noexcept { return key; }
+  };
+  using Ks = ConcurrentKeyspace<std::uint64_t, int, ManualClock, Identity>;
+  constexpr std::size_t kShards = 64;
+  const Ks ks({.shards = kShards});
+  for (const int shift : {0, 4, 16, 32, 48}) {
+    std::map<const void*, int> counts;
+    for (std::uint64_t key = 0; key != 100 * kShards; ++key) {
+      ++counts[internal::TestPeer::shard_of(ks, key << shift)];
+    }
+    CAPTURE(shift);
+    CHECK(counts.size() == kShards);
+    for (const auto& [shard, count] : counts) CHECK(count <= 200);
+  }
+}
+
+TEST_CASE("a hit reads the clock once, also in get_or_compute") {
+  const CountingClock clock;
+  ConcurrentKeyspace<int, int, CountingClock> ks(clock);
+  ks.set(1, 1, 1s);
+  static_cast<void>(clock.take_reads());
+  CHECK(ks.get(1) == 1);
+  CHECK(clock.take_reads() == 1);
+  CHECK(ks.get_or_compute(1, 1s, [] { return 2; }) == 1);
+  CHECK(clock.take_reads() == 1);
 }
 
 TEST_CASE("there are no more shards than the capacity has room for") {

@@ -211,6 +211,18 @@ TEST_CASE("nor does it overwrite what is stored under a key that was moved from"
   CHECK(change_meanwhile([&](std::string&& a) { ks.rename("other", std::move(a)); }) == 7);
 }
 
+TEST_CASE("a superseded value is not stored while another computation is under way", "[threads]") {
+  ConcurrentKeyspace<int, int> ks({.shards = 1});
+  CHECK(ks.get_or_compute(1, 1s, [&] {
+    return 10 * ks.get_or_compute(2, 1s, [&] {
+      ks.set(2, 5);
+      return 3;
+    });
+  }) == 30);
+  CHECK(ks.get(1) == 30);
+  CHECK(ks.get(2) == 5);
+}
+
 TEST_CASE("an update that throws has changed the key all the same", "[threads]") {
   SharedInts ks;
   ks.set("a", 1, 1s);

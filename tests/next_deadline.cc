@@ -30,6 +30,23 @@ TEST_CASE("next_deadline is empty exactly when nothing is volatile") {
   CHECK(ks.next_deadline() == std::nullopt);
 }
 
+TEST_CASE("next_deadline is exact where few deadlines lie together, however far away") {
+  for (const Millis ttl : {1ms, 300ms, 70'000ms, 20'000'000ms, 5'000'000'000ms}) {
+    Ints ks;
+    ks.clock().set(at(1000));
+    for (int key = 0; key != 3; ++key) ks.set(key, 0, ttl + Millis(key));
+    CHECK(ks.next_deadline() == at(1000) + ttl);
+    // The soonest goes, and then the table has to look for the next one.
+    ks.clock().advance(ttl);
+    CHECK(ks.erase_expired() == 1);
+    CHECK(ks.next_deadline() == at(1001) + ttl);
+    ks.set(4, 0, ttl);
+    ks.clock().advance(2ms);
+    CHECK(ks.erase_expired() == (ttl <= 2ms ? 3 : 2));
+    if (ttl > 2ms) CHECK(ks.next_deadline() == at(1000) + 2 * ttl);
+  }
+}
+
 TEST_CASE("next_deadline is never later than the earliest deadline") {
   Ints ks;
   ks.clock().set(at(1000));

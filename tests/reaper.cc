@@ -257,6 +257,23 @@ TEST_CASE("who rings during a round gets another one", "[threads]") {
   CHECK(steps >= 2);
 }
 
+TEST_CASE("a reaper that is stopped during a round ends it after the step under way", "[threads]") {
+  const auto state = std::make_shared<internal::ReaperState>();
+  std::atomic<int> steps = 0;
+  Stand first;
+  Stand second;
+  for (Stand* const stand : {&first, &second}) {
+    stand->on_step = [&] {
+      ++steps;
+      state->stop();
+    };
+  }
+  first.join(state);
+  second.join(state);
+  std::thread([&] { state->run(1ms, 24h, 1); }).join();
+  CHECK(steps == 1);
+}
+
 TEST_CASE("a removed keyspace is left alone", "[threads]") {
   Count erased;
   Count of_other;

@@ -1,6 +1,9 @@
 #include <keyspace/cache.h>
 #include <keyspace/features.h>
 
+#include <cstddef>
+#include <utility>
+
 #include "catch.hpp"
 #include "invariants.h"
 #include "support.h"
@@ -95,6 +98,16 @@ TEST_CASE("new keys get up to nineteen twentieths of the room, and never less th
   for (int i = 0; i != 1000; ++i) full.bring_back(full.newest());
   CHECK(room_for_new(full.cache) == 950);
   check_invariants(full.cache);
+}
+
+TEST_CASE("the room for new keys moves with the cache") {
+  Full full;
+  for (int i = 0; i != 50; ++i) full.bring_back(full.newest());
+  const std::size_t room = room_for_new(full.cache);
+  REQUIRE(room > 10);
+  const BoundedInts moved = std::move(full.cache);
+  CHECK(room_for_new(moved) == room);
+  CHECK(room_for_new(full.cache) == 10);
 }
 
 TEST_CASE("new keys get less room, twice as fast, when one comes back that was kept") {

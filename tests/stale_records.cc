@@ -105,6 +105,13 @@ const std::pair<const char*, std::function<void(NumbersByNumber&, std::uint64_t)
          ks.erase(key);
        }
      }},
+    {"erased, and all moved",
+     [](auto& ks, auto key) {
+       ks.erase(key);
+       if (key % 16 != 0) return;
+       NumbersByNumber moved = std::move(ks);
+       ks = std::move(moved);
+     }},
 };
 
 TEST_CASE("the bound on stale records holds wherever they lie, and in whatever order they come") {
@@ -279,6 +286,24 @@ TEST_CASE("a scrub leaves each of two entries that share a hash a record of its 
   ks.clock().advance(1015ms);
   CHECK(ks.erase_expired() == 2);
   CHECK(ks.contains(1));
+}
+
+TEST_CASE("a scrub gives a record at an entry's deadline to no other entry") {
+  // Both in one period of 256 ms, so that all of their records have one tag.
+  const std::uint64_t exact = GENERATE(as<std::uint64_t>{}, 0, 1);
+  TwinKs ks;
+  ks.set(9, 0, 1ms);
+  ks.set(exact, 0, 1020ms);
+  ks.set(1 - exact, 0, 1000ms);
+  ks.pexpire(1 - exact, 5000ms);
+  for (std::uint64_t key = 100; key < 20'000; ++key) {
+    ks.set(key, key, 10s);
+    ks.erase(key);
+  }
+  check_invariants(ks);
+  ks.clock().advance(1020ms);
+  CHECK(ks.erase_expired() == 2);
+  CHECK(ks.size() == 1);
 }
 
 TEST_CASE("entries that share a hash are filed again within the limit") {
