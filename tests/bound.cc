@@ -172,6 +172,8 @@ TEST_CASE("entries that were put off keep a record each, however many share a sl
     CAPTURE(size);
     ManualClock clock;
     Bounded<EarliestDeadline> cache(clock, {.capacity = static_cast<std::size_t>(size)});
+    cache.set(-1, 0, 1ms);  // or else the table starts where they are, and gives each a slot
+    cache.erase(-1);
     for (int i = 0; i != size; ++i) cache.set(i, 0, 100h);
     for (int i = 0; i != size; ++i) cache.pexpire(i, 100h + Millis(i));
     cache.set(size, 0, 200h);
@@ -196,9 +198,10 @@ TEST_CASE("an eviction passes stale records in steps that grow, however many are
   CHECK(cache.size() == kSize);
   CHECK(cache.contains(-1));
   check_invariants(cache);
-  // Each stale record is read to be swept, and now and then some thousand are to find the soonest.
-  CHECK(evicting[Probe::kRecordsRead] <= 5 * stale);
-  CHECK(evicting[Probe::kKeysLookedUp] <= 2 * stale);
+  // Each stale record is read and looked up once, to be swept; and a few thousand are read to find
+  // the soonest.
+  CHECK(evicting[Probe::kRecordsRead] <= stale + 5000);
+  CHECK(evicting[Probe::kKeysLookedUp] <= stale + 1000);
 }
 
 TEMPLATE_TEST_CASE("what was erased before it came to go is cleared away, and nothing else", "",

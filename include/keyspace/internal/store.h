@@ -189,8 +189,8 @@ class Store {
         Entry& entry = *it;
         if (is_new) {
           if (deadline != kNeverMillis) set_first_deadline(entry.first, hash, deadline);
-        } else if (!kOverwrites && is_live(entry.first, now)) {
-          return false;
+        } else if (!kOverwrites) {
+          return false;  // for a live entry: nothing is due
         } else {
           overwrite(entry, hash, std::forward<V>(value), deadline);
         }
