@@ -82,8 +82,8 @@ struct Layout {
 };
 const Layout kLayouts[] = {
     {"one far slot", 20'000, [](auto) { return 1h; }, false},
-    {"the open slot", 20'000, [](auto key) { return 1h + milliseconds(key % 4000); }, true},
-    {"apart", 20'000, [](auto key) { return milliseconds(1 + key * 977); }, false},
+    {"the open slot", 12'000, [](auto key) { return 1h + milliseconds(key % 4000); }, true},
+    {"apart", 12'000, [](auto key) { return milliseconds(1 + key * 977); }, false},
     {"a slot for each, in all levels", 2'000,
      [](auto key) { return milliseconds((1 + key % 256) << (key / 256 * 7)); }, false},
     {"few", 1'000, [](auto key) { return milliseconds((1 + key % 250) << (key / 250 * 8)); },
@@ -141,7 +141,7 @@ TEST_CASE("the bound on stale records holds wherever they lie, and in whatever o
           });
           if (keys.empty()) keys = others;
           // Soon the scrub will have seen more.
-          if (next != Next::kAny && keys.size() > 200) keys.resize(200);
+          if (next != Next::kAny && keys.size() > 500) keys.resize(500);
           for (const std::uint64_t key : keys) {
             go(ks, key);
             most = std::max(most, records(ks) - std::min(records(ks), 3 * ks.volatile_size()));
