@@ -195,8 +195,7 @@ TEST_CASE("a rename moves value and expiry also to another shard") {
 TEST_CASE("renaming to another shard leaves no more stale records than the bound allows") {
   ConcurrentKeyspace<int, int, ManualClock> ks({.shards = 2});
   const void* const source = internal::TestPeer::shard_of(ks, 0);
-  int target = 1;
-  while (internal::TestPeer::shard_of(ks, target) == source) ++target;
+  const int target = key_apart_from(ks, 0);
   std::vector<int> keys;
   for (int key = target + 1; keys.size() != 20'000; ++key) {
     if (internal::TestPeer::shard_of(ks, key) == source) keys.push_back(key);
@@ -485,13 +484,9 @@ TEST_CASE("what is renamed to a shard that has no room for it is evicted") {
          .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
          .shards = 2});
   REQUIRE(ks.shards() == 2);
-  const auto is_beside = [&](int a, int b) {
-    return internal::TestPeer::shard_of(ks, a) == internal::TestPeer::shard_of(ks, b);
-  };
-  int stays = 1;
-  while (is_beside(0, stays)) ++stays;
-  int other = stays + 1;
-  while (!is_beside(stays, other)) ++other;
+  // Of two shards, the one that is not that of 0.
+  const int stays = key_apart_from(ks, 0);
+  const int other = key_apart_from(ks, key_apart_from(ks, stays));
   ks.set(0, 7, 1h);
   ks.set(stays, 8);  // persistent, so that nothing may take its place
   CHECK(ks.rename(0, other));

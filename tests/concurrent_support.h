@@ -29,6 +29,14 @@ bool are_apart(std::size_t shards, const Key& a, const Key& b) {
          internal::TestPeer::shard_of(ks, typename Ks::key_type(b));
 }
 
+// Returns the first key after another that is in another shard.
+template <class Ks>
+int key_apart_from(const Ks& ks, int key) {
+  const void* const shard = internal::TestPeer::shard_of(ks, key);
+  while (internal::TestPeer::shard_of(ks, key) == shard) ++key;
+  return key;
+}
+
 // Calls f(0) to f(count - 1) on threads of their own, which start together, and waits for them.
 template <class F>
 void on_threads(int count, const F& f) {

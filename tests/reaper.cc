@@ -166,8 +166,7 @@ TEST_CASE("a keyspace outlives its reapers, and takes another", "[threads]") {
 TEST_CASE("each call that may bring a sooner deadline rings, and others do not", "[threads]") {
   ManualClock clock;
   SharedCache<Sliding> ks(clock, {.expire_after_access = 10h, .shards = 8});
-  int other = 1;
-  while (internal::TestPeer::shard_of(ks, 0) == internal::TestPeer::shard_of(ks, other)) ++other;
+  const int other = key_apart_from(ks, 0);
   const auto state = std::make_shared<internal::ReaperState>();
   internal::TestPeer::join(ks, state);
   const auto rings = [&](const auto& call) {

@@ -37,6 +37,21 @@ std::size_t records(const Store& ks) {
   return internal::TestPeer::records(ks);
 }
 
+// How many records there are beyond three for each volatile entry.
+template <class Store>
+std::size_t excess(const Store& ks) {
+  return records(ks) - std::min(records(ks), 3 * ks.volatile_size());
+}
+
+// Makes so many records stale that all others are scrubbed.
+void churn(TwinKs& ks) {
+  for (std::uint64_t key = 100; key < 20'000; ++key) {
+    ks.set(key, key, 10s);
+    ks.erase(key);
+  }
+  check_invariants(ks);
+}
+
 TEST_CASE("entries that expire leave no more stale records than the bound allows") {
   constexpr std::uint64_t kKeys = 20'000;
   const std::size_t limit = GENERATE(std::size_t{7}, static_cast<std::size_t>(-1));
@@ -144,7 +159,7 @@ TEST_CASE("the bound on stale records holds wherever they lie, and in whatever o
           if (next != Next::kAny && keys.size() > 500) keys.resize(500);
           for (const std::uint64_t key : keys) {
             go(ks, key);
-            most = std::max(most, records(ks) - std::min(records(ks), 3 * ks.volatile_size()));
+            most = std::max(most, excess(ks));
           }
         }
         CHECK(most <= 2048);
@@ -167,7 +182,7 @@ TEST_CASE("a round of scrubbing sees what moves down the levels while it lasts")
   std::size_t most = 0;
   const auto erase_one = [&] {
     if (next != kKeys) ks.erase(next++);
-    most = std::max(most, records(ks) - std::min(records(ks), 3 * ks.volatile_size()));
+    most = std::max(most, excess(ks));
   };
   // The next but one begins to scrub.
   while (records(ks) <= (ks.volatile_size() - 2) * 5 / 2 + 1024) erase_one();
@@ -277,12 +292,7 @@ TEST_CASE("a scrub leaves each of two entries that share a hash a record of its 
   ks.set(0, 0, 1000ms);
   ks.pexpire(0, 1010ms);
   ks.pexpire(1, 5000ms);
-  for (std::uint64_t key = 100; key < 20'000; ++key) {
-    ks.set(key, key, 10s);
-    ks.erase(key);
-  }
-  check_invariants(ks);
-
+  churn(ks);
   ks.clock().advance(1015ms);
   CHECK(ks.erase_expired() == 2);
   CHECK(ks.contains(1));
@@ -298,11 +308,7 @@ TEST_CASE("a scrub gives a record at an entry's deadline to no other entry") {
   ks.set(1 - exact, 0, 1000ms);
   ks.pexpire(1 - exact, 5000ms);
   if (!is_exact_first) ks.set(exact, 0, 1020ms);
-  for (std::uint64_t key = 100; key < 20'000; ++key) {
-    ks.set(key, key, 10s);
-    ks.erase(key);
-  }
-  check_invariants(ks);
+  churn(ks);
   ks.clock().advance(1020ms);
   CHECK(ks.erase_expired() == 2);
   CHECK(ks.size() == 1);

@@ -10,8 +10,7 @@
 // After each hundred it sends a stream of bytes such as a client that errs might send.
 //
 // A mismatch is printed as the shortest sequence found that shows it. Returns 0 if there was none,
-// 1 if there was one, 77 if the real server is missing, or its
-// version is unknown.
+// 1 if there was one, 77 if there is no such real server, or one of a version not known here.
 
 #include <algorithm>
 #include <charconv>

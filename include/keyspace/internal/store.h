@@ -383,8 +383,7 @@ class Store {
 
     Store& store;
     Millis now;
-    std::size_t filed =
-        0;  // records in place of others, which become stale if their hash is shared
+    std::size_t filed = 0;  // records for early entries; if these share a hash, others are stale
   };
 
   template <class Iterator>
