@@ -167,12 +167,12 @@ TEST_CASE("EarliestDeadline finds the soonest among many deadlines that lie toge
   }
 }
 
-TEST_CASE("entries that were put off keep a record each, however many share a slot") {
+TEST_CASE("each entry with a postponed deadline keeps its own record, however many share a slot") {
   for (int size = 2; size != 130; ++size) {
     CAPTURE(size);
     ManualClock clock;
     Bounded<EarliestDeadline> cache(clock, {.capacity = static_cast<std::size_t>(size)});
-    cache.set(-1, 0, 1ms);  // or else the table starts where they are, and gives each a slot
+    cache.set(-1, 0, 1ms);  // the table starts far before the others, so that they share a slot
     cache.erase(-1);
     for (int i = 0; i != size; ++i) cache.set(i, 0, 100h);
     for (int i = 0; i != size; ++i) cache.pexpire(i, 100h + Millis(i));
@@ -182,7 +182,7 @@ TEST_CASE("entries that were put off keep a record each, however many share a sl
   }
 }
 
-TEST_CASE("an eviction passes stale records in steps that grow, however many are in front") {
+TEST_CASE("an eviction looks up each stale record once, however many come before the victim") {
   constexpr int kSize = 20'000;
   ManualClock clock;
   Bounded<EarliestDeadline> cache(clock, {.capacity = kSize});
@@ -202,6 +202,22 @@ TEST_CASE("an eviction passes stale records in steps that grow, however many are
   // the soonest.
   CHECK(evicting[Probe::kRecordsRead] <= stale + 5000);
   CHECK(evicting[Probe::kKeysLookedUp] <= stale + 1000);
+}
+
+TEST_CASE("an eviction looks for the soonest in the slots that may have it, and in no other") {
+  constexpr int kSlots = 200;
+  constexpr int kEach = 31;
+  ManualClock clock;
+  Bounded<EarliestDeadline> cache(clock, {.capacity = kSlots * kEach});
+  cache.set(-1, 0, 1ms);  // the table starts here: each 256 ms from 256 ms on are a slot
+  for (int i = 0; i != kSlots * kEach - 1; ++i) cache.set(i, 0, Millis(256 * (1 + i % kSlots)));
+  const Probed evicting([&] {
+    cache.set(-2, 0, 10h);  // -1 goes
+    cache.set(-3, 0, 10h);
+  });
+  CHECK(cache.size() == kSlots * kEach);
+  CHECK_FALSE(cache.contains(-1));
+  CHECK(evicting[Probe::kRecordsRead] <= 2 * 3 * kEach);
 }
 
 TEMPLATE_TEST_CASE("what was erased before it came to go is cleared away, and nothing else", "",

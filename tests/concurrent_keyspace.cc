@@ -24,6 +24,7 @@
 #include "catch.hpp"
 #include "concurrent_support.h"
 #include "length.h"
+#include "probe.h"
 #include "support.h"
 
 namespace keyspace::testing {
@@ -303,6 +304,51 @@ struct Observing : DefaultFeatures {
   using Listener = std::function<void(int, int, Cause)>;
 };
 
+TEST_CASE("a limit of erase_expired is also spent by what is put off, in steps under a lock") {
+  constexpr std::uint64_t kLimit = 1000;
+  ManualClock clock;
+  ConcurrentKeyspace<int, int, ManualClock> ks(clock, {.shards = 1});
+  for (int key = 0; key != 20'000; ++key) {
+    ks.set(key, key, 1s);
+    ks.pexpire(key, 1h);
+  }
+  clock.advance(1s);
+  const Probed erasing([&] { CHECK(ks.erase_expired(kLimit) == 0); });
+  CHECK(erasing[Probe::kRecordsRead] >= kLimit / 2);  // two steps for each record that is put off
+  CHECK(erasing[Probe::kRecordsRead] <= kLimit + 16);
+  // One to look what is due, and one for each step.
+  CHECK(erasing[Probe::kLocksTaken] >= 4);
+  CHECK(erasing[Probe::kLocksTaken] <= 6);
+}
+
+TEST_CASE("a call takes one lock, and another only where it has to change what it read") {
+  ManualClock clock;
+  SharedCache<Sliding> ks(clock, {.expire_after_access = 1h, .shards = 4});
+  const int other = key_apart_from(ks, 0);
+  const auto locks = [](const auto& call) {
+    return Probed([&] { static_cast<void>(call()); })[Probe::kLocksTaken];
+  };
+  CHECK(locks([&] { return ks.set(0, 0); }) == 1);
+  CHECK(locks([&] { return ks.set(other, 0, ks.kNever); }) == 1);
+  CHECK(locks([&] { return ks.get(0); }) == 1);
+  CHECK(locks([&] { return ks.get(-1); }) == 1);
+  CHECK(locks([&] { return ks.peek(0); }) == 1);
+  CHECK(locks([&] { return ks.contains(0); }) == 1);
+  CHECK(locks([&] { return ks.pttl(0); }) == 1);
+  CHECK(locks([&] { return ks.pexpire(0, 2h); }) == 1);
+  CHECK(locks([&] { return ks.update(0, [](int& value) { ++value; }); }) == 1);
+  CHECK(locks([&] { return ks.get_or_compute(0, 1h, [] { return 1; }); }) == 1);
+  CHECK(locks([&] { return ks.copy(0, other); }) == 2);
+  CHECK(locks([&] { return ks.rename(0, other); }) == 2);
+  CHECK(locks([&] { return ks.erase(other); }) == 1);
+  CHECK(locks([&] { return ks.size(); }) == 4);
+  // The deadline slides, which takes a lock of one's own.
+  ks.set(1, 1);
+  clock.advance(1ms);
+  CHECK(locks([&] { return ks.get(1); }) == 2);
+  CHECK(locks([&] { return ks.get(1); }) == 1);
+}
+
 TEST_CASE("erase_expired ends if the clock goes back meanwhile") {
   ManualClock clock;
   SharedCache<Observing> ks(clock,
@@ -477,14 +523,14 @@ TEST_CASE("statistics agree after renames between shards") {
   CHECK(counted.replacements == 0);
 }
 
-TEST_CASE("what is renamed to a shard that has no room for it is evicted") {
+TEST_CASE("an entry that is renamed to a shard without room for it is evicted") {
   using Ks = SharedCache<Everything<EarliestDeadline>>;
   Told told;
   Ks ks({.capacity = 2,
          .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
          .shards = 2});
   REQUIRE(ks.shards() == 2);
-  // Of two shards, the one that is not that of 0.
+  // `stays` and `other` are in the shard that does not hold 0.
   const int stays = key_apart_from(ks, 0);
   const int other = key_apart_from(ks, key_apart_from(ks, stays));
   ks.set(0, 7, 1h);
@@ -503,7 +549,7 @@ struct CountedSliding : Sliding {
   static constexpr bool kStatistics = true;
 };
 
-TEST_CASE("a miss of get_or_compute is one request, and so is a hit") {
+TEST_CASE("get_or_compute counts one hit or one miss") {
   ManualClock clock;
   const auto check = [&](auto& ks, Statistics::Count hits, Statistics::Count misses) {
     const Statistics counted = ks.statistics();
@@ -530,7 +576,8 @@ TEST_CASE("a miss of get_or_compute is one request, and so is a hit") {
   CHECK(sliding.pttl(1) == 10ms);
 }
 
-TEST_CASE("erase_expired leaves what dies after its start, as by what the listener does") {
+TEST_CASE(
+    "erase_expired leaves entries that expire after it began, if the listener advances the clock") {
   ManualClock clock;
   SharedCache<Everything<Unbounded>>* self = nullptr;
   int told = 0;
@@ -590,7 +637,7 @@ TEST_CASE("what a throwing listener was not told of is told by the next call") {
   CHECK(told.size() == 4);
 }
 
-TEST_CASE("what a throwing listener was not told of is told before what leaves later") {
+TEST_CASE("removals that are still queued after a listener threw are reported before later ones") {
   ManualClock clock;
   Told told;
   bool throws = true;

@@ -51,6 +51,11 @@ class Slow {
   std::future<int> result_;
 };
 
+// Returns when so many threads wait for a computation of another.
+void until_waiting(std::size_t count) {
+  while (internal::TestPeer::waiting_threads() != count) std::this_thread::yield();
+}
+
 TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl", "[threads]") {
   ManualClock clock;
   SharedInts ks(clock);
@@ -81,12 +86,16 @@ TEST_CASE("the ttl counts from when the value is there", "[threads]") {
 
 TEST_CASE("of many threads that ask for a key one computes", "[threads]") {
   constexpr int kThreads = 4;
-  for (int round = 0; round != 50; ++round) {
+  for (int round = 0; round != 10; ++round) {
     SharedInts ks;
     std::atomic<int> calls = 0;
     std::atomic<int> agreed = 0;
-    on_threads(kThreads,
-               [&](int) { agreed += ks.get_or_compute("a", 1s, [&] { return ++calls; }) == 1; });
+    on_threads(kThreads, [&](int) {
+      agreed += ks.get_or_compute("a", 1s, [&] {
+        until_waiting(kThreads - 1);
+        return ++calls;
+      }) == 1;
+    });
     CHECK(calls == 1);
     CHECK(agreed == kThreads);
   }
@@ -98,6 +107,7 @@ TEST_CASE("who asks during a computation gets its value", "[threads]") {
   std::future<int> other = std::async(std::launch::async, [&] {
     return ks.get_or_compute("a", 1s, []() -> int { throw std::logic_error("computed twice"); });
   });
+  until_waiting(1);
   CHECK(slow.finish() == 1);
   CHECK(other.get() == 1);
 }
@@ -106,21 +116,18 @@ TEST_CASE("an exception reaches all who wait, and nothing is stored", "[threads]
   SharedInts ks;
   std::latch has_begun(1);
   std::latch may_end(1);
-  const auto ask = [&] {
-    return std::async(std::launch::async, [&] {
-      return ks.get_or_compute("a", 1s, [&]() -> int {
-        has_begun.count_down();
-        may_end.wait();
-        throw Blown();
-      });
+  std::future<int> first = std::async(std::launch::async, [&] {
+    return ks.get_or_compute("a", 1s, [&]() -> int {
+      has_begun.count_down();
+      may_end.wait();
+      throw Blown();
     });
-  };
-  std::future<int> first = ask();
-  has_begun.wait();
-  // Whether it comes in time to join the first, or has to compute itself.
-  std::future<int> second = std::async(std::launch::async, [&] {
-    return ks.get_or_compute("a", 1s, []() -> int { throw Blown(); });
   });
+  has_begun.wait();
+  std::future<int> second = std::async(std::launch::async, [&] {
+    return ks.get_or_compute("a", 1s, []() -> int { throw std::logic_error("computed twice"); });
+  });
+  until_waiting(1);
   may_end.count_down();
   CHECK_THROWS_AS(first.get(), Blown);
   CHECK_THROWS_AS(second.get(), Blown);
@@ -211,7 +218,8 @@ TEST_CASE("nor does it overwrite what is stored under a key that was moved from"
   CHECK(change_meanwhile([&](std::string&& a) { ks.rename("other", std::move(a)); }) == 7);
 }
 
-TEST_CASE("a superseded value is not stored while another computation is under way", "[threads]") {
+TEST_CASE("a superseded result is not stored, even if another computation is in progress",
+          "[threads]") {
   ConcurrentKeyspace<int, int> ks({.shards = 1});
   CHECK(ks.get_or_compute(1, 1s, [&] {
     return 10 * ks.get_or_compute(2, 1s, [&] {
@@ -241,29 +249,24 @@ TEST_CASE("an update that throws has changed the key all the same", "[threads]")
 }
 
 TEST_CASE("who got what a computation threw does not get it again", "[threads]") {
-  for (int round = 0; round != 300; ++round) {
+  for (int round = 0; round != 100; ++round) {
     SharedInts ks;
-    std::atomic<bool> has_begun = false;
-    std::atomic<int> again = 0;
-    on_threads(2, [&](int thread) {
-      if (thread == 1) has_begun.wait(false);
+    std::atomic<int> calls = 0;
+    std::atomic<int> told = 0;
+    on_threads(2, [&](int) {
       try {
         ks.get_or_compute("a", 1s, [&]() -> int {
-          if (thread == 1) return 3;  // it came too late
-          has_begun = true;
-          has_begun.notify_all();
-          for (int i = 0; i != 100; ++i) std::this_thread::yield();
+          ++calls;
+          until_waiting(1);
           throw Blown();
         });
       } catch (const Blown&) {
-        try {
-          ks.get_or_compute("a", 1s, [] { return 2; });
-        } catch (const Blown&) {
-          ++again;
-        }
+        ++told;
+        CHECK(ks.get_or_compute("a", 1s, [] { return 2; }) == 2);
       }
     });
-    CHECK(again == 0);
+    CHECK(calls == 1);
+    CHECK(told == 2);
   }
 }
 
@@ -452,9 +455,6 @@ TEST_CASE("a computation may ask for another key, and for its own it is told", "
 }
 
 TEST_CASE("computations of keys that share a hash are kept apart", "[threads]") {
-  struct OneHash {
-    std::size_t operator()(int) const noexcept { return 7; }
-  };
   ConcurrentKeyspace<int, int, ManualClock, OneHash> ks;
   CHECK(ks.get_or_compute(1, 1s, [&] {
     return 10 + ks.get_or_compute(2, 1s,
@@ -465,16 +465,13 @@ TEST_CASE("computations of keys that share a hash are kept apart", "[threads]") 
   CHECK(ks.get(3) == 3);
 }
 
-TEST_CASE("who stops to wait does not make others forget that they wait", "[threads]") {
+TEST_CASE("when a thread stops waiting, the waits of other threads stay registered", "[threads]") {
   SharedInts ks;
-  const auto until_waiting = [](std::thread::id thread) {
-    while (!internal::TestPeer::is_waiting(thread)) std::this_thread::yield();
-  };
   Slow first(ks, "a", 1);
   int got = 0;
   std::jthread waits_for_first([&] { got = ks.get_or_compute("a", 1s, [] { return 9; }); });
   const std::thread::id waiter = waits_for_first.get_id();
-  until_waiting(waiter);
+  until_waiting(1);
 
   // One thread computes "y" and then asks for "x"; another computes "x" and asks for "y".
   std::latch y_has_begun(1);
@@ -485,7 +482,7 @@ TEST_CASE("who stops to wait does not make others forget that they wait", "[thre
     ks.get_or_compute("y", 1s, [&] {
       y_has_begun.count_down();
       y_may_ask.wait();
-      // If that were forgotten, this would wait for ever.
+      // If that wait were not registered, this call would deadlock.
       if (!internal::TestPeer::is_waiting(computes_x)) return 0;
       try {
         return ks.get_or_compute("x", 1s, [] { return 9; });
@@ -501,7 +498,7 @@ TEST_CASE("who stops to wait does not make others forget that they wait", "[thre
     ks.get_or_compute("x", 1s, [&] { return ks.get_or_compute("y", 1s, [] { return 9; }); });
   });
   computes_x = other.get_id();
-  until_waiting(computes_x);
+  until_waiting(2);
 
   CHECK(first.finish() == 1);
   waits_for_first.join();
@@ -542,33 +539,23 @@ TEST_CASE("computations that wait for each other across threads and keyspaces ar
   CHECK(finished == 0);
 }
 
-TEST_CASE("who has computed may wait for those who waited for it", "[threads]") {
-  std::atomic<int> refused = 0;
-  for (int round = 0; round != 500; ++round) {
-    SharedInts ks;
-    std::barrier both(2);
-    on_threads(2, [&](int thread) {
-      try {
-        if (thread == 0) {
-          // Waits for "b" while it computes "a".
-          ks.get_or_compute("a", 1s, [&] {
-            both.arrive_and_wait();
-            return ks.get_or_compute("b", 1s, [] { return 1; });
-          });
-        } else {
-          ks.get_or_compute("b", 1s, [&] {
-            both.arrive_and_wait();
-            return 1;
-          });
-          // The other may not have noticed yet that "b" is there.
-          ks.get_or_compute("a", 1s, [] { return 1; });
-        }
-      } catch (const RecursiveComputation&) {
-        ++refused;
-      }
-    });
-  }
-  CHECK(refused == 0);
+TEST_CASE("a thread that has computed may wait for those that waited for it", "[threads]") {
+  using internal::WaitGraph;
+  const std::thread::id here = std::this_thread::get_id();
+  const std::atomic<bool> is_done = GENERATE(true, false);
+  const std::atomic<bool> never = false;
+  std::latch waits(1);
+  std::latch may_stop(1);
+  std::jthread other([&] {
+    const WaitGraph::Wait wait(here, is_done);
+    CHECK_FALSE(wait.is_circular());
+    waits.count_down();
+    may_stop.wait();
+  });
+  waits.wait();
+  // It may not have noticed yet that what it waits for is done.
+  CHECK(WaitGraph::Wait(other.get_id(), never).is_circular() == !is_done);
+  may_stop.count_down();
 }
 
 TEST_CASE("a listener that throws does not spoil a computation for others", "[threads]") {

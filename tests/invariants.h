@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -62,13 +63,23 @@ struct TestPeer {
   static void begin_look(Keyspace& keyspace) {
     keyspace.reaped().alarm_ = kNeverMillis;
   }
+  // Makes a round of a reaper, and returns the time of the next one.
+  static auto make_round(ReaperState& state, std::chrono::milliseconds longest_sleep) {
+    return state.make_round(1, longest_sleep);
+  }
   // Whether it was rung since this was called.
   static bool take_ring(ReaperState& state) {
     const WriterLock lock(state.mutex_);
     return std::exchange(state.is_rung_, false);
   }
 
-  // Whether a thread waits for a computation of another.
+  // How many threads wait for a computation of another.
+  static std::size_t waiting_threads() {
+    WaitGraph& graph = WaitGraph::instance();
+    const WriterLock lock(graph.mutex_);
+    return graph.edges_.size();
+  }
+  // Whether a thread does.
   static bool is_waiting(std::thread::id thread) {
     WaitGraph& graph = WaitGraph::instance();
     const WriterLock lock(graph.mutex_);

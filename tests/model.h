@@ -107,7 +107,7 @@ class Model {
       static constexpr std::array<std::uint64_t, 4> kShares = {1, 2, 4, 16};
       capacity_ = Config::kMeanWeight * (keys_ / kShares[bytes_.byte() % 4] + 1);
       if constexpr (kMayBeShared) {
-        if (Config::kMostShards != 1) capacity_ = std::size_t{1} << 30;  // for any one of them
+        if (Config::kMostShards != 1) capacity_ = std::size_t{1} << 30;  // no shard evicts
       }
       typename Ks::Options options = make_options(capacity_);
       options.listener = [this](const Key& key, Value value, Cause cause) {
@@ -808,7 +808,7 @@ class Model {
       counted_.size = ks_.size();
       const Statistics statistics = ks_.statistics();
       if constexpr (kMayBeShared) {
-        // Each shard has its peak at a time of its own.
+        // Shards have their peaks at different times.
         insist(statistics.peak_size >= counted_.peak_size, "the peak is too low");
         if (Config::kMostShards != 1) counted_.peak_size = statistics.peak_size;
       }

@@ -31,9 +31,9 @@ struct FewHashes : Numbers {
   using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, Hash>;
 };
 
-// A ConcurrentKeyspace with the interface of a Keyspace, for one thread: where that returns a
-// pointer to a value, this looks up where the value is. To move this moves a pointer to the
-// ConcurrentKeyspace, which itself cannot be moved.
+// Gives a ConcurrentKeyspace the interface of a Keyspace, for one thread. find() and mget() return
+// the address of the stored value, getex() that of a copy. A ConcurrentKeyspace cannot be moved, so
+// this holds it by pointer.
 template <class Key, class Value, class Features, class Hash, class Equal>
 class OneThread {
   using Shared = ConcurrentCache<Key, Value, Features, ManualClock, Hash, Equal>;
@@ -179,8 +179,8 @@ void check_invariants(const OneThread<Args...>& ks) {
   if (!broken.empty()) throw std::logic_error(broken);
 }
 
-// The same as Cached, with as many shards as the stream says: up to kMostShards, which are more
-// than one only where nothing is ever evicted.
+// The same as Cached, but the stream chooses the number of shards, up to kMostShards. If that is
+// not 1, the capacity is so large that nothing is evicted.
 template <class Base, class P, bool kIsWeighed = false, std::size_t kShards = 1>
 struct Shared : Cached<Base, P, kIsWeighed> {
   using Plain = Cached<Base, P, kIsWeighed>;

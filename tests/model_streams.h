@@ -26,7 +26,7 @@ void run_random_streams(std::size_t full) {
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
     CAPTURE(stream);
     try {
-      // Rare enough for the checks not to take all the time, and in step with nothing.
+      // Rare, as the checks are slow. Primes, so that they do not coincide with other periods.
       steps += Model<Config>(bytes, {.whole_state = 67, .invariants = 131}).run();
     } catch (const Mismatch& mismatch) {
       FAIL(mismatch.what());

@@ -31,7 +31,7 @@ TEST_CASE("next_deadline is empty exactly when nothing is volatile") {
 }
 
 TEST_CASE("next_deadline is exact where few deadlines lie together, however far away") {
-  for (const Millis ttl : {1ms, 300ms, 70'000ms, 20'000'000ms, 5'000'000'000ms}) {
+  for (const Millis ttl : {10ms, 300ms, 70'000ms, 20'000'000ms, 5'000'000'000ms}) {
     Ints ks;
     ks.clock().set(at(1000));
     for (int key = 0; key != 3; ++key) ks.set(key, 0, ttl + Millis(key));
@@ -42,8 +42,8 @@ TEST_CASE("next_deadline is exact where few deadlines lie together, however far 
     CHECK(ks.next_deadline() == at(1001) + ttl);
     ks.set(4, 0, ttl);
     ks.clock().advance(2ms);
-    CHECK(ks.erase_expired() == (ttl <= 2ms ? 3 : 2));
-    if (ttl > 2ms) CHECK(ks.next_deadline() == at(1000) + 2 * ttl);
+    CHECK(ks.erase_expired() == 2);
+    CHECK(ks.next_deadline() == at(1000) + 2 * ttl);
   }
 }
 

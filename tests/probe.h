@@ -11,7 +11,7 @@ namespace keyspace::testing {
 
 using internal::Probe;
 
-// What was counted during a call, on all threads.
+// Makes a call, and holds how much each counter grew meanwhile, in all threads.
 class Probed {
  public:
   template <class Call>

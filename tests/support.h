@@ -306,6 +306,14 @@ class LedgerAllocator {
   Ledger* ledger_;
 };
 
+// All keys share a hash.
+struct OneHash {
+  template <class Key>
+  std::size_t operator()(const Key&) const noexcept {
+    return 7;
+  }
+};
+
 }  // namespace keyspace::testing
 
 #endif  // KEYSPACE_TESTS_SUPPORT_H_

@@ -449,6 +449,29 @@ TEST_CASE("a small keyspace is small") {
   CHECK(ledger.bytes <= 8 * 1024);
 }
 
+TEMPLATE_TEST_CASE("a cache with room for very many takes memory for what is stored", "",
+                   EarliestDeadline, Lru, ScanResistant) {
+  Ledger ledger;
+  Cache<std::uint64_t, std::uint64_t, Evicting<TestType>, ManualClock, CountingHash<true>,
+        CountingEq, LedgerAllocator<Pair>>
+      cache(ManualClock(), {.capacity = 1'000'000'000}, {}, {}, LedgerAllocator<Pair>(ledger));
+  cache.set(kOne, kOne, 1s);
+  CHECK(ledger.bytes <= 16 * 1024);
+}
+
+TEST_CASE("a small cache that was asked to make room for many keeps few ghosts") {
+  const auto bytes_after_reserve = [](std::size_t capacity) {
+    Ledger ledger;
+    Cache<std::uint64_t, std::uint64_t, Evicting<ScanResistant>, ManualClock, CountingHash<true>,
+          CountingEq, LedgerAllocator<Pair>>
+        cache(ManualClock(), {.capacity = capacity}, {}, {}, LedgerAllocator<Pair>(ledger));
+    cache.reserve(10'000);
+    return ledger.bytes;
+  };
+  // Two ghosts of 12 bytes for each entry that there may be.
+  CHECK(bytes_after_reserve(10) + 9'900 * 2 * 12 <= bytes_after_reserve(10'000));
+}
+
 TEST_CASE("everything is allocated by the given allocator and given back to it") {
   Ledger ledger;
   {

@@ -10,7 +10,8 @@
 // After each hundred it sends a stream of bytes such as a client that errs might send.
 //
 // A mismatch is printed as the shortest sequence found that shows it. Returns 0 if there was none,
-// 1 if there was one, 77 if there is no such real server, or one of a version not known here.
+// 1 if there was one, 77 if it compares nothing: the real server is not installed, or its version
+// is not known here, or this is a 32-bit program.
 
 #include <algorithm>
 #include <charconv>

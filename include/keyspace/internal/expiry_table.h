@@ -49,21 +49,21 @@ struct Budget {
 // Records in the order of their times: a hierarchical timer wheel whose slots are arrays.
 //
 // The wheel has eight levels of 256 slots. A slot of level 0 is one tick, a slot of level n is 256
-// slots of level n - 1. A record lies at the level of the highest digit, to base 256, in which its
-// time differs from the cursor, in the slot which that digit names. When the cursor comes to the
-// start of a slot, the slot is opened: records that are due go to the owner, the others are filed
-// again, at a lower level. So a record is moved at most seven times before it is due, unless the
-// cursor goes back meanwhile.
+// slots of level n - 1. Write the record's time and the cursor in base 256: the highest digit that
+// differs gives the level, and that digit of the record's time is the slot. When the cursor comes
+// to the start of a slot, the slot is opened: records that are due go to the owner, the others are
+// filed again, at a lower level. So a record is moved at most seven times before it is due, unless
+// the cursor goes back meanwhile.
 //
 // The table knows times and hashes; it never sees a key, a value or a clock. Nothing points from
-// an entry to its record, so a record may be stale. Only the owner can tell, and is asked when the
-// record comes due, when it is the soonest, and by scrub().
+// an entry to its record, so a record may be stale. Only the owner can tell. It is asked when the
+// record comes due, when it is the earliest, and by sweep() and scrub().
 //
 // Invariants
-//   1. No slot with a record in it starts before the cursor, nor after the record's time; the start
-//      is meant of the record's own turn of the wheel. To keep this, the cursor goes back to a
-//      sooner record when one is filed, as after the clock went back. A slot may then be opened in
-//      an earlier turn, and what is not due is filed again.
+//   1. For each record outside the open slot: cursor <= start of its slot <= its time. (A slot
+//      starts once in each turn of its level; this is the start in the record's turn.) If a record
+//      before the cursor is filed, for example after the clock went back, the cursor moves back to
+//      it. A slot may then be opened a turn too early; records that are not due are filed again.
 //   2. next_due() is at or before the time of every record.
 //   3. No call but clear() does more than constant work beyond its budget and what it may sweep.
 template <class Allocator>
@@ -78,8 +78,8 @@ class ExpiryTable {
   // The number of records, stale ones included.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  // Returns a time at or before that of every record; kNeverMillis if there is none. It is exact
-  // while the next slot holds few records.
+  // Returns a time at or before that of every record; kNeverMillis if there is none. After an
+  // advance() with budget left it is mostly exact; else it may be too early.
   [[nodiscard]] Millis next_due() const noexcept { return next_due_; }
 
   // The tag of a record that is filed now for this time.
@@ -92,10 +92,11 @@ class ExpiryTable {
     return try_file(Record(hash, mark_, when));
   }
 
-  // Takes the records due at `now`, slot by slot, until the budget is spent. Calls
-  // `owner.prefetch(hash)` for several, then `owner.settle(record, budget)` for each, which may
-  // file others, and returns whether it is done with this one. Throws what settle() and the
-  // allocator throw; the record in question stays.
+  // Takes the records due at `now`, slot by slot, until the budget is spent. For each it calls
+  // `owner.settle(record, budget)`, which may file other records. If that returns true, the record
+  // is dropped. If it returns false, the record stays and the call ends. Calls
+  // `owner.prefetch(hash)` for several records before it settles them. Throws what settle() and
+  // the allocator throw; the record in question stays.
   template <class Owner>
   void advance(Millis now, Budget& budget, Owner& owner) {
     for (;;) {
@@ -128,11 +129,10 @@ class ExpiryTable {
     }
   }
 
-  // Takes the soonest record, due or not; or if very many lie together, the soonest of a thousand
-  // of them, and of thousands if there are more than `owner.records_needed()`. Calls
-  // `owner.settle(record, budget)`, as advance() does. Then drops those for which
-  // `owner.is_stale(record)`, of as many in its slot as `owner.sweep_size()`. REQUIRES: there is a
-  // record.
+  // Calls `owner.settle(record, budget)` for the earliest record, due or not, as advance() does. If
+  // many records lie close together, it compares only about 1,000 of them, and up to 4,000 more if
+  // size() exceeds `owner.records_needed()`. Then it checks about `owner.sweep_size()` records of
+  // the same slot, and drops those for which `owner.is_stale(record)`. REQUIRES: there is a record.
   template <class Owner>
   void settle_soonest(Budget& budget, Owner& owner) {
     SoonestRecord soonest;
@@ -141,8 +141,8 @@ class ExpiryTable {
     soonest.look_at(open_, kOpen, cursor_);
     for (std::size_t level = 0; level != kLevels; ++level) {
       NextSlot next = first_slot(level, cursor_);
-      // Mostly one slot of a level is looked at; more where the first has records of later turns
-      // alone, as the cursor has gone back.
+      // Mostly one slot of a level is read. After the cursor moved back, the first slot may hold
+      // only records of later turns; then later slots are read too.
       for (const SlotId first = next.id; next.id != kOpen && next.start <= soonest.tick;) {
         soonest.look_at(bag(next.id), next.id, next.start);
         next = first_slot(level, next.start + (Tick{1} << level * kDigitBits));
@@ -154,7 +154,7 @@ class ExpiryTable {
     const std::size_t last = chunk.size - 1u;
     std::swap(*soonest.record, chunk.back());
     if (!owner.settle(Record(chunk.back()), budget)) return;
-    // Meanwhile a record may have been filed behind it, or in a new front chunk if this was full.
+    // settle() may have filed a record behind it, or in a new front chunk if this was full.
     chunk.records()[last] = chunk.back();
     if (&chunk == &from.front()) {
       from.pop(chunks_);
@@ -166,28 +166,41 @@ class ExpiryTable {
     if (from.empty()) vacate(soonest.slot);
   }
 
-  // Scrubs if there are more than 2.5 records for each `needed` one, and a constant. To be called
-  // for each record that becomes stale: then there are never more than 3 for each needed one, and
-  // 2048.
+  // Keeps size() at or below 3 * needed + 2048. Call it after every change that makes records stale
+  // or `needed` smaller. REQUIRES: exactly `needed` records are not stale.
   //
-  // Why: a scrub reads at least 31 records, or 16 chunks. So a round over n records takes n / 31
-  // scrubs, and up to 128 more if there are few in each of the 2048 slots. What was stale when a
-  // round began is gone when it ends. At worst, the round under way has passed the places where
-  // records become stale, so that only the next one drops them. For each scrub of these two rounds,
-  // one needed record became stale, or one record was added.
+  // Above 2.5 * needed + 1024 records, it calls scrub() once for each record that became stale
+  // since the last call; or if `needed` fell by more than that, as often as it fell.
+  //
+  // Why that suffices: a scrub that does not end a round reads at least 31 records or 16 chunks. So
+  // a round over n records takes about n / 31 scrubs, and 128 more if there are few in each of the
+  // 2048 slots. A record that becomes stale behind the current round waits for the end of the next
+  // one. In these two rounds, for each scrub, one record became stale or `needed` fell by one: so
+  // size() - 3 * needed grew by 3 at most. When it passes 2.5 * needed + 1024, it is 1024 - needed
+  // / 2. The two rounds add 6 * (2.5 * needed + 1024) / 31 + 6 * 128 at most, which is less than
+  // needed / 2 + 1024. (Evictions may make a round miss records: with them, the bound is tested,
+  // and not proven.)
   template <class Owner>
   void tidy(std::size_t needed, Owner& owner) noexcept {
-    if (size_ > 2 * needed + needed / 2 + kStaleSlack) scrub(owner);
+    const std::size_t limit = 2 * needed + needed / 2 + kStaleSlack;
+    const std::size_t stale = size_ - needed;
+    if (size_ > limit) {
+      std::size_t scrubs = std::max<std::size_t>(stale - std::min<std::size_t>(stale, stale_),
+                                                 needed_ - std::min<std::size_t>(needed_, needed));
+      for (; scrubs != 0 && size_ > limit; --scrubs) scrub(owner);
+    }
+    stale_ = size_ - needed;
+    needed_ = needed;
   }
 
-  // Looks at a few dozen records and drops those for which `owner.claim(record)` is false. Called
-  // again and again, it looks at every record once in a round. Allocates nothing, throws nothing.
+  // Checks a few dozen records and drops those for which `owner.claim(record)` is false. Repeated
+  // calls complete a round, in which every record is checked. Allocates nothing, throws nothing.
   //
-  // A round gives the records that are needed the new mark, and claim() gives it to their entries:
-  // so of several records that would do for one entry, one is kept. Slots are visited from the
-  // highest level down and the open one last, and the round goes back for records that move to
-  // where it has been. (Where a sweep turned the chunks of a slot, the round may miss some; those
-  // were just swept.)
+  // Each round uses the other value of the mark. When claim() matches a record to an entry, both
+  // get the new mark. A second record for the same entry then fits no longer, and is dropped. Slots
+  // are visited from the highest level down, and the open one last. The round goes back for records
+  // that advance() moves to a slot that it has visited. It may miss a record that settle_soonest()
+  // or a sweep moves within a slot; the next round but one checks that one.
   template <class Owner>
   void scrub(Owner& owner) noexcept {
     if (!is_scrubbing_) start_round();
@@ -219,7 +232,7 @@ class ExpiryTable {
       for (RecordBag& bag : level->bags) bag.clear(chunks_);
       deallocate_level(std::exchange(level, nullptr));
     }
-    size_ = 0;
+    size_ = stale_ = needed_ = 0;
     next_due_ = kNeverMillis;
     is_scrubbing_ = false;
   }
@@ -234,8 +247,12 @@ class ExpiryTable {
   static constexpr std::size_t kLevels = 64 / kDigitBits;
   static constexpr int kChunksToScrub = 16;
   static constexpr std::size_t kStaleSlack = 1024;
-  // How many records of a slot are looked at for the soonest; and how many more if there are stale
-  // ones, of which a thousand entries may have as many.
+  // What the bound in tidy() rests on.
+  static_assert(6 * 5 <= RecordChunk::kMaxCapacity);
+  static_assert(6 * (kStaleSlack / RecordChunk::kMaxCapacity + kLevels * kSlots / kChunksToScrub) <=
+                kStaleSlack);
+  // How many records settle_soonest() compares, more or less, in all slots together; and how many
+  // more if some are stale. (1,000 entries may have up to 2 * 1000 + 2048 stale records.)
   static constexpr std::size_t kToLookAt = 1000;
   static constexpr std::size_t kStaleToLookAt = 4000;
 
@@ -307,14 +324,14 @@ class ExpiryTable {
     if (!try_file(record)) [[unlikely]]
       file_in_new_chunk(record);
   }
-  // Files a record of the open slot in another one. If the round has not seen it yet, it sees that
-  // slot, though it may have passed it.
+  // Moves a record from the open slot to its new slot. If the round has not checked the record yet,
+  // the round goes back to that slot.
   void file_again(const Record& record) {
     file(record);
     if (record.mark() == mark_) return;
     const auto [level, slot] = place_of(record.tick());
     scrubbing_ = std::max<SlotId>(scrubbing_, id(level, slot));
-    levels_[level]->bags[slot].front().round = 0;
+    levels_[level]->bags[slot].front().round = kNoRound;  // of the chunk that it was put into
   }
   ABSL_ATTRIBUTE_NOINLINE void file_in_new_chunk(const Record& record) {
     if (size_ == 0) next_due_ = kNeverMillis;
@@ -431,7 +448,7 @@ class ExpiryTable {
     }
   }
 
-  // Drops what is stale of the first records of a bag, of as many as `owner.sweep_size()`.
+  // Drops the stale records among the first `owner.sweep_size()` of a bag, rounded up to chunks.
   template <class Owner>
   void sweep(RecordBag& bag, Owner& owner) noexcept {
     const RecordChunk* const last = bag.last();
@@ -458,7 +475,7 @@ class ExpiryTable {
 
   void start_round() noexcept {
     mark_ = !mark_;
-    ++round_;
+    if (++round_ == kNoRound) ++round_;
     scrubbing_ = kSlotIds - 1;
   }
 
@@ -481,6 +498,8 @@ class ExpiryTable {
     swap(cursor_, other.cursor_);
     swap(next_due_, other.next_due_);
     swap(size_, other.size_);
+    swap(stale_, other.stale_);
+    swap(needed_, other.needed_);
     swap(scrubbing_, other.scrubbing_);
     swap(round_, other.round_);
     swap(is_scrubbing_, other.is_scrubbing_);
@@ -493,10 +512,12 @@ class ExpiryTable {
   Tick cursor_ = 0;
   Millis next_due_ = kNeverMillis;
   std::size_t size_ = 0;
-  SlotId scrubbing_ = kOpen;   // where the round goes on
-  std::uint32_t round_ = 0;    // its number
-  bool is_scrubbing_ = false;  // whether one is under way
-  bool mark_ = false;          // of records that it has seen, or that were filed since it began
+  std::size_t stale_ = 0;      // how many were stale when tidy() was called last
+  std::size_t needed_ = 0;     // and how many were not
+  SlotId scrubbing_ = kOpen;   // the slot where the round continues
+  std::uint32_t round_ = 0;    // the number of the last round begun
+  bool is_scrubbing_ = false;  // whether a round is in progress
+  bool mark_ = false;  // of records that this round has checked, or that were filed since it began
 };
 
 }  // namespace keyspace::internal

@@ -36,7 +36,7 @@ namespace keyspace::internal {
 //   relink(mark, hash)                returns the mark for an entry that is given another hash; the
 //                    old one is not unlinked. May throw, and then has no effect.
 //   reweigh(mark, before, after)      takes note of a new weight
-//   tidy(entries)    is called after each removal
+//   tidy(entries)    is called after removals
 //   clear()          forgets all entries
 //
 // Of an unbounded keyspace weight(), arrive(), victim() and leave_ghost() are not called.

@@ -8,18 +8,17 @@
 
 namespace keyspace::internal {
 
-// Counts work, so that tests can assert how much of it a call does. Only with
-// KEYSPACE_INTERNAL_PROBE: else it costs nothing. All source files of a program must be compiled
-// with it, or none.
+// Counts work, so that tests can assert how much of it a call does. Does nothing unless
+// KEYSPACE_INTERNAL_PROBE is defined, which must be so in all source files of a program or in none
+// (the one-definition rule).
 class Probe {
  public:
   enum Counter : std::size_t {
     kRecordsRead,   // by expiry tables: to settle, compare, sweep or scrub them
     kRecordsFiled,  // new ones, and those that move to another slot
     kKeysLookedUp,  // in maps, also on behalf of a record
-    kLocksTaken,    // by readers and writers
-    kReaperRounds,  // looks of a reaper's thread at its keyspaces
-    kReaperSleeps,  // of that thread, counted under the lock that it gives up when it sleeps
+    kLocksTaken,    // by a ReaderLock or WriterLock, counted before it waits
+    kReaperSleeps,  // of a reaper's thread, counted under the lock that it releases to sleep
     kCounters
   };
 

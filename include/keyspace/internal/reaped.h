@@ -188,7 +188,6 @@ class Reaped {
 
 inline ReaperState::Clock::time_point ReaperState::make_round(
     std::size_t step, std::chrono::milliseconds longest_sleep) {
-  Probe::count(Probe::kReaperRounds);
   Clock::time_point next = Clock::now() + longest_sleep;
   for (Reaped* const reaped : begin_round()) {
     if (!begin_turn(*reaped)) continue;

@@ -24,17 +24,18 @@ constexpr Millis to_millis(Tick tick) noexcept {
   return static_cast<Millis>(tick ^ (Tick{1} << 63));
 }
 
-// "At `when`, look at the entries whose key has this hash." One bit of the hash is not part of it
-// and holds the record's mark (see ExpiryTable::scrub).
+// "At `when`, look at the entries whose key has this hash." One bit of hash_ is not part of the
+// hash: it holds the record's mark (see ExpiryTable::scrub).
 // Some 32-bit machines align std::uint64_t to 4 bytes. A chunk needs 8 everywhere, so that records
 // follow its header without a gap.
 class alignas(8) Record {
  public:
   static constexpr std::uint64_t kMark = std::uint64_t{1} << 56;
 
-  // What an entry remembers of its record: the mark, and in which period of 256 ms the record is
-  // filed. Period n ends with, and includes, the time 256 n. Periods are counted modulo 2^17, which
-  // are 9 hours; so it does not matter that a Tick is shifted.
+  // An entry keeps its record's tag: the mark, and the number of the period of 256 ms that contains
+  // the record's time. Period n begins after 256 (n - 1) ms, and ends with 256 n ms. Numbers wrap
+  // at 2^17 periods (9.3 hours). A Tick is shifted by a multiple of that, so that Tick and Millis
+  // give the same number.
   using Tag = std::uint32_t;
   static constexpr int kTagBits = 18;
   static constexpr Tag kTagMark = 1;
@@ -54,9 +55,9 @@ class alignas(8) Record {
   [[nodiscard]] constexpr Tag tag() const noexcept { return tag(mark(), when_); }
   static constexpr Tag tag(bool mark, Millis when) noexcept { return tag(mark, to_tick(when)); }
 
-  // Returns a time at or after that of every record with this tag that is filed at or before
-  // `deadline`. It is less than a period after `deadline`. REQUIRES: there was such a record, for
-  // an entry with this deadline, which is after 0 and fits a Stamp.
+  // Returns an upper bound on the time of a record that has this tag and whose time is at or before
+  // `deadline`. The bound is less than 256 ms after `deadline`. REQUIRES: there was such a record,
+  // for an entry with this deadline, which is after 0 and fits a Stamp.
   static constexpr Millis latest_time(Tag tag, Millis deadline) noexcept {
     const Tick last = period(static_cast<Tick>(deadline));
     return static_cast<Millis>((last - ((last - (tag >> 1)) & (kTagMask >> 1))) << kPeriodBits);
@@ -79,6 +80,9 @@ class alignas(8) Record {
 // The bits of a key's hash that are used, by the map too. The one left out is so high that a map
 // would need 2^49 slots to look at it.
 inline constexpr std::size_t kHashMask = static_cast<std::size_t>(~Record::kMark);
+
+// The number of no round of scrubbing.
+inline constexpr std::uint32_t kNoRound = 0;
 
 // Up to a few dozen records, in memory that follows the header.
 struct alignas(Record) RecordChunk {
@@ -123,15 +127,16 @@ class ChunkPool {
       return std::exchange(spares_, spares_->next);
     }
     auto memory = Traits::allocate(chunks_, units(capacity));
-    return std::construct_at(std::to_address(memory),
-                             RecordChunk{nullptr, 0, 0, static_cast<std::uint16_t>(capacity)});
+    return std::construct_at(
+        std::to_address(memory),
+        RecordChunk{nullptr, kNoRound, 0, static_cast<std::uint16_t>(capacity)});
   }
 
   // REQUIRES: the chunk is empty.
   void drop(RecordChunk* chunk) noexcept {
     if (chunk->capacity == RecordChunk::kMinCapacity && spare_count_ != kMaxSpares) {
       ++spare_count_;
-      chunk->round = 0;
+      chunk->round = kNoRound;
       chunk->next = std::exchange(spares_, chunk);
     } else {
       deallocate(chunk);
@@ -156,8 +161,8 @@ class ChunkPool {
   std::size_t spare_count_ = 0;
 };
 
-// Records in no order: a ring of chunks that are never empty. Does not own its memory: chunks come
-// from and go back to a pool that the caller passes in.
+// Records in no order: a circular list of chunks that are not empty. Does not own its memory:
+// chunks come from and go back to a pool that the caller passes in.
 class RecordBag {
  public:
   [[nodiscard]] bool empty() const noexcept { return last_ == nullptr; }
@@ -166,7 +171,7 @@ class RecordBag {
   }
   // REQUIRES: !empty()
   [[nodiscard]] RecordChunk& front() const noexcept { return *last_->next; }
-  // Returns the chunk that is the front after all others; null if there is none.
+  // Returns the last chunk; null if there is none.
   [[nodiscard]] const RecordChunk* last() const noexcept { return last_; }
 
   // Adds `record` to the front chunk, or to a new front chunk. Throws what the allocator throws.

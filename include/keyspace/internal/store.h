@@ -190,7 +190,8 @@ class Store {
         if (is_new) {
           if (deadline != kNeverMillis) set_first_deadline(entry.first, hash, deadline);
         } else if (!kOverwrites) {
-          return false;  // for a live entry: nothing is due
+          assert(is_live(entry.first, now));  // can_add_now() has found that none is due
+          return false;
         } else {
           overwrite(entry, hash, std::forward<V>(value), deadline);
         }
@@ -319,7 +320,7 @@ class Store {
     Settler settler{*this, now()};
     expiry_.advance(now(), budget, settler);
     const std::size_t erased = limit - budget.erasures;
-    for (std::size_t i = 0; i != erased + settler.filed; ++i) tidy();  // for each, as in erase()
+    tidy();
     return erased;
   }
 
@@ -369,7 +370,6 @@ class Store {
         if (const Millis deadline = store.entries_.deadline(stored); now < deadline) {
           store.expiry_.file(record.hash(), deadline);
           store.entries_.set_deadline(stored, deadline, store.expiry_.tag(deadline));
-          ++filed;
         } else {
           const auto time = [this] { return now; };
           store.remove(it, Cause::kExpired, time);
@@ -383,7 +383,6 @@ class Store {
 
     Store& store;
     Millis now;
-    std::size_t filed = 0;  // records for early entries; if these share a hash, others are stale
   };
 
   template <class Iterator>
@@ -714,7 +713,7 @@ class Store {
     expiry_.file(hash, deadline);
   }
 
-  // Keeps invariant 2. Every call that makes a record stale comes here for each.
+  // Keeps invariant 2. Every call that makes records stale comes here.
   void tidy() noexcept {
     expiry_.tidy(volatile_size(), entries_);
     policy_.tidy(entries_);

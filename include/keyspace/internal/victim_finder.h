@@ -11,17 +11,19 @@ namespace keyspace::internal {
 // Finds the entry of the soonest record in an expiry table, as its owner. `By` says what an entry
 // knows of its record (see EntryMap::find), and files one.
 //
-// A record that early entries fit does not say when they are due: they get records of their own,
-// and the search goes on, until the budget is spent; then the soonest of them is the victim. Where
-// there is one stale record there may be very many: the more are met, the more are swept up at a
-// time.
+// An early entry is due after its record's time. So each early entry that the record fits gets a
+// new record at its own time, and the search continues. If the budget is spent first, the earliest
+// of these entries is the victim. Stale records often lie together: after the n-th one, a sweep
+// checks about 16 n records.
 template <class Entries, class By>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
 
-  // Returns the entry whose record in the table is the soonest; or if some victim is found before,
-  // the best of the next `most` records. It has no record then, or one that was just filed. Throws
-  // what the allocator throws. REQUIRES: an entry has a record.
+  // Settles records, the earliest first, until one belongs to an entry that is not early, and
+  // returns that entry. Stops sooner if the budget is spent, or after `most` records if one of them
+  // fitted an early entry; it then returns the earliest of the early entries. The returned entry
+  // has no record, or one that this call filed. Throws what the allocator throws. REQUIRES: an
+  // entry has a record.
   template <class Table>
   iterator find_in(Table& table, std::size_t most) {
     Budget budget(kMostEarly);
@@ -62,7 +64,7 @@ struct VictimFinder {
   [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
   [[nodiscard]] auto time(iterator it) const { return By::time(entries, it->first); }
 
-  // How many early entries are looked at.
+  // How many early entries one search handles, more or less.
   static constexpr std::size_t kMostEarly = 1000;
 
   Entries& entries;
