@@ -28,8 +28,7 @@ using Default = Keyspace<int, int>;
 
 // --- Defaults ---
 
-static_assert(std::is_same_v<decltype(std::declval<const Default&>().clock()),
-                             const std::chrono::steady_clock&>);
+static_assert(std::is_same_v<decltype(std::declval<const Default&>().clock()), const SteadyClock&>);
 static_assert(std::is_default_constructible_v<Default>);
 static_assert(std::is_default_constructible_v<Strings>);
 static_assert(!std::is_convertible_v<ManualClock, Strings>, "the constructor is explicit");

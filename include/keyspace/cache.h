@@ -17,7 +17,7 @@ namespace keyspace {
 //   keyspace::Cache<std::string, Page> pages({.capacity = 10'000});
 //   pages.set("/", render("/"), 10min);
 template <class Key, class Value, FeatureSet Features = CacheFeatures,
-          TimeSource Clock = std::chrono::steady_clock, class Hash = internal::DefaultHash<Key>,
+          TimeSource Clock = SteadyClock, class Hash = internal::DefaultHash<Key>,
           class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>>
 using Cache = Keyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/millisecond_clock.h"
 
 namespace keyspace {
 
@@ -55,6 +56,45 @@ class SharedTime {
 };
 }  // namespace internal
 
+// std::chrono::steady_clock in whole milliseconds, rounded down, and read in a third of the time or
+// less. This is the default clock.
+//
+// now() returns what std::chrono::steady_clock returns, rounded: never earlier, never later. Once a
+// millisecond it reads that clock. In between, the processor's counter tells that the millisecond
+// is not over. Without a counter that counts at one rate (the invariant TSC of x86-64, which Linux
+// has to use for its own clocks too, or the virtual counter of AArch64), each call reads
+// std::chrono::steady_clock. The first call takes a tenth of a millisecond to measure the rate.
+class SteadyClock : public internal::MillisecondClock<std::chrono::steady_clock> {};
+
+// The same for std::chrono::system_clock, for deadlines that are times of the day. A change of the
+// system's time is seen within a millisecond.
+class SystemClock : public internal::MillisecondClock<std::chrono::system_clock> {};
+
+namespace internal {
+// CLOCK_BOOTTIME of Linux, as a clock of <chrono>; elsewhere std::chrono::steady_clock.
+struct BootTime {
+  using duration = std::chrono::nanoseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<BootTime, duration>;
+  static constexpr bool is_steady = true;
+
+  [[nodiscard]] static time_point now() noexcept {
+#ifdef CLOCK_BOOTTIME
+    timespec time;
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return time_point(std::chrono::seconds(time.tv_sec) + duration(time.tv_nsec));
+#else
+    return time_point(std::chrono::steady_clock::now().time_since_epoch());
+#endif
+  }
+};
+}  // namespace internal
+
+// The same for the time since the machine was started, in which a suspended machine (a laptop that
+// sleeps) counts as running. On other systems than Linux it counts as SteadyClock does.
+class BootClock : public internal::MillisecondClock<internal::BootTime> {};
+
 // A clock that moves only when told to, for tests. It starts at the epoch.
 //
 // It is a handle: copies share one time, so the test keeps one and gives the other to the code
@@ -91,11 +131,11 @@ class ManualClock {
 
 // The time of another clock when refresh() was last called: for a program that lives in turns, as
 // an event loop does, and need not ask for the time in each call. To read it is one load, where
-// std::chrono::steady_clock takes several times as long as the look-up of a key.
+// SteadyClock also reads the processor's counter.
 //
-// Keys die when the time is refreshed: call it at least as often as their ttls are to be exact. It
-// is a handle, as ManualClock is, and counts whole milliseconds, rounded towards the past, in the
-// time points of the other clock.
+// Keys expire when the time is refreshed: call it at least as often as their ttls are to be exact.
+// It is a handle, as ManualClock is, and counts whole milliseconds, rounded towards the past, in
+// the time points of the other clock.
 //
 //   keyspace::CachedClock clock;
 //   keyspace::Keyspace<std::string, Session, keyspace::CachedClock<>> sessions(clock);
@@ -104,7 +144,7 @@ class ManualClock {
 //     clock.refresh();
 //     ...
 //   }
-template <TimeSource Source = std::chrono::steady_clock>
+template <TimeSource Source = SteadyClock>
 class CachedClock {
  public:
   using duration = std::chrono::milliseconds;
@@ -130,9 +170,11 @@ class CachedClock {
   internal::SharedTime<internal::ClockOf<Source>> time_;
 };
 
-// The kernel's coarse monotonic clock: the time of the last timer interrupt. It takes a fifth of
-// the time of std::chrono::steady_clock to read, and is behind by up to its resolution, of 1 to 10
-// ms (4 ms where Linux runs at 250 Hz, as it mostly does): so long may a key outlive its deadline.
+// The kernel's coarse monotonic clock: the time of the last timer interrupt. It is behind by its
+// resolution or less (1 to 10 ms; 4 ms where Linux runs at 250 Hz), but on a virtual machine under
+// load by far more: 18 ms were seen. Keys may outlive their deadlines by as much. Prefer
+// SteadyClock, unless the processor has no counter that SteadyClock can use.
+//
 // It counts from the same instant as std::chrono::steady_clock, which it is where there is no
 // CLOCK_MONOTONIC_COARSE, as outside Linux.
 class CoarseClock {
