@@ -1,8 +1,18 @@
 #include <keyspace/concurrent_keyspace.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <functional>
 #include <future>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -91,6 +101,143 @@ TEST_CASE("a write waits for a read, and for another write", "[threads]") {
   });
   writes.get();
   CHECK(shard.keyspace.get(1) == 13);
+}
+
+TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
+  internal::Mutex mutex;
+  // Without atomics: ThreadSanitizer would tell of a mutex that does not order what it guards.
+  std::array<int, 2> guarded = {};
+  std::atomic<int> torn = 0;
+  std::atomic<int> sum = 0;
+  constexpr int kTurns = 20'000;
+  on_threads(4, [&](int thread) {
+    int read = 0;
+    for (int i = 0; i != kTurns; ++i) {
+      if ((i + thread) % 4 == 0) {
+        const internal::WriterLock lock(mutex);
+        ++guarded[0];
+        ++guarded[1];
+      } else {
+        const internal::ReaderLock lock(mutex);
+        torn += guarded[0] != guarded[1];
+        read += guarded[0] != 0;
+      }
+    }
+    sum += read;
+  });
+  CHECK(torn == 0);
+  CHECK(guarded[0] == kTurns);
+  CHECK(sum > 0);
+}
+
+TEST_CASE("a mutex is passed on, however long others hold it", "[threads]") {
+  internal::Mutex mutex;
+  std::atomic<int> waiting = 0;
+  int writes = 0;
+  std::vector<std::jthread> threads;
+  {
+    const internal::WriterLock lock(mutex);
+    for (int i = 0; i != 3; ++i) {
+      threads.emplace_back([&] {
+        ++waiting;
+        const internal::WriterLock own(mutex);
+        ++writes;
+      });
+      threads.emplace_back([&] {
+        ++waiting;
+        const internal::ReaderLock own(mutex);
+      });
+    }
+    while (waiting != 6) std::this_thread::yield();
+    dawdle();  // most of them sleep now
+  }
+  threads.clear();
+  CHECK(writes == 3);
+}
+
+// Returns how a call ends in a process of its own, and what it prints to stderr.
+struct Death {
+  bool is_abort = false;
+  std::string message;
+};
+template <class Call>
+Death death_of(const Call& call) {
+  std::array<int, 2> ends = {};
+  REQUIRE(pipe(ends.data()) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    std::signal(SIGABRT, SIG_DFL);  // not Catch2's
+    dup2(ends[1], STDERR_FILENO);
+    call();
+    _exit(0);
+  }
+  close(ends[1]);
+  Death death;
+  std::array<char, 256> part = {};
+  for (ssize_t size = 0; (size = read(ends[0], part.data(), part.size())) > 0;) {
+    death.message.append(part.data(), static_cast<std::size_t>(size));
+  }
+  close(ends[0]);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  death.is_abort = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+  return death;
+}
+
+TEST_CASE("a function that calls its own shard while that is locked ends the program, with a word",
+          "[threads]") {
+  using Shared = ConcurrentKeyspace<int, int, ManualClock>;
+  const std::pair<const char*, std::function<void(Shared&)>> calls[] = {
+      {"visit, and set", [](Shared& ks) { ks.visit(1, [&](int) { ks.set(2, 0); }); }},
+      {"visit, and clear", [](Shared& ks) { ks.visit(1, [&](int) { ks.clear(); }); }},
+      {"const visit, and erase",
+       [](Shared& ks) { std::as_const(ks).visit(1, [&](int) { ks.erase(2); }); }},
+      {"update, and get",
+       [](Shared& ks) { ks.update(1, [&](int&) { static_cast<void>(ks.get(2)); }); }},
+      {"update, and size",
+       [](Shared& ks) { ks.update(1, [&](int&) { static_cast<void>(ks.size()); }); }},
+      {"for_each, and pexpire",
+       [](Shared& ks) { ks.for_each([&](int key, int, auto) { ks.pexpire(key, 1s); }); }},
+      {"visit of another, and in it update",
+       [](Shared& ks) {
+         Shared other;
+         other.set(1, 1);
+         ks.visit(1, [&](int) { other.visit(1, [&](int) { ks.update(1, [](int&) {}); }); });
+       }},
+  };
+  for (const auto& [name, call] : calls) {
+    CAPTURE(name);
+    const Death death = death_of([&, &enter = call] {
+      Shared ks(ManualClock{}, {.shards = 1});
+      ks.set(1, 10);
+      enter(ks);
+    });
+    CHECK(death.is_abort);
+    CHECK(death.message.starts_with("keyspace: "));
+    CHECK(death.message.find("must not call the same ConcurrentKeyspace") != std::string::npos);
+    CHECK(std::count(death.message.begin(), death.message.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("a function that is called under a lock may use another keyspace, and then this one",
+          "[threads]") {
+  ConcurrentKeyspace<int, int, ManualClock> ks(ManualClock{}, {.shards = 1});
+  ConcurrentKeyspace<int, int, ManualClock> other(ManualClock{}, {.shards = 1});
+  ks.set(1, 10);
+  CHECK(ks.visit(1, [&](int value) { other.set(1, value); }));
+  CHECK_THROWS_AS(ks.update(1, [&](int&) { throw Blown(); }), Blown);
+  // The locks are released, and forgotten: a call that has to wait is not taken for one from
+  // inside.
+  std::future<void> write;
+  ks.visit(1, [&](int) {
+    write = std::async(std::launch::async, [&] { ks.set(2, 20); });
+    dawdle();
+  });
+  ks.set(3, 30);
+  write.get();
+  CHECK(ks.size() == 3);
+  CHECK(other.get(1) == 10);
 }
 
 }  // namespace

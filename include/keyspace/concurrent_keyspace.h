@@ -48,8 +48,9 @@ namespace keyspace {
 //      may wait for a reader itself). They do so too if the key is dead. (But where expiries slide
 //      with use, a request that moves a deadline is a write.)
 //   3. No lock is held while a listener, or a computation, is called. visit(), update() and
-//      for_each() call their function with a shard locked: it must not call this keyspace. Nor must
-//      what keys and values do, the weigher, hash, equality, clock and allocator.
+//      for_each() call their function with a shard locked: it must not call this keyspace. If it
+//      waits for the lock of its own shard, the program is aborted, with a message. Nor may what
+//      keys and values do, the weigher, hash, equality, clock and allocator call this keyspace.
 //   4. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
 //
 // Instead of pointers, which other threads could invalidate, get() returns copies, and visit() and
@@ -67,13 +68,8 @@ namespace keyspace {
 // several may call it at once, and other threads be ahead of what it is told. Of what it throws,
 // and all else, see Cause in features.h.
 //
-// A build of abseil with assertions (as Debian's is) looks for deadlocks at every lock, under one
-// of its own: call absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore) where speed
-// counts.
-//
-// It can neither be moved nor copied. Link abseil's `synchronization` besides what keyspace.h
-// needs.
-template <class Key, class Value, TimeSource Clock = std::chrono::steady_clock,
+// It can neither be moved nor copied.
+template <class Key, class Value, TimeSource Clock = SteadyClock,
           class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>,
           FeatureSet Features = DefaultFeatures>
@@ -201,17 +197,13 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires std::invocable<F&, const Value&>
   bool visit(const K& key, F&& f) {
-    return shards_.request(internal::as_key<ConcurrentKeyspace>(key), f);
+    const auto call = internal::calling_user([&f](const Value& value) { std::invoke(f, value); });
+    return shards_.request(internal::as_key<ConcurrentKeyspace>(key), call);
   }
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires std::invocable<F&, const Value&>
   bool visit(const K& key, F&& f) const {
-    return shards_.read(internal::as_key<ConcurrentKeyspace>(key),
-                        [&](const Ks& keyspace, const auto& hashed_key) {
-                          const Value* const value = keyspace.find(hashed_key);
-                          if (value != nullptr) std::invoke(f, *value);
-                          return value != nullptr;
-                        });
+    return read(key, internal::calling_user([&f](const Value& value) { std::invoke(f, value); }));
   }
 
   // Calls f(Value&) for a live key, and nothing else is done in its shard meanwhile. Returns
@@ -221,21 +213,22 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires std::invocable<F&, Value&>
   bool update(const K& key, F&& f) {
-    return write(key, [&](Contents& contents, auto& hashed) {
-      const auto flight = contents.flights.find(hashed);
-      Value* const value = contents.keyspace.find(hashed);
-      if (value == nullptr) return false;
-      contents.flights.remove(flight);  // first, for `f` may change the value and then throw
-      std::invoke(f, *value);
-      if constexpr (internal::kIsWeighed<Features>) Access::reweigh(contents.keyspace, hashed);
-      return true;
-    });
+    return write(
+        key, internal::calling_user([&](Contents& contents, auto& hashed) {
+          const auto flight = contents.flights.find(hashed);
+          Value* const value = contents.keyspace.find(hashed);
+          if (value == nullptr) return false;
+          contents.flights.remove(flight);  // first, for `f` may change the value and then throw
+          std::invoke(f, *value);
+          if constexpr (internal::kIsWeighed<Features>) Access::reweigh(contents.keyspace, hashed);
+          return true;
+        }));
   }
 
   // EXISTS. Returns whether the key is live.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   [[nodiscard]] bool contains(const K& key) const {
-    return visit(key, [](const Value&) {});
+    return read(key, [](const Value&) {});
   }
 
   // MGET. Writes to `out`, for each key in turn, what get() returns for it, and returns `out`
@@ -390,7 +383,7 @@ class ConcurrentKeyspace {
   // stored, renamed or erased meanwhile it may be visited or not.
   template <class F>
   void for_each(F&& f) const {
-    shards_.for_each([&](const Ks& keyspace) { keyspace.for_each(f); });
+    shards_.for_each(internal::calling_user([&](const Ks& keyspace) { keyspace.for_each(f); }));
   }
 
   // Sums over all shards. peak_size is the sum of their peaks, which may have been at different
@@ -502,8 +495,29 @@ class ConcurrentKeyspace {
   template <class Self, class K>
   static std::optional<Value> copy_by(Self& self, const K& key) {
     std::optional<Value> copy;
-    self.visit(key, [&copy](const Value& value) { copy.emplace(value); });
+    const auto copy_value = [&copy](const Value& value) { copy.emplace(value); };
+    if constexpr (std::is_const_v<Self>) {
+      self.read(key, copy_value);
+    } else {
+      self.shards_.request(internal::as_key<ConcurrentKeyspace>(key), copy_value);
+    }
     return copy;
+  }
+
+  // Calls f(value) for a live key, which is no request.
+  template <class K, class F>
+  bool read(const K& key, const F& f) const {
+    const auto look_up = [&f](const Ks& keyspace, const auto& hashed_key) {
+      const Value* const value = keyspace.find(hashed_key);
+      if (value != nullptr) f(*value);
+      return value != nullptr;
+    };
+    if constexpr (internal::CallsUser<F>) {
+      return shards_.read(internal::as_key<ConcurrentKeyspace>(key),
+                          internal::calling_user(look_up));
+    } else {
+      return shards_.read(internal::as_key<ConcurrentKeyspace>(key), look_up);
+    }
   }
 
   template <class K, class F>
@@ -593,7 +607,7 @@ ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>::Concurr
 
 // A keyspace with a bound that threads share, in the order of parameters that suits a cache.
 template <class Key, class Value, FeatureSet Features = CacheFeatures,
-          TimeSource Clock = std::chrono::steady_clock, class Hash = internal::DefaultHash<Key>,
+          TimeSource Clock = SteadyClock, class Hash = internal::DefaultHash<Key>,
           class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>>
 using ConcurrentCache = ConcurrentKeyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>;

@@ -41,7 +41,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
-#include "absl/synchronization/mutex.h"
 
 #ifndef min
 #define min(a, b) (((a) < (b)) ? (a) : (b))

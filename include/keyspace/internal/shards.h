@@ -32,6 +32,20 @@
 
 namespace keyspace::internal {
 
+// A function for Shards that calls a function of the user: calling_user(f).
+template <class F>
+struct CallingUser : F {
+  using Calls = void;
+};
+template <class F>
+CallingUser<F> calling_user(F f) {
+  return {std::move(f)};
+}
+template <class F>
+concept CallsUser = requires {
+  typename F::Calls;
+};
+
 // Keyspaces, each behind a lock of its own, among which keys are divided; and what it takes to get
 // at them: who is told of a change is told here, when the lock is released.
 //
@@ -87,7 +101,7 @@ class Shards {
     const auto hashed_key = hashed(key);
     const Shard& shard = shard_of(hashed_key.hash);
     const ReaderLock lock(shard.mutex);
-    return f(shard.contents.keyspace, hashed_key);
+    return call(shard, f, shard.contents.keyspace, hashed_key);
   }
   // Calls f(value) if the key is live, as a request: under such a lock too, unless the expiry has
   // to slide. Returns whether it is.
@@ -98,12 +112,12 @@ class Shards {
     {
       const ReaderLock lock(shard.mutex);
       const auto request = Access::request(shard.contents.keyspace, hashed_key);
-      if (request.value != nullptr) std::invoke(f, *request.value);
+      if (request.value != nullptr) call(shard, f, *request.value);
       if (!request.slides) return request.value != nullptr;
     }
     return write_to(shard, [&](Contents& contents) {
       const Value* const value = contents.keyspace.find(hashed_key);
-      if (value != nullptr) std::invoke(f, *value);
+      if (value != nullptr) call(shard, f, *value);
       return value != nullptr;
     });
   }
@@ -111,8 +125,9 @@ class Shards {
   template <class K, class F>
   auto write(K&& key, const F& f) {
     auto hashed_key = hashed(std::forward<K>(key));
-    return write_to(shard_of(hashed_key.hash),
-                    [&](Contents& contents) { return f(contents, hashed_key); });
+    Shard& shard = shard_of(hashed_key.hash);
+    return write_to(shard,
+                    [&](Contents& contents) { return call(shard, f, contents, hashed_key); });
   }
 
   // The same for two keys at once: f(contents, from, contents, to), where both contents may be the
@@ -134,8 +149,8 @@ class Shards {
       const bool is_source_first = std::less<>()(&source, &target);
       const Change first(is_source_first ? source : target, reaped_);
       const Change second(is_source_first ? target : source, reaped_);
-      source.mutex.AssertHeld();
-      target.mutex.AssertHeld();
+      source.mutex.assert_held();
+      target.mutex.assert_held();
       const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to);
       delivery.take(Access::outbox(source.contents.keyspace));
       delivery.take(Access::outbox(target.contents.keyspace));
@@ -213,7 +228,7 @@ class Shards {
     for (std::size_t i = 0; i != count(); ++i) {
       const Shard& next = shard(i);
       const ReaderLock lock(next.mutex);
-      f(next.contents.keyspace);
+      call(next, f, next.contents.keyspace);
     }
   }
 
@@ -287,6 +302,18 @@ class Shards {
     mutable Mutex mutex;
     Contents contents ABSL_GUARDED_BY(mutex);
   };
+
+  // Returns f(arguments), called with the shard locked.
+  template <class F, class... Arguments>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static decltype(auto) call(const Shard& shard, F& f,
+                                                          Arguments&&... arguments) {
+    if constexpr (CallsUser<F>) {
+      const CallUnderLock call(&shard.mutex);
+      return std::invoke(f, std::forward<Arguments>(arguments)...);
+    } else {
+      return std::invoke(f, std::forward<Arguments>(arguments)...);
+    }
+  }
 
   class Reaped final : public internal::Reaped {
    public:

@@ -1,0 +1,144 @@
+#ifndef KEYSPACE_INTERNAL_SHARED_MUTEX_H_
+#define KEYSPACE_INTERNAL_SHARED_MUTEX_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/attributes.h"
+#include "absl/base/thread_annotations.h"
+
+namespace keyspace::internal {
+
+// A lock that a writer holds alone, or readers hold together. Uncontended, each call is one atomic
+// read-modify-write.
+//
+// Readers and writers take turns, so that neither can starve the other (a phase-fair lock):
+//
+//   a reader that arrives while a writer holds the lock   goes before the next writer
+//   a reader that arrives while a writer waits for        goes after that writer
+//   other readers
+//
+// Whoever waits tries for a few microseconds, and then sleeps. Of several waiting writers, any may
+// be the next.
+//
+// A thread may use the lock no more once another may have locked it for the last time: unlock() may
+// still read it when that other thread is done. (A std::mutex may be destroyed then.)
+//
+// `Threading` has the atomics, and what a thread does while it waits. The tests try all schedules
+// with one of their own.
+template <class Threading>
+class ABSL_LOCKABLE SharedMutex {
+ public:
+  SharedMutex() = default;
+  SharedMutex(const SharedMutex&) = delete;
+  SharedMutex& operator=(const SharedMutex&) = delete;
+
+  void lock_shared() ABSL_SHARED_LOCK_FUNCTION() {
+    const State before = state_.fetch_add(kReader, std::memory_order_acquire);
+    if ((before & (kWriter | kWaitingWriters)) != 0) [[unlikely]]
+      wait_for_turn_of_readers(before);
+  }
+  void unlock_shared() ABSL_UNLOCK_FUNCTION() {
+    const State before = state_.fetch_sub(kReader, std::memory_order_release);
+    if ((before & kWaitingWriters) != 0 && (before & kReaders) == kReader) [[unlikely]]
+      wake_writer();
+  }
+
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    State state = state_.load(std::memory_order_relaxed);
+    if ((state & ~kTurn) != 0 ||
+        !state_.compare_exchange_strong(state, state | kWriter, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) [[unlikely]] {
+      wait_for_turn_of_writer();
+    }
+  }
+  void unlock() ABSL_UNLOCK_FUNCTION() {
+    const State before = state_.fetch_sub(kWriter, std::memory_order_release);
+    if ((before & (kReaders | kWaitingWriters)) != 0) [[unlikely]] {
+      (before & kReaders) != 0 ? wake_readers() : wake_writer();
+    }
+  }
+
+  // Tells the compiler's analysis that this thread holds the lock.
+  void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
+
+ private:
+  // From the lowest bit, each in 20 bits: the readers, which hold the lock, or will when the writer
+  // releases it; the late readers, which come after the next writer; and the writers that wait.
+  // Then whether a writer holds the lock; and a bit that a writer flips when it
+  // lets late readers become readers.
+  using State = std::uint64_t;
+  static constexpr int kBits = 20;
+  static constexpr State kReader = 1;
+  static constexpr State kReaders = (State{1} << kBits) - 1;
+  static constexpr State kLateReader = kReader << kBits;
+  static constexpr State kLateReaders = kReaders << kBits;
+  static constexpr State kWaitingWriter = kLateReader << kBits;
+  static constexpr State kWaitingWriters = kLateReaders << kBits;
+  static constexpr State kWriter = kWaitingWriter << kBits;
+  static constexpr State kTurn = kWriter << 1;
+
+  ABSL_ATTRIBUTE_NOINLINE void wait_for_turn_of_readers(State before) {
+    Threading::before_wait(this);
+    const bool is_late = (before & kWriter) == 0;
+    if (is_late) {
+      // No writer has locked it since then, as this was counted as a reader.
+      before = state_.fetch_add(kLateReader - kReader, std::memory_order_release);
+      if ((before & kReaders) == kReader) wake_writer();
+    }
+    wait(readers_woken_, [&] {
+      const State state = state_.load(std::memory_order_acquire);
+      return (state & kWriter) == 0 && (!is_late || ((state ^ before) & kTurn) != 0);
+    });
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE void wait_for_turn_of_writer() {
+    Threading::before_wait(this);
+    state_.fetch_add(kWaitingWriter, std::memory_order_relaxed);
+    wait(writers_woken_, [&] {
+      State state = state_.load(std::memory_order_relaxed);
+      while ((state & (kWriter | kReaders)) == 0) {
+        const State late = (state & kLateReaders) >> kBits;
+        const State locked = ((state & (kTurn | kWaitingWriters)) ^ kTurn) - kWaitingWriter +
+                             kWriter + late * kReader;
+        if (state_.compare_exchange_strong(state, locked, std::memory_order_acquire,
+                                           std::memory_order_relaxed)) {
+          return true;
+        }
+      }
+      return false;
+    });
+  }
+
+  using Wakes = typename Threading::template Atomic<std::uint32_t>;
+
+  // Returns when is_over() does so; it may be true only after `wakes` was counted up.
+  template <class IsOver>
+  void wait(const Wakes& wakes, const IsOver& is_over) {
+    for (int tries = Threading::kTries; tries != 0; --tries) {
+      if (is_over()) return;
+      Threading::pause();
+    }
+    for (;;) {
+      const std::uint32_t seen = wakes.load(std::memory_order_acquire);
+      if (is_over()) return;
+      wakes.wait(seen, std::memory_order_relaxed);
+    }
+  }
+  void wake_readers() {
+    readers_woken_.fetch_add(1, std::memory_order_release);
+    readers_woken_.notify_all();
+  }
+  void wake_writer() {
+    writers_woken_.fetch_add(1, std::memory_order_release);
+    writers_woken_.notify_one();
+  }
+
+  typename Threading::template Atomic<State> state_{0};
+  Wakes readers_woken_{0};
+  Wakes writers_woken_{0};
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_SHARED_MUTEX_H_

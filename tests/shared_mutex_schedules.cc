@@ -1,0 +1,289 @@
+// All schedules of a few threads that lock a SharedMutex, one atomic operation at a time.
+//
+// To make its next operation, a thread calls lock() or unlock() from the start: operations that it
+// made before return again what they returned, one more is made, and the next one throws. So the
+// state of a thread is what its operations have returned, and can be copied and compared.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "catch.hpp"
+#include "keyspace/internal/shared_mutex.h"
+
+namespace keyspace::testing {
+namespace {
+
+struct Schedules {
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  struct Thread {
+    int calls = 0;                       // that have returned: lock, unlock, and so on
+    std::vector<std::uint64_t> results;  // of the operations of the call in progress
+    std::size_t asleep_on = kNone;       // a word
+    // In a loop that waits for a word: its number, and how many operations came before.
+    std::size_t waits_on = kNone;
+    std::size_t loop = 0;
+    // Of a reader or writer that has arrived, and not entered yet.
+    bool has_arrived = false;
+    bool is_after_writer = false;  // a writer waited then, and none held the lock
+    int writers_before = 0;        // that have entered since then
+  };
+  struct State {
+    std::array<std::uint64_t, 3> words = {};  // of the lock
+    int readers = 0;                          // that have entered
+    int writers = 0;
+    std::vector<Thread> threads;
+  };
+
+  // --- What a SharedMutex is made of ---
+
+  struct Paused {};
+
+  // Makes or repeats an operation of the thread that runs.
+  template <class Operation>
+  static std::uint64_t make(const Operation& operation) {
+    Thread& self = state->threads[running];
+    if (repeated == self.results.size()) {
+      if (has_moved) throw Paused();
+      has_moved = true;
+      self.results.push_back(operation(self));
+    }
+    return self.results[repeated++];
+  }
+
+  template <class T>
+  class Atomic {
+   public:
+    explicit Atomic(T) : word_(words_made++) {}
+
+    T load(std::memory_order) const {
+      return static_cast<T>(make([&](Thread& self) {
+        if (word_ != 0) {
+          self.waits_on = word_;
+          self.loop = self.results.size();
+        }
+        return state->words[word_];
+      }));
+    }
+    T fetch_add(T more, std::memory_order) {
+      return static_cast<T>(make([&](Thread& self) {
+        const std::uint64_t before =
+            std::exchange(state->words[word_], static_cast<T>(state->words[word_] + more));
+        if (word_ != 0) return std::uint64_t{0};  // nobody looks at it
+        arrive(self, before);
+        return before;
+      }));
+    }
+    T fetch_sub(T less, std::memory_order) {
+      return static_cast<T>(make([&](Thread&) {
+        return std::exchange(state->words[word_], static_cast<T>(state->words[word_] - less));
+      }));
+    }
+    bool compare_exchange_strong(T& expected, T desired, std::memory_order, std::memory_order) {
+      const T found = static_cast<T>(make([&](Thread&) {
+        const std::uint64_t before = state->words[word_];
+        if (before == expected) state->words[word_] = desired;
+        return before;
+      }));
+      return std::exchange(expected, found) == found;
+    }
+    // When this returns, the loop begins again. What the thread has seen in it does not matter.
+    void wait(T old, std::memory_order) const {
+      make([&](Thread& self) -> std::uint64_t {
+        if (state->words[word_] == old) self.asleep_on = word_;
+        self.results.resize(self.loop);
+        throw Paused();
+      });
+    }
+    void notify_all() {
+      make([&](Thread&) {
+        for (Thread& thread : state->threads) {
+          if (thread.asleep_on == word_) thread.asleep_on = kNone;
+        }
+        return 0;
+      });
+    }
+    // Wakes the one that the schedule says.
+    void notify_one() {
+      make([&](Thread&) {
+        could_wake = 0;
+        for (Thread& thread : state->threads) {
+          if (thread.asleep_on == word_ && could_wake++ == to_wake) thread.asleep_on = kNone;
+        }
+        return 0;
+      });
+    }
+
+   private:
+    std::size_t word_;
+  };
+
+  static constexpr int kTries = 0;
+  static void pause() {}
+  static void before_wait(const void*) {}
+
+  using Mutex = internal::SharedMutex<Schedules>;
+
+  // --- What it promises ---
+
+  static void require(bool is_true, const char* broken) {
+    if (!is_true) throw std::logic_error(broken);
+  }
+  static void arrive(Thread& self, std::uint64_t before) {
+    if (self.has_arrived) return;
+    self.has_arrived = true;
+    const bool is_held_by_writer = (before >> 60 & 1) != 0;
+    for (std::size_t i = 0; i != state->threads.size(); ++i) {
+      if (i != running && is_writer(i) && state->threads[i].has_arrived && !is_held_by_writer) {
+        self.is_after_writer = true;
+      }
+    }
+  }
+  static void enter(Thread& self) {
+    require(state->writers == 0, "a thread is inside beside a writer");
+    if (is_writer(running)) {
+      require(state->readers == 0, "a writer is inside beside a reader");
+      ++state->writers;
+      for (std::size_t i = 0; i != state->threads.size(); ++i) {
+        Thread& other = state->threads[i];
+        if (i == running || !other.has_arrived || is_writer(i)) continue;
+        require(++other.writers_before == 1, "two writers go before a reader that waits");
+      }
+    } else {
+      ++state->readers;
+      most_readers = std::max(most_readers, state->readers);
+      require(!self.is_after_writer || self.writers_before != 0,
+              "a reader goes before a writer that waited when it came");
+    }
+    self.has_arrived = self.is_after_writer = false;
+    self.writers_before = 0;
+  }
+
+  // --- All schedules ---
+
+  static bool is_writer(std::size_t thread) { return roles[thread] == 'w'; }
+
+  // Makes the next operation of a thread. If that wakes one thread of several, it is that one.
+  static State step(State from, std::size_t thread, std::size_t wakes) {
+    state = &from;
+    running = thread;
+    to_wake = wakes;
+    could_wake = repeated = words_made = 0;
+    has_moved = false;
+    Thread& self = from.threads[thread];
+    const bool locks = self.calls % 2 == 0;
+    if (!locks && self.results.empty()) --(is_writer(thread) ? from.writers : from.readers);
+    Mutex mutex;
+    try {
+      if (is_writer(thread)) {
+        locks ? mutex.lock() : mutex.unlock();
+      } else {
+        locks ? mutex.lock_shared() : mutex.unlock_shared();
+      }
+      self.results.clear();
+      self.waits_on = kNone;
+      self.loop = 0;
+      ++self.calls;
+      if (locks) enter(self);
+    } catch (const Paused&) {
+    }
+    return from;
+  }
+
+  // Returns a text that is the same for states that differ only in which of like threads is which.
+  static std::string text_of(const State& any) {
+    std::vector<std::string> threads;
+    for (std::size_t i = 0; i != roles.size(); ++i) {
+      const Thread& thread = any.threads[i];
+      std::string& text = threads.emplace_back(1, roles[i]);
+      const auto append = [&text](std::uint64_t number) {
+        text.append(reinterpret_cast<const char*>(&number), sizeof number);
+      };
+      for (const int small :
+           {thread.calls, static_cast<int>(thread.asleep_on + 1), static_cast<int>(thread.loop),
+            int{thread.has_arrived}, int{thread.is_after_writer}, thread.writers_before}) {
+        text.push_back(static_cast<char>(small));
+      }
+      for (const std::uint64_t result : thread.results) append(result);
+    }
+    std::sort(threads.begin(), threads.end());
+    std::string text(reinterpret_cast<const char*>(&any.words[0]), sizeof any.words[0]);
+    for (const std::string& thread : threads) text += thread + '|';
+    return text;
+  }
+
+  // Makes states equal that differ only in how often a word was counted up to wake a thread.
+  static void forget_counts(State& any) {
+    for (Thread& thread : any.threads) {
+      if (thread.waits_on == kNone || thread.results.size() <= thread.loop) continue;
+      std::uint64_t& seen = thread.results[thread.loop];
+      seen = seen == any.words[thread.waits_on] ? 0 : 1000;
+    }
+    any.words[1] = any.words[2] = 0;
+  }
+
+  // Returns how many states there are. Throws if a promise is broken in any.
+  static std::size_t explore(const std::string& of_roles, int rounds) {
+    roles = of_roles;
+    most_readers = 0;
+    State start;
+    start.threads.resize(roles.size());
+    absl::flat_hash_set<std::string> seen = {text_of(start)};
+    std::vector<State> left = {start};
+    while (!left.empty()) {
+      const State next = std::move(left.back());
+      left.pop_back();
+      bool can_go_on = false;
+      for (std::size_t i = 0; i != roles.size(); ++i) {
+        if (next.threads[i].calls == 2 * rounds || next.threads[i].asleep_on != kNone) continue;
+        can_go_on = true;
+        std::size_t wakes = 0;
+        do {
+          State after = step(next, i, wakes);
+          forget_counts(after);
+          if (seen.insert(text_of(after)).second) left.push_back(std::move(after));
+        } while (++wakes < could_wake);
+      }
+      if (can_go_on) continue;
+      for (const Thread& thread : next.threads) {
+        require(thread.calls == 2 * rounds, "a thread sleeps for ever");
+      }
+      require(std::popcount(next.words[0]) <= 1, "the lock is not as it was, but for the turn");
+    }
+    return seen.size();
+  }
+
+  static inline std::string roles;
+  static inline State* state;
+  static inline std::size_t running;
+  static inline std::size_t to_wake;
+  static inline std::size_t could_wake;
+  static inline std::size_t repeated;
+  static inline bool has_moved;
+  static inline std::size_t words_made;
+  static inline int most_readers;
+};
+
+TEST_CASE("all schedules of readers and writers keep what a SharedMutex promises") {
+  const std::pair<std::string, int> rounds_of[] = {{"rr", 3},   {"ww", 3},  {"rw", 3},
+                                                   {"rrw", 1},  {"rww", 1}, {"www", 1},
+                                                   {"rrww", 1}, {"rrrw", 1}};
+  for (const auto& [roles, rounds] : rounds_of) {
+    CAPTURE(roles);
+    const std::size_t states = Schedules::explore(roles, rounds);
+    WARN(roles << " " << states);
+    CHECK(states > 10);
+    CHECK(Schedules::most_readers == std::count(roles.begin(), roles.end(), 'r'));
+  }
+}
+
+}  // namespace
+}  // namespace keyspace::testing
