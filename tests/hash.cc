@@ -1,7 +1,11 @@
+#include "absl/hash/hash.h"
+
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <type_traits>
 
 #include "catch.hpp"
 #include "support.h"
@@ -92,6 +96,43 @@ TEMPLATE_TEST_CASE("any hash is correct", "", ConstantHash, ZeroHash, IdentityHa
       REQUIRE(ks.pexpiretime(i * kStride) == want);
     }
   }
+}
+
+// How often keys are compared, for each key that is inserted and found again, if all keys have the
+// same low bits.
+template <class Hash>
+double comparisons_of_high_keys() {
+  constexpr std::uint64_t kKeys = 4000;
+  Keyspace<std::uint64_t, int, ManualClock, Hash, CountingEq> ks;
+  take_work();
+  for (std::uint64_t key = 0; key != kKeys; ++key) ks.set(key << 32, 1);
+  for (std::uint64_t key = 0; key != kKeys; ++key) REQUIRE(ks.contains(key << 32));
+  return static_cast<double>(take_work().equals) / kKeys;
+}
+
+TEST_CASE("a hash is mixed, unless it declares is_avalanching") {
+  struct StdHash : std::hash<std::uint64_t> {};
+  struct SaysFalse : StdHash {
+    using is_avalanching = std::false_type;
+  };
+  struct SaysTrue : StdHash {
+    using is_avalanching = std::true_type;
+  };
+  struct SaysVoid : StdHash {
+    using is_avalanching = void;
+  };
+  CHECK(comparisons_of_high_keys<std::hash<std::uint64_t>>() < 3);
+  CHECK(comparisons_of_high_keys<SaysFalse>() < 3);
+  CHECK(comparisons_of_high_keys<internal::HashedHash<std::uint64_t, StdHash>>() < 3);
+  // Taken as it is, all keys begin at one place of the map.
+  CHECK(comparisons_of_high_keys<SaysTrue>() > 3);
+  CHECK(comparisons_of_high_keys<SaysVoid>() > 3);
+  STATIC_REQUIRE(internal::kIsAvalanching<internal::DefaultHash<int>>);
+  STATIC_REQUIRE(internal::kIsAvalanching<internal::DefaultHash<std::string>>);
+  STATIC_REQUIRE(internal::kIsAvalanching<absl::Hash<int>>);
+  STATIC_REQUIRE_FALSE(internal::kIsAvalanching<std::hash<int>>);
+  using Shared = internal::HashedHash<int, absl::Hash<int>>;
+  STATIC_REQUIRE(internal::kIsAvalanching<Shared>);
 }
 
 TEST_CASE("two keys with one hash and one deadline are told apart by equality alone") {

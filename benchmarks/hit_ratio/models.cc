@@ -287,6 +287,7 @@ class Keyspace final : public Model {
   struct Nothing {};
   // The default differs from process to process, and with it which ghosts share a bucket.
   struct SameEveryTime {
+    using is_avalanching = void;
     std::size_t operator()(Key key) const noexcept { return hash(key); }
   };
   struct Features : keyspace::DefaultFeatures {

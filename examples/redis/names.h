@@ -86,6 +86,7 @@ inline std::string_view Names::operator[](std::size_t number) const {
 
 // Hash and equality for names, stored or not, by their text.
 struct NameHash {
+  using is_avalanching = void;
   using is_transparent = void;
   std::size_t operator()(std::string_view name) const noexcept {
     return absl::Hash<std::string_view>()(name);

@@ -76,7 +76,8 @@ namespace keyspace {
 // constructor; if it may throw, the object is kept in a heap allocation of its own. A Hash that
 // may throw is called once for each stored key and its result kept, which takes 8 bytes: a hash
 // should be noexcept. Copies of Hash, Equal and Allocator must not throw. Any hash is correct; one
-// that collides costs time.
+// that collides costs time. The result of a Hash is mixed before it is used, so std::hash will do,
+// unless Hash has a type `is_avalanching`, as it is called in other hash maps too.
 //
 // A pointer to a value is valid until its entry is erased, or until the next call of set, insert,
 // replace, copy, rename, reserve, clear or erase_expired. Time alone invalidates nothing.

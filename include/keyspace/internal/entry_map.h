@@ -190,7 +190,7 @@ class EntryMap {
     std::size_t operator()(const L& lookup) const noexcept { return lookup.hash; }
     template <class K>
     std::size_t of(const K& key) const {
-      return static_cast<std::size_t>(hash(key)) & kHashMask;
+      return spread_hash(hash, key) & kHashMask;
     }
     KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Hash hash;
   };

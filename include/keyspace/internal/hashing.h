@@ -29,6 +29,7 @@ inline constexpr bool kIsStringKey<std::string_view> = true;
 // not accept where absl::string_view is a type of its own.
 template <class Key>
 struct DefaultHash {
+  using is_avalanching = void;
   static constexpr bool kHasAbslHash = std::is_default_constructible_v<absl::Hash<Key>>;
 
   std::size_t operator()(const Key& key) const noexcept(std::is_scalar_v<Key>) {
@@ -45,11 +46,32 @@ struct DefaultHash {
 template <class Key>
 requires kIsStringKey<Key>
 struct DefaultHash<Key> {
+  using is_avalanching = void;
   using is_transparent = void;
   std::size_t operator()(std::string_view key) const noexcept {
     return absl::Hash<std::string_view>()(key);
   }
 };
+
+// Whether a hash spreads what it is given over all bits, as a map needs it. One that does may say
+// so with a type `is_avalanching` (which is not std::false_type), as for other hash maps.
+template <class Hash>
+inline constexpr bool kIsAvalanching = requires {
+  typename Hash::is_avalanching;
+  requires !std::same_as<typename Hash::is_avalanching, std::false_type>;
+};
+template <class Key>
+inline constexpr bool kIsAvalanching<absl::Hash<Key>> = true;
+
+// Returns the hash of a key, spread over all bits: std::hash of a number is mostly that number.
+template <class Hash, class K>
+std::size_t spread_hash(const Hash& hash, const K& key) {
+  if constexpr (kIsAvalanching<Hash>) {
+    return static_cast<std::size_t>(hash(key));
+  } else {
+    return absl::Hash<std::size_t>()(static_cast<std::size_t>(hash(key)));
+  }
+}
 
 template <class Key>
 struct DefaultEqual : std::equal_to<Key> {};
@@ -114,6 +136,7 @@ decltype(auto) key_of(K&& key) noexcept {
 // The hash and equality of a keyspace whose keys mostly come hashed.
 template <class Key, class Hash>
 struct HashedHash {
+  using is_avalanching = std::bool_constant<kIsAvalanching<Hash>>;
   using is_transparent = void;
   std::size_t operator()(const Key& key) const noexcept(noexcept(hash(key))) { return hash(key); }
   template <class K>
