@@ -98,6 +98,17 @@ TEMPLATE_TEST_CASE("any hash is correct", "", ConstantHash, ZeroHash, IdentityHa
   }
 }
 
+struct StdHash : std::hash<std::uint64_t> {};
+struct SaysFalse : StdHash {
+  using is_avalanching = std::false_type;
+};
+struct SaysTrue : StdHash {
+  using is_avalanching = std::true_type;
+};
+struct SaysVoid : StdHash {
+  using is_avalanching = void;
+};
+
 // How often keys are compared, for each key that is inserted and found again, if all keys have the
 // same low bits.
 template <class Hash>
@@ -111,16 +122,6 @@ double comparisons_of_high_keys() {
 }
 
 TEST_CASE("a hash is mixed, unless it declares is_avalanching") {
-  struct StdHash : std::hash<std::uint64_t> {};
-  struct SaysFalse : StdHash {
-    using is_avalanching = std::false_type;
-  };
-  struct SaysTrue : StdHash {
-    using is_avalanching = std::true_type;
-  };
-  struct SaysVoid : StdHash {
-    using is_avalanching = void;
-  };
   CHECK(comparisons_of_high_keys<std::hash<std::uint64_t>>() < 3);
   CHECK(comparisons_of_high_keys<SaysFalse>() < 3);
   CHECK(comparisons_of_high_keys<internal::HashedHash<std::uint64_t, StdHash>>() < 3);
