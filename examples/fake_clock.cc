@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 // --- The code under test: a session ends thirty minutes after its last request ---
 
-template <class Clock = std::chrono::steady_clock>
+template <class Clock = keyspace::SteadyClock>
 class Sessions {
  public:
   static constexpr auto kIdle = 30min;

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 // An address; nullopt: there is none.
 using Answer = std::optional<std::string>;
 
-template <class Clock = std::chrono::steady_clock>
+template <class Clock = keyspace::SteadyClock>
 class Directory {
  public:
   explicit Directory(std::function<Answer(const std::string&)> ask, Clock clock = {})

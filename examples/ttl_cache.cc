@@ -13,7 +13,7 @@
 
 using namespace std::chrono_literals;
 
-template <class Clock = std::chrono::steady_clock>
+template <class Clock = keyspace::SteadyClock>
 class Memo {
  public:
   Memo(std::function<std::uint64_t(std::uint64_t)> slow, std::chrono::milliseconds idle,

@@ -14,9 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "catch.hpp"
 #include "keyspace/internal/shared_mutex.h"
+#include "length.h"
 
 namespace keyspace::testing {
 namespace {
@@ -172,7 +174,8 @@ struct Schedules {
   static bool is_writer(std::size_t thread) { return roles[thread] == 'w'; }
 
   // Makes the next operation of a thread. If that wakes one thread of several, it is that one.
-  static State step(State from, std::size_t thread, std::size_t wakes) {
+  static State step(State from, std::size_t thread,
+                    std::size_t wakes) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     state = &from;
     running = thread;
     to_wake = wakes;
@@ -272,16 +275,18 @@ struct Schedules {
   static inline int most_readers;
 };
 
-TEST_CASE("all schedules of readers and writers keep what a SharedMutex promises") {
-  const std::pair<std::string, int> rounds_of[] = {{"rr", 3},   {"ww", 3},  {"rw", 3},
-                                                   {"rrw", 1},  {"rww", 1}, {"www", 1},
-                                                   {"rrww", 1}, {"rrrw", 1}};
-  for (const auto& [roles, rounds] : rounds_of) {
-    CAPTURE(roles);
-    const std::size_t states = Schedules::explore(roles, rounds);
-    WARN(roles << " " << states);
-    CHECK(states > 10);
-    CHECK(Schedules::most_readers == std::count(roles.begin(), roles.end(), 'r'));
+void try_all_schedules(const std::string& roles, int rounds) {
+  CAPTURE(roles);
+  CHECK(Schedules::explore(roles, rounds) > roles.size());
+  CHECK(Schedules::most_readers == std::count(roles.begin(), roles.end(), 'r'));
+}
+
+TEST_CASE("all schedules of readers and writers keep what a SharedMutex promises", "[long]") {
+  for (const char* const roles : {"rr", "ww", "rw"}) try_all_schedules(roles, 3);
+  for (const char* const roles : {"rrr", "rrw", "rww", "www"}) try_all_schedules(roles, 1);
+  const bool is_full = shortened(10) == 10;
+  if (is_full) {
+    for (const char* const roles : {"rrrw", "rrww"}) try_all_schedules(roles, 1);
   }
 }
 

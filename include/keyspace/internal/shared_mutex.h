@@ -65,8 +65,8 @@ class ABSL_LOCKABLE SharedMutex {
  private:
   // From the lowest bit, each in 20 bits: the readers, which hold the lock, or will when the writer
   // releases it; the late readers, which come after the next writer; and the writers that wait.
-  // Then whether a writer holds the lock; and a bit that a writer flips when it
-  // lets late readers become readers.
+  // Then whether a writer holds the lock; and a bit that a writer flips as it makes the late
+  // readers readers, so that these learn of it.
   using State = std::uint64_t;
   static constexpr int kBits = 20;
   static constexpr State kReader = 1;
