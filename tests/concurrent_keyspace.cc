@@ -761,6 +761,11 @@ TEST_CASE("an expiry slides with requests") {
   CHECK(ks.pttl(1) == 1ms);
   CHECK(ks.get_or_compute(1, 1h, [] { return 2; }) == 1);
   CHECK(ks.pttl(1) == 10ms);
+  clock.advance(1ms);
+  int seen = 0;
+  CHECK(ks.visit(1, [&](int value) { seen = value; }));
+  CHECK(seen == 1);
+  CHECK(ks.pttl(1) == 10ms);
   clock.advance(10ms);
   CHECK(ks.get(1) == std::nullopt);
 }

@@ -299,6 +299,19 @@ TEST_CASE("what did nothing to a key does not keep a computation from being stor
   CHECK(ks.get("a") == 1);
 }
 
+TEST_CASE("renaming a key to itself does not keep its refresh from being stored", "[threads]") {
+  SharedInts ks;
+  ks.set("a", 1, 1s);
+  CHECK(ks.get_or_compute(
+            "a", 1s,
+            [&] {
+              CHECK(ks.rename("a", "a"));
+              return 2;
+            },
+            1h) == 2);
+  CHECK(ks.get("a") == 2);
+}
+
 TEST_CASE("a call that throws without effect does not keep a computation from being stored",
           "[threads]") {
   ConcurrentKeyspace<int, Fragile<Throws::kOnCopy>> ks;

@@ -245,6 +245,18 @@ TEST_CASE("a deadline that is set while the reaper looks is not lost", "[threads
   CHECK(internal::TestPeer::take_ring(*state));
 }
 
+TEST_CASE("a round answers those that rang before it", "[threads]") {
+  const auto state = std::make_shared<internal::ReaperState>();
+  Stand stand;
+  stand.join(state);
+  state->ring();
+  internal::TestPeer::make_round(*state, 24h);
+  CHECK_FALSE(internal::TestPeer::take_ring(*state));
+  stand.on_step = [&] { state->ring(); };
+  internal::TestPeer::make_round(*state, 24h);
+  CHECK(internal::TestPeer::take_ring(*state));
+}
+
 TEST_CASE("who rings during a round gets another one", "[threads]") {
   const auto state = std::make_shared<internal::ReaperState>();
   std::latch two_steps(2);

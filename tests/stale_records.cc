@@ -210,6 +210,14 @@ TEST_CASE("a round of scrubbing checks every record, also those that move down m
   check_invariants(ks);
 }
 
+TEST_CASE("clear() ends a round of scrubbing") {
+  NumbersByNumber ks;
+  for (std::uint64_t key = 0; key != 5000; ++key) ks.set(key, key, 1h);
+  for (std::uint64_t key = 0; !internal::TestPeer::is_scrubbing(ks); ++key) ks.erase(key);
+  ks.clear();
+  CHECK_FALSE(internal::TestPeer::is_scrubbing(ks));
+}
+
 TEST_CASE("entries that share a hash leave no more stale records than the bound allows") {
   constexpr std::uint64_t kKeys = 1500;
   Keyspace<std::uint64_t, std::uint64_t, ManualClock, OneHash> ks;
