@@ -204,6 +204,36 @@ TEST_CASE("an eviction looks up each stale record once, however many come before
   CHECK(evicting[Probe::kKeysLookedUp] <= stale + 1000);
 }
 
+TEST_CASE("an eviction finds the soonest in the open slot too, as after the clock went back") {
+  constexpr int kEntries = 200;
+  ManualClock clock;
+  Bounded<EarliestDeadline> cache(clock, {.capacity = kEntries});
+  cache.set(-1, 0, 1ms);  // the table starts here: the others share a slot
+  for (int i = 0; i != kEntries - 1; ++i) cache.set(i, 0, 10h + Millis(i));
+  clock.advance(1ms);
+  CHECK(cache.erase_expired() == 1);
+  // Opens the slot of the others, and has moved a few of the later ones when its limit is spent.
+  clock.set(at(0) + 10h - 1ms);
+  CHECK(cache.erase_expired(1) == 0);
+  clock.set(at(0) + 1h);
+  cache.set(1000, 0, 20h);
+  cache.set(1001, 0, 20h);
+  CHECK(cache.size() == kEntries);
+  CHECK_FALSE(cache.contains(0));
+  CHECK(cache.contains(1));
+  check_invariants(cache);
+}
+
+TEMPLATE_TEST_CASE("clear() leaves no records of what was stored", "", EarliestDeadline, Lru) {
+  ManualClock clock;
+  Bounded<TestType> cache(clock, {.capacity = 10'000});
+  for (int i = 0; i != 10'000; ++i) cache.set(i, 0, 1h);
+  cache.clear();
+  CHECK(internal::TestPeer::policy_records(cache) == 0);
+  CHECK(cache.weight() == 0);
+  check_invariants(cache);
+}
+
 TEST_CASE("an eviction looks for the soonest in the slots that may have it, and in no other") {
   constexpr int kSlots = 200;
   constexpr int kEach = 31;

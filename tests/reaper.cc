@@ -106,6 +106,20 @@ TEST_CASE("a reaper sleeps at most once in an interval, however often an entry e
   CHECK(reaping[Probe::kReaperSleeps] <= static_cast<std::uint64_t>(time / kInterval) + 2);
 }
 
+TEST_CASE("a reaper looks after the keyspaces that it is made with", "[threads]") {
+  Count erased;
+  ManualClock clock;
+  Sessions<ManualClock> first(clock, {.listener = erased.listener()});
+  Sessions<ManualClock> second(clock, {.listener = erased.listener()});
+  first.set(1, 1, 1s);
+  second.set(1, 1, 1s);
+  clock.advance(1s);
+  const Reaper reaper(first, second);
+  erased.wait_for(2);
+  CHECK(first.empty());
+  CHECK(second.empty());
+}
+
 TEST_CASE("a reaper erases more than a step takes", "[threads]") {
   Count erased;
   ManualClock clock;
