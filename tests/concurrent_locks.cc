@@ -168,6 +168,7 @@ Death death_of(const Call& call) {
   REQUIRE(child >= 0);
   if (child == 0) {
     std::signal(SIGABRT, SIG_DFL);  // not Catch2's
+    alarm(10);                      // if it waits for ever
     dup2(ends[1], STDERR_FILENO);
     call();
     _exit(0);
@@ -199,6 +200,15 @@ TEST_CASE("a function that calls its own shard while that is locked ends the pro
        [](Shared& ks) { ks.update(1, [&](int&) { static_cast<void>(ks.size()); }); }},
       {"for_each, and pexpire",
        [](Shared& ks) { ks.for_each([&](int key, int, auto) { ks.pexpire(key, 1s); }); }},
+      {"visit of another, and then set",
+       [](Shared& ks) {
+         Shared other;
+         other.set(1, 1);
+         ks.visit(1, [&](int) {
+           other.visit(1, [](int) {});
+           ks.set(2, 0);
+         });
+       }},
       {"visit of another, and in it update",
        [](Shared& ks) {
          Shared other;

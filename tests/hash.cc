@@ -102,6 +102,9 @@ struct StdHash : std::hash<std::uint64_t> {};
 struct SaysFalse : StdHash {
   using is_avalanching = std::false_type;
 };
+struct SaysFalseByATrait : StdHash {
+  using is_avalanching = std::is_same<int, long>;
+};
 struct SaysTrue : StdHash {
   using is_avalanching = std::true_type;
 };
@@ -124,6 +127,7 @@ double comparisons_of_high_keys() {
 TEST_CASE("a hash is mixed, unless it declares is_avalanching") {
   CHECK(comparisons_of_high_keys<std::hash<std::uint64_t>>() < 3);
   CHECK(comparisons_of_high_keys<SaysFalse>() < 3);
+  CHECK(comparisons_of_high_keys<SaysFalseByATrait>() < 3);
   CHECK(comparisons_of_high_keys<internal::HashedHash<std::uint64_t, StdHash>>() < 3);
   // Taken as it is, all keys begin at one place of the map.
   CHECK(comparisons_of_high_keys<SaysTrue>() > 3);

@@ -56,14 +56,15 @@ class SharedTime {
 };
 }  // namespace internal
 
-// std::chrono::steady_clock in whole milliseconds, rounded down, and read in a third of the time or
-// less. This is the default clock.
+// std::chrono::steady_clock in whole milliseconds, rounded down, and read in less than half of the
+// time. This is the default clock.
 //
-// now() returns what std::chrono::steady_clock returns, rounded: never earlier, never later. Once a
-// millisecond it reads that clock. In between, the processor's counter tells that the millisecond
-// is not over. Without a counter that counts at one rate (the invariant TSC of x86-64, which Linux
-// has to use for its own clocks too, or the virtual counter of AArch64), each call reads
-// std::chrono::steady_clock. The first call takes a tenth of a millisecond to measure the rate.
+// now() returns what std::chrono::steady_clock returns, rounded: never earlier, never later. It
+// reads that clock a few times a millisecond. In between, the processor's counter tells that the
+// millisecond is not over. That is so on Linux, on x86-64 and AArch64, if the kernel uses the
+// counter for its own clocks; elsewhere, each call reads std::chrono::steady_clock. The first call
+// of a program opens a file of the kernel's, and takes a tenth of a millisecond to measure the
+// counter's rate. now() is not for signal handlers.
 class SteadyClock : public internal::MillisecondClock<std::chrono::steady_clock> {};
 
 // The same for std::chrono::system_clock, for deadlines that are times of the day. A change of the

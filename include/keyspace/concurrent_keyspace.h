@@ -49,7 +49,8 @@ namespace keyspace {
 //      with use, a request that moves a deadline is a write.)
 //   3. No lock is held while a listener, or a computation, is called. visit(), update() and
 //      for_each() call their function with a shard locked: it must not call this keyspace. If it
-//      waits for the lock of its own shard, the program is aborted, with a message. Nor may what
+//      waits for the lock of its own shard, the program is aborted, with a message. It may call
+//      another keyspace only if no function called there calls this one. Nor may what
 //      keys and values do, the weigher, hash, equality, clock and allocator call this keyspace.
 //   4. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
 //

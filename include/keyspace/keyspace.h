@@ -65,7 +65,7 @@ namespace keyspace {
 //      request counts. (Where room has to be made within a capacity, see Options.)
 //
 // Time. A Clock is an object with `now()` (see TimeSource); the default counts from the start of
-// the machine, so use std::chrono::system_clock for deadlines that mean a date. Time is kept in
+// the machine, so use SystemClock for deadlines that mean a date. Time is kept in
 // whole milliseconds; a finer clock is rounded down. Durations and time points in any coarser unit
 // convert by themselves, finer ones and bare numbers do not compile. What is too large saturates
 // to the latest finite deadline, one millisecond before time_point::max(). The clock may go

@@ -29,4 +29,12 @@
 #define KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS [[no_unique_address]]
 #endif
 
+// Makes a class one and the same in all shared libraries of a program, also with
+// -fvisibility=hidden.
+#if defined(__GNUC__)
+#define KEYSPACE_INTERNAL_VISIBLE __attribute__((visibility("default")))
+#else
+#define KEYSPACE_INTERNAL_VISIBLE
+#endif
+
 #endif  // KEYSPACE_INTERNAL_CONFIG_H_

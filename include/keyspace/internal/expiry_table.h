@@ -178,8 +178,8 @@ class ExpiryTable {
   // one. In these two rounds, for each scrub, one record became stale or `needed` fell by one: so
   // size() - 3 * needed grew by 3 at most. When it passes 2.5 * needed + 1024, it is 1024 - needed
   // / 2. The two rounds add 6 * (2.5 * needed + 1024) / 31 + 6 * 128 at most, which is less than
-  // needed / 2 + 1024. (Evictions may make a round miss records: with them, the bound is tested,
-  // and not proven.)
+  // needed / 2 + 1024. (Evictions may make a round miss records, and records that move make it
+  // check some again: with these, the bound is tested, and not proven.)
   template <class Owner>
   void tidy(std::size_t needed, Owner& owner) noexcept {
     const std::size_t limit = 2 * needed + needed / 2 + kStaleSlack;

@@ -54,11 +54,11 @@ struct DefaultHash<Key> {
 };
 
 // Whether a hash spreads what it is given over all bits, as a map needs it. One that does may say
-// so with a type `is_avalanching` (which is not std::false_type), as for other hash maps.
+// so with a type `is_avalanching`, as for other hash maps; unless that has a `value` that is false.
 template <class Hash>
 inline constexpr bool kIsAvalanching = requires {
   typename Hash::is_avalanching;
-  requires !std::same_as<typename Hash::is_avalanching, std::false_type>;
+  requires !requires { requires !bool(Hash::is_avalanching::value); };
 };
 template <class Key>
 inline constexpr bool kIsAvalanching<absl::Hash<Key>> = true;

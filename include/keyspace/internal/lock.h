@@ -1,9 +1,14 @@
 #ifndef KEYSPACE_INTERNAL_LOCK_H_
 #define KEYSPACE_INTERNAL_LOCK_H_
 
+#include "keyspace/internal/config.h"
+
 #include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <utility>
 
 #include "absl/base/attributes.h"
@@ -11,15 +16,20 @@
 #include "keyspace/internal/probe.h"
 #include "keyspace/internal/shared_mutex.h"
 
-#if defined(_MSC_VER)
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(_MSC_VER)
 #include <intrin.h>
 #endif
 
 namespace keyspace::internal {
 
 // While it lives, this thread calls a function of the user with a mutex locked. If that function
-// waits for the same mutex, it would wait for ever: check() ends the program instead.
-class CallUnderLock {
+// waits for the same mutex, it would wait for ever: check() ends the program instead. (Visible, so
+// that all shared libraries of a program have one list for each thread.)
+class KEYSPACE_INTERNAL_VISIBLE CallUnderLock {
  public:
   explicit CallUnderLock(const void* mutex) noexcept
       : mutex_(mutex), outer_(std::exchange(innermost_, this)) {}
@@ -58,11 +68,40 @@ struct StdThreading {
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("yield");
-#elif defined(_MSC_VER)
+#elif defined(_M_IX86) || defined(_M_X64)
     _mm_pause();
+#elif defined(_M_ARM64)
+    __yield();
 #endif
   }
   static void before_wait(const void* mutex) noexcept { CallUnderLock::check(mutex); }
+
+  // Sleeps until woken, if the word still has that value. Not std::atomic::wait, for which some
+  // libraries count the sleeping threads in a table of which a shared library may have its own.
+#ifdef __linux__
+  static void wait(const Atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
+    futex(word, FUTEX_WAIT_PRIVATE, value);
+  }
+  static void wake_one(Atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE_PRIVATE, 1); }
+  static void wake_all(Atomic<std::uint32_t>& word) noexcept {
+    futex(word, FUTEX_WAKE_PRIVATE, (std::numeric_limits<int>::max)());
+  }
+
+ private:
+  static void futex(const Atomic<std::uint32_t>& word, int operation,
+                    std::uint32_t value) noexcept {
+    static_assert(sizeof word == sizeof value);
+    const int error = errno;
+    syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
+    errno = error;
+  }
+#else
+  static void wait(const Atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
+    word.wait(value, std::memory_order_relaxed);
+  }
+  static void wake_one(Atomic<std::uint32_t>& word) noexcept { word.notify_one(); }
+  static void wake_all(Atomic<std::uint32_t>& word) noexcept { word.notify_all(); }
+#endif
 };
 
 using Mutex = SharedMutex<StdThreading>;

@@ -18,8 +18,8 @@ namespace keyspace::internal {
 //   a reader that arrives while a writer waits for        goes after that writer
 //   other readers
 //
-// Whoever waits tries for a few microseconds, and then sleeps. Of several waiting writers, any may
-// be the next.
+// A thread that waits tries for a few microseconds, and then sleeps. Of several waiting writers,
+// any may be the next, and also one that has just come.
 //
 // A thread may use the lock no more once another may have locked it for the last time: unlock() may
 // still read it when that other thread is done. (A std::mutex may be destroyed then.)
@@ -86,16 +86,18 @@ class ABSL_LOCKABLE SharedMutex {
       before = state_.fetch_add(kLateReader - kReader, std::memory_order_release);
       if ((before & kReaders) == kReader) wake_writer();
     }
-    wait(readers_woken_, [&] {
+    const auto is_turn = [&] {
       const State state = state_.load(std::memory_order_acquire);
       return (state & kWriter) == 0 && (!is_late || ((state ^ before) & kTurn) != 0);
-    });
+    };
+    wait(
+        readers_woken_, [] {}, is_turn);
   }
 
   ABSL_ATTRIBUTE_NOINLINE void wait_for_turn_of_writer() {
     Threading::before_wait(this);
     state_.fetch_add(kWaitingWriter, std::memory_order_relaxed);
-    wait(writers_woken_, [&] {
+    const auto try_lock = [&] {
       State state = state_.load(std::memory_order_relaxed);
       while ((state & (kWriter | kReaders)) == 0) {
         const State late = (state & kLateReaders) >> kBits;
@@ -107,36 +109,44 @@ class ABSL_LOCKABLE SharedMutex {
         }
       }
       return false;
-    });
+    };
+    // From here on, another writer may be woken.
+    const auto begin = [&] { is_waking_.exchange(0, std::memory_order_acq_rel); };
+    wait(writers_woken_, begin, try_lock);
   }
 
-  using Wakes = typename Threading::template Atomic<std::uint32_t>;
+  using Word = typename Threading::template Atomic<std::uint32_t>;
 
-  // Returns when is_over() does so; it may be true only after `wakes` was counted up.
-  template <class IsOver>
-  void wait(const Wakes& wakes, const IsOver& is_over) {
-    for (int tries = Threading::kTries; tries != 0; --tries) {
-      if (is_over()) return;
-      Threading::pause();
-    }
+  // Returns when is_over() is true, which takes that `woken` is counted up. Calls begin() before it
+  // looks, and again after each sleep.
+  template <class Begin, class IsOver>
+  void wait(const Word& woken, const Begin& begin, const IsOver& is_over) {
     for (;;) {
-      const std::uint32_t seen = wakes.load(std::memory_order_acquire);
+      const std::uint32_t seen = woken.load(std::memory_order_acquire);
+      begin();
+      for (int tries = Threading::kTries; tries != 0; --tries) {
+        if (is_over()) return;
+        Threading::pause();
+      }
       if (is_over()) return;
-      wakes.wait(seen, std::memory_order_relaxed);
+      Threading::wait(woken, seen);
     }
   }
   void wake_readers() {
     readers_woken_.fetch_add(1, std::memory_order_release);
-    readers_woken_.notify_all();
+    Threading::wake_all(readers_woken_);
   }
+  // Does nothing while a writer that was woken before has yet to look.
   void wake_writer() {
+    if (is_waking_.exchange(1, std::memory_order_acq_rel) != 0) return;
     writers_woken_.fetch_add(1, std::memory_order_release);
-    writers_woken_.notify_one();
+    Threading::wake_one(writers_woken_);
   }
 
   typename Threading::template Atomic<State> state_{0};
-  Wakes readers_woken_{0};
-  Wakes writers_woken_{0};
+  Word readers_woken_{0};
+  Word writers_woken_{0};
+  Word is_waking_{0};
 };
 
 }  // namespace keyspace::internal
