@@ -122,7 +122,7 @@ struct Schedules {
       for (Thread& thread : state->threads) {
         if (thread.asleep_on == word.number()) thread.asleep_on = kNone;
       }
-      return 0;
+      return std::uint64_t{0};
     });
   }
   // Wakes the one that the schedule says.
@@ -132,7 +132,7 @@ struct Schedules {
       for (Thread& thread : state->threads) {
         if (thread.asleep_on == word.number() && could_wake++ == to_wake) thread.asleep_on = kNone;
       }
-      return 0;
+      return std::uint64_t{0};
     });
   }
 
