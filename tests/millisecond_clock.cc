@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <thread>
@@ -267,6 +268,40 @@ TEST_CASE("the counter is used only if it is the kernel's clock source") {
   errno = 0;
   CHECK_FALSE(ProcessorCounter::kernel_uses(path.c_str(), "tsc"));
   CHECK(errno == 0);
+}
+
+// steady_clock, and how often it was read.
+struct CountedSteady : std::chrono::steady_clock {
+  static time_point now() noexcept {
+    ++readings;
+    return std::chrono::steady_clock::now();
+  }
+  static inline int readings = 0;
+};
+
+TEST_CASE("the processor's counter saves most readings of the clock, where it is reliable") {
+  using internal::ProcessorCounter;
+  bool is_reliable = false;
+#if defined(__linux__) && defined(__x86_64__)
+  std::string source;
+  std::getline(
+      std::ifstream("/sys/devices/system/clocksource/clocksource0/current_clocksource") >> std::ws,
+      source);
+  const std::string processor(
+      std::istreambuf_iterator<char>(std::ifstream("/proc/cpuinfo").rdbuf()), {});
+  is_reliable = source == "tsc" && processor.find("constant_tsc") != std::string::npos &&
+                processor.find("nonstop_tsc") != std::string::npos;
+  CHECK(ProcessorCounter::is_reliable() == is_reliable);
+#else
+  is_reliable = ProcessorCounter::is_reliable();
+#endif
+  constexpr int kCalls = 200'000;
+  for (int i = 0; i != kCalls; ++i) millis_of<internal::MillisecondClock<CountedSteady>>();
+  if (is_reliable) {
+    CHECK(CountedSteady::readings < kCalls / 2);
+  } else {
+    CHECK(CountedSteady::readings == kCalls);
+  }
 }
 
 TEST_CASE("a counter that is behind or far ahead makes the clock be read") {

@@ -56,8 +56,9 @@ class SharedTime {
 };
 }  // namespace internal
 
-// std::chrono::steady_clock in whole milliseconds, rounded down, and read in less than half of the
-// time. This is the default clock.
+// std::chrono::steady_clock in whole milliseconds, rounded down, and faster to read: in less than
+// half of the time of std::chrono::steady_clock::now(). This is the default clock. Its time points
+// are those of std::chrono::steady_clock.
 //
 // now() returns what std::chrono::steady_clock returns, rounded: never earlier, never later. It
 // reads that clock a few times a millisecond. In between, the processor's counter tells that the
@@ -67,8 +68,9 @@ class SharedTime {
 // counter's rate. now() is not for signal handlers.
 class SteadyClock : public internal::MillisecondClock<std::chrono::steady_clock> {};
 
-// The same for std::chrono::system_clock, for deadlines that are times of the day. A change of the
-// system's time is seen within a millisecond.
+// The same for std::chrono::system_clock, for deadlines that are dates. Its time points are those
+// of std::chrono::system_clock, so std::chrono::sys_days converts to them. A change of the system's
+// time is seen within a millisecond.
 class SystemClock : public internal::MillisecondClock<std::chrono::system_clock> {};
 
 namespace internal {
@@ -92,8 +94,8 @@ struct BootTime {
 };
 }  // namespace internal
 
-// The same for the time since the machine was started, in which a suspended machine (a laptop that
-// sleeps) counts as running. On other systems than Linux it counts as SteadyClock does.
+// The same for the time since the machine was started, which goes on while the machine is
+// suspended, as a laptop that sleeps. On other systems than Linux it is the time of SteadyClock.
 class BootClock : public internal::MillisecondClock<internal::BootTime> {};
 
 // A clock that moves only when told to, for tests. It starts at the epoch.

@@ -48,10 +48,11 @@ namespace keyspace {
 //      may wait for a reader itself). They do so too if the key is dead. (But where expiries slide
 //      with use, a request that moves a deadline is a write.)
 //   3. No lock is held while a listener, or a computation, is called. visit(), update() and
-//      for_each() call their function with a shard locked: it must not call this keyspace. If it
-//      waits for the lock of its own shard, the program is aborted, with a message. It may call
-//      another keyspace only if no function called there calls this one. Nor may what
-//      keys and values do, the weigher, hash, equality, clock and allocator call this keyspace.
+//      for_each() call their function with a shard locked. Such a function must not call this
+//      keyspace: a call that waits for the lock of the function's own shard aborts the program,
+//      with a message, and any other may deadlock. It may call another keyspace, if no function
+//      that is called with a lock of that one calls this one. The weigher, hash, equality, clock,
+//      allocator, and the operations of keys and values must not call this keyspace either.
 //   4. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
 //
 // Instead of pointers, which other threads could invalidate, get() returns copies, and visit() and
