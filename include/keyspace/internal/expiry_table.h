@@ -248,7 +248,7 @@ class ExpiryTable {
   static constexpr int kChunksToScrub = 16;
   static constexpr std::size_t kStaleSlack = 1024;
   // What the bound in tidy() rests on.
-  static_assert(6 * 5 <= RecordChunk::kMaxCapacity);
+  static_assert(RecordChunk::kMaxCapacity >= 30);
   static_assert(6 * (kStaleSlack / RecordChunk::kMaxCapacity + kLevels * kSlots / kChunksToScrub) <=
                 kStaleSlack);
   // How many records settle_soonest() compares, more or less, in all slots together; and how many
