@@ -128,7 +128,7 @@ std::uint64_t sum_over(const Ids& ids, F f) {
   return sum;
 }
 
-// The same over time, which a ManualClock has to be told of: a millisecond for each thousand.
+// The same. A ManualClock then moves on by a millisecond after each thousand; others move anyway.
 template <class Id, class Clock, class F>
 std::uint64_t sum_over_time(std::span<const Id> ids, const Clock&, F f) {
   return sum_over(ids, f);

@@ -199,13 +199,14 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires std::invocable<F&, const Value&>
   bool visit(const K& key, F&& f) {
-    const auto call = internal::calling_user([&f](const Value& value) { std::invoke(f, value); });
-    return shards_.request(internal::as_key<ConcurrentKeyspace>(key), call);
+    return look_up(*this, key,
+                   internal::calling_user([&f](const Value& value) { std::invoke(f, value); }));
   }
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires std::invocable<F&, const Value&>
   bool visit(const K& key, F&& f) const {
-    return read(key, internal::calling_user([&f](const Value& value) { std::invoke(f, value); }));
+    return look_up(*this, key,
+                   internal::calling_user([&f](const Value& value) { std::invoke(f, value); }));
   }
 
   // Calls f(Value&) for a live key, and nothing else is done in its shard meanwhile. Returns
@@ -230,7 +231,7 @@ class ConcurrentKeyspace {
   // EXISTS. Returns whether the key is live.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   [[nodiscard]] bool contains(const K& key) const {
-    return read(key, [](const Value&) {});
+    return look_up(*this, key, [](const Value&) {});
   }
 
   // MGET. Writes to `out`, for each key in turn, what get() returns for it, and returns `out`
@@ -497,29 +498,14 @@ class ConcurrentKeyspace {
   template <class Self, class K>
   static std::optional<Value> copy_by(Self& self, const K& key) {
     std::optional<Value> copy;
-    const auto copy_value = [&copy](const Value& value) { copy.emplace(value); };
-    if constexpr (std::is_const_v<Self>) {
-      self.read(key, copy_value);
-    } else {
-      self.shards_.request(internal::as_key<ConcurrentKeyspace>(key), copy_value);
-    }
+    look_up(self, key, [&copy](const Value& value) { copy.emplace(value); });
     return copy;
   }
 
-  // Calls f(value) for a live key, which is no request.
-  template <class K, class F>
-  bool read(const K& key, const F& f) const {
-    const auto look_up = [&f](const Ks& keyspace, const auto& hashed_key) {
-      const Value* const value = keyspace.find(hashed_key);
-      if (value != nullptr) f(*value);
-      return value != nullptr;
-    };
-    if constexpr (internal::CallsUser<F>) {
-      return shards_.read(internal::as_key<ConcurrentKeyspace>(key),
-                          internal::calling_user(look_up));
-    } else {
-      return shards_.read(internal::as_key<ConcurrentKeyspace>(key), look_up);
-    }
+  // Calls f(value) for a live key, and returns whether it is one. A request unless Self is const.
+  template <class Self, class K, class F>
+  static bool look_up(Self& self, const K& key, const F& f) {
+    return self.shards_.look_up(internal::as_key<ConcurrentKeyspace>(key), f);
   }
 
   template <class K, class F>

@@ -101,12 +101,12 @@ class Shards {
     const auto hashed_key = hashed(key);
     const Shard& shard = shard_of(hashed_key.hash);
     const ReaderLock lock(shard.mutex);
-    return call(shard, f, shard.contents.keyspace, hashed_key);
+    return f(shard.contents.keyspace, hashed_key);
   }
   // Calls f(value) if the key is live, as a request: under such a lock too, unless the expiry has
   // to slide. Returns whether it is.
   template <class K, class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const K& key, F& f) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool look_up(const K& key, const F& f) {
     const auto hashed_key = hashed(key);
     Shard& shard = shard_of(hashed_key.hash);
     {
@@ -120,6 +120,16 @@ class Shards {
       if (value != nullptr) call(shard, f, *value);
       return value != nullptr;
     });
+  }
+  // The same, but no request, on a const keyspace.
+  template <class K, class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool look_up(const K& key, const F& f) const {
+    const auto hashed_key = hashed(key);
+    const Shard& shard = shard_of(hashed_key.hash);
+    const ReaderLock lock(shard.mutex);
+    const Value* const value = shard.contents.keyspace.find(hashed_key);
+    if (value != nullptr) call(shard, f, *value);
+    return value != nullptr;
   }
   // Returns f(contents, key), called when nothing else is done in the shard of the key.
   template <class K, class F>
