@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "catch.hpp"
 #include "concurrent_support.h"
 
@@ -26,12 +27,22 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Whether readers have come so often that the lock is biased towards them: see BiasedMutex.
+enum class Bias { kNone, kToReaders };
+constexpr Bias kBiases[] = {Bias::kNone, Bias::kToReaders};
+
+template <class Ks>
+void bias(Ks& keyspace) {
+  for (int i = 0; i != 10'000; ++i) static_cast<void>(keyspace.contains(0));
+}
+
 // All keys share a lock.
 struct OneShard {
-  OneShard() {
+  explicit OneShard(Bias wanted) {
     keyspace.set(1, 10);
     keyspace.set(2, 20, 5ms);
     clock.advance(5ms);
+    if (wanted == Bias::kToReaders) bias(keyspace);
   }
   ManualClock clock;
   ConcurrentKeyspace<int, int, ManualClock> keyspace{clock, {.shards = 1}};
@@ -43,152 +54,228 @@ void dawdle() {
 }
 
 TEST_CASE("no read waits for another, be its key live, dead or absent", "[threads]") {
-  OneShard shard;
-  auto& ks = shard.keyspace;
-  std::future<void> reads;
-  ks.visit(1, [&](int) {
-    reads = std::async(std::launch::async, [&] {
-      for (const int key : {1, 2, 3}) {
-        const bool is_live = key == 1;
-        CHECK(ks.get(key).has_value() == is_live);
-        CHECK(ks.peek(key).has_value() == is_live);
-        CHECK(ks.visit(key, [](int) {}) == is_live);
-        CHECK(std::as_const(ks).visit(key, [](int) {}) == is_live);
-        CHECK(ks.contains(key) == is_live);
-        CHECK(ks.pttl(key).has_value() == is_live);
-        CHECK(ks.pexpiretime(key).has_value() == is_live);
-      }
-      std::vector<std::optional<int>> values(3);
-      ks.mget(std::vector{1, 2, 3}, values.begin());
-      CHECK(ks.get_or_compute(1, 1s, [] { return 11; }) == 10);
-      int seen = 0;
-      ks.for_each([&](int, int, auto) { ++seen; });
-      CHECK(seen == 1);
-      CHECK(ks.size() == 2);
-      CHECK(ks.next_deadline().has_value());
+  for (const Bias wanted : kBiases) {
+    OneShard shard(wanted);
+    auto& ks = shard.keyspace;
+    std::future<void> reads;
+    ks.visit(1, [&](int) {
+      reads = std::async(std::launch::async, [&] {
+        for (const int key : {1, 2, 3}) {
+          const bool is_live = key == 1;
+          CHECK(ks.get(key).has_value() == is_live);
+          CHECK(ks.peek(key).has_value() == is_live);
+          CHECK(ks.visit(key, [](int) {}) == is_live);
+          CHECK(std::as_const(ks).visit(key, [](int) {}) == is_live);
+          CHECK(ks.contains(key) == is_live);
+          CHECK(ks.pttl(key).has_value() == is_live);
+          CHECK(ks.pexpiretime(key).has_value() == is_live);
+        }
+        std::vector<std::optional<int>> values(3);
+        ks.mget(std::vector{1, 2, 3}, values.begin());
+        CHECK(ks.get_or_compute(1, 1s, [] { return 11; }) == 10);
+        int seen = 0;
+        ks.for_each([&](int, int, auto) { ++seen; });
+        CHECK(seen == 1);
+        CHECK(ks.size() == 2);
+        CHECK(ks.next_deadline().has_value());
+      });
+      const std::future_status status = reads.wait_for(10s);
+      CHECK(status == std::future_status::ready);
     });
-    const std::future_status status = reads.wait_for(10s);
-    CHECK(status == std::future_status::ready);
-  });
-  reads.get();
+    reads.get();
+  }
 }
 
 TEST_CASE("a read waits for a write, and sees all of it", "[threads]") {
-  OneShard shard;
-  std::future<std::optional<int>> read;
-  shard.keyspace.update(1, [&](int& value) {
-    read = std::async(std::launch::async, [&] { return shard.keyspace.get(1); });
-    dawdle();
-    value = 11;
-  });
-  CHECK(read.get() == 11);
+  for (const Bias wanted : kBiases) {
+    OneShard shard(wanted);
+    std::future<std::optional<int>> read;
+    shard.keyspace.update(1, [&](int& value) {
+      read = std::async(std::launch::async, [&] { return shard.keyspace.get(1); });
+      dawdle();
+      value = 11;
+    });
+    CHECK(read.get() == 11);
+  }
 }
 
 TEST_CASE("a write waits for a read, and for another write", "[threads]") {
-  OneShard shard;
-  std::future<void> writes;
-  const auto add_one = [&] { shard.keyspace.update(1, [](int& value) { ++value; }); };
-  shard.keyspace.visit(1, [&](const int& value) {
-    writes = std::async(std::launch::async, add_one);
-    dawdle();
-    CHECK(value == 10);
-  });
-  writes.get();
-  shard.keyspace.update(1, [&](int& value) {
-    const int before = value;
-    writes = std::async(std::launch::async, add_one);
-    dawdle();
-    value = before + 1;
-  });
-  writes.get();
-  CHECK(shard.keyspace.get(1) == 13);
+  for (const Bias wanted : kBiases) {
+    OneShard shard(wanted);
+    std::future<void> writes;
+    const auto add_one = [&] { shard.keyspace.update(1, [](int& value) { ++value; }); };
+    shard.keyspace.visit(1, [&](const int& value) {
+      writes = std::async(std::launch::async, add_one);
+      dawdle();
+      CHECK(value == 10);
+    });
+    writes.get();
+    shard.keyspace.update(1, [&](int& value) {
+      const int before = value;
+      writes = std::async(std::launch::async, add_one);
+      dawdle();
+      value = before + 1;
+    });
+    writes.get();
+    CHECK(shard.keyspace.get(1) == 13);
+  }
+}
+
+// --- The mutex alone ---
+
+struct Locked {
+  void bias_to_readers() {
+    while (!is_biased()) {
+    }
+  }
+  // Reads once.
+  bool is_biased() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    auto* const slot = mutex.lock_shared();
+    mutex.unlock_shared(slot);
+    return slot != nullptr;
+  }
+  int reads_until_bias() {
+    int reads = 0;
+    while (!is_biased()) ++reads;
+    return reads;
+  }
+
+  std::vector<internal::ReadMostlyMutex::Slot> slots{2};
+  internal::ReadMostlyMutex mutex{slots};
+  // Without atomics: ThreadSanitizer would tell of a mutex that does not order what it guards.
+  std::array<int, 2> guarded = {};
+};
+
+TEST_CASE("readers note themselves in slots, after so many reads without a write", "[threads]") {
+  constexpr int kReads = 2 * static_cast<int>(internal::StdThreading::kReadsPerSlot) + 1;
+  Locked locked;
+  for (int i = 0; i != 3; ++i) {
+    CHECK(locked.reads_until_bias() == kReads);
+    CHECK(locked.is_biased());
+    const internal::WriterLock lock(locked.mutex);
+  }
+  // Writes do not count.
+  for (int i = 0; i != 2 * kReads; ++i) const internal::WriterLock lock(locked.mutex);
+  CHECK(locked.reads_until_bias() == kReads);
+}
+
+TEST_CASE("a thread notes one mutex of several in its slot, and locks the others", "[threads]") {
+  Locked first;
+  internal::ReadMostlyMutex second(first.slots);
+  const auto read_both = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    auto* const outer = first.mutex.lock_shared();
+    auto* const inner = second.lock_shared();
+    second.unlock_shared(inner);
+    first.mutex.unlock_shared(outer);
+    return std::pair(outer != nullptr, inner != nullptr);
+  };
+  for (int i = 0; i != 1'000; ++i) read_both();
+  CHECK(read_both() == std::pair(true, false));
+  // Nor does a writer of one wait for readers of another.
+  const internal::ReaderLock outer(first.mutex);
+  const internal::WriterLock inner(second);
 }
 
 TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
-  internal::Mutex mutex;
-  // Without atomics: ThreadSanitizer would tell of a mutex that does not order what it guards.
-  std::array<int, 2> guarded = {};
-  std::atomic<int> torn = 0;
-  std::atomic<int> sum = 0;
-  constexpr int kTurns = 20'000;
-  on_threads(4, [&](int thread) {
-    int read = 0;
-    for (int i = 0; i != kTurns; ++i) {
-      if ((i + thread) % 4 == 0) {
-        const internal::WriterLock lock(mutex);
-        ++guarded[0];
-        ++guarded[1];
-      } else {
-        const internal::ReaderLock lock(mutex);
-        torn += guarded[0] != guarded[1];
-        read += guarded[0] != 0;
+  for (const int writes_of_100 : {25, 1}) {
+    Locked locked;
+    std::atomic<int> torn = 0;
+    std::atomic<int> sum = 0;
+    constexpr int kTurns = 20'000;
+    on_threads(4, [&](int thread) {
+      int read = 0;
+      for (int i = 0; i != kTurns; ++i) {
+        if ((i + 25 * thread) % 100 < writes_of_100) {
+          const internal::WriterLock lock(locked.mutex);
+          ++locked.guarded[0];
+          ++locked.guarded[1];
+        } else {
+          const internal::ReaderLock lock(locked.mutex);
+          torn += locked.guarded[0] != locked.guarded[1];
+          read += locked.guarded[0] != 0;
+        }
       }
-    }
-    sum += read;
-  });
-  CHECK(torn == 0);
-  CHECK(guarded[0] == kTurns);
-  CHECK(sum > 0);
+      sum += read;
+    });
+    CHECK(torn == 0);
+    CHECK(locked.guarded[0] == 4 * kTurns / 100 * writes_of_100);
+    CHECK(sum > 0);
+  }
 }
 
 // One thread is done with what the mutex guards before the other begins, but only the mutex tells
 // it so: ThreadSanitizer would report a mutex that does not order them.
 template <class First, class Second>
-void hand_over() {
-  internal::Mutex mutex;
-  int guarded = 0;
+void hand_over(Bias before = Bias::kNone, Bias between = Bias::kNone) {
+  Locked locked;
   std::atomic<bool> is_done = false;
-  const auto use = [&guarded](auto& lock) {
-    if constexpr (std::is_same_v<decltype(lock), const internal::WriterLock&>) {
-      ++guarded;
+  const auto use = [&locked](auto& lock) {
+    if constexpr (std::is_same_v<decltype(lock), const internal::ReaderLock&>) {
+      CHECK(locked.guarded[0] >= 0);
     } else {
-      CHECK(guarded >= 0);
+      ++locked.guarded[0];
     }
   };
+  if (before == Bias::kToReaders) locked.bias_to_readers();
   on_threads(2, [&](int thread) {
     if (thread == 0) {
       {
-        const First lock(mutex);
+        const First lock(locked.mutex);
         use(lock);
       }
+      if (between == Bias::kToReaders) locked.bias_to_readers();
       is_done.store(true, std::memory_order_relaxed);
     } else {
       while (!is_done.load(std::memory_order_relaxed)) std::this_thread::yield();
-      const Second lock(mutex);
+      const Second lock(locked.mutex);
       use(lock);
     }
   });
 }
 
 TEST_CASE("a mutex orders what is done under it", "[threads]") {
-  hand_over<internal::ReaderLock, internal::WriterLock>();
-  hand_over<internal::WriterLock, internal::ReaderLock>();
-  hand_over<internal::WriterLock, internal::WriterLock>();
+  using Writer = internal::WriterLock<internal::ReadMostlyMutex>;
+  using Reader = internal::ReaderLock;
+  hand_over<Writer, Writer>();
+  hand_over<Writer, Reader>();
+  hand_over<Writer, Reader>(Bias::kNone, Bias::kToReaders);
+  hand_over<Reader, Writer>();
+  hand_over<Reader, Writer>(Bias::kToReaders);
 }
 
 TEST_CASE("a mutex is passed on, however long others hold it", "[threads]") {
-  internal::Mutex mutex;
+  Locked locked;
   std::atomic<int> waiting = 0;
   int writes = 0;
-  std::vector<std::jthread> threads;
-  {
-    const internal::WriterLock lock(mutex);
+  const auto let_threads_wait = [&](std::vector<std::jthread>& threads) {
+    waiting = 0;
     for (int i = 0; i != 3; ++i) {
       threads.emplace_back([&] {
         ++waiting;
-        const internal::WriterLock own(mutex);
+        const internal::WriterLock own(locked.mutex);
         ++writes;
       });
       threads.emplace_back([&] {
         ++waiting;
-        const internal::ReaderLock own(mutex);
+        const internal::ReaderLock own(locked.mutex);
       });
     }
     while (waiting != 6) std::this_thread::yield();
     dawdle();  // most of them sleep now
+  };
+  {
+    std::vector<std::jthread> threads;
+    const internal::WriterLock lock(locked.mutex);
+    let_threads_wait(threads);
   }
-  threads.clear();
   CHECK(writes == 3);
+  locked.bias_to_readers();
+  {
+    std::vector<std::jthread> threads;
+    const internal::ReaderLock lock(locked.mutex);
+    let_threads_wait(threads);
+  }
+  CHECK(writes == 6);
 }
 
 // Returns how a call ends in a process of its own, and what it prints to stderr.
@@ -252,17 +339,20 @@ TEST_CASE("a function that calls its own shard while that is locked ends the pro
          ks.visit(1, [&](int) { other.visit(1, [&](int) { ks.update(1, [](int&) {}); }); });
        }},
   };
-  for (const auto& [name, call] : calls) {
-    CAPTURE(name);
-    const Death death = death_of([&, &enter = call] {
-      Shared ks(ManualClock{}, {.shards = 1});
-      ks.set(1, 10);
-      enter(ks);
-    });
-    CHECK(death.is_abort);
-    CHECK(death.message.starts_with("keyspace: "));
-    CHECK(death.message.find("must not call the same ConcurrentKeyspace") != std::string::npos);
-    CHECK(std::count(death.message.begin(), death.message.end(), '\n') == 1);
+  for (const Bias wanted : kBiases) {
+    for (const auto& [name, call] : calls) {
+      CAPTURE(name, wanted);
+      const Death death = death_of([&, &enter = call] {
+        Shared ks(ManualClock{}, {.shards = 1});
+        ks.set(1, 10);
+        if (wanted == Bias::kToReaders) bias(ks);
+        enter(ks);
+      });
+      CHECK(death.is_abort);
+      CHECK(death.message.starts_with("keyspace: "));
+      CHECK(death.message.find("must not call the same ConcurrentKeyspace") != std::string::npos);
+      CHECK(std::count(death.message.begin(), death.message.end(), '\n') == 1);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-// All schedules of a few threads that lock a SharedMutex, one atomic operation at a time.
+// All schedules of a few threads that lock a SharedMutex or a BiasedMutex, one atomic operation at
+// a time.
 //
 // To make its next operation, a thread calls lock() or unlock() from the start: operations that it
 // made before return again what they returned, one more is made, and the next one throws. So the
@@ -9,14 +10,18 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "catch.hpp"
+#include "keyspace/internal/biased_mutex.h"
 #include "keyspace/internal/shared_mutex.h"
 #include "length.h"
 
@@ -25,10 +30,17 @@ namespace {
 
 struct Schedules {
   static constexpr std::size_t kNone = ~std::size_t{0};
+  // A lock makes its words in this order.
+  static constexpr std::size_t kStateWord = 0;
+  static constexpr std::size_t kWokenWords[] = {1, 2};
+  static constexpr std::size_t kBiasWord = 4;
+  static constexpr std::size_t kSlotWords = 6;
+  static constexpr std::size_t kSlots = 2;
 
   struct Thread {
     int calls = 0;                       // that have returned: lock, unlock, and so on
     std::vector<std::uint64_t> results;  // of the operations of the call in progress
+    bool has_slot = false;               // by which it holds a BiasedMutex
     std::size_t asleep_on = kNone;       // a word
     // In a loop that waits for a word: its number, and how many operations came before.
     std::size_t waits_on = kNone;
@@ -39,8 +51,8 @@ struct Schedules {
     int writers_before = 0;        // that have entered since then
   };
   struct State {
-    std::array<std::uint64_t, 4> words = {};  // of the lock
-    int readers = 0;                          // that have entered
+    std::array<std::uint64_t, kSlotWords + kSlots> words = {};  // of the lock, and the slots
+    int readers = 0;                                            // that have entered
     int writers = 0;
     std::vector<Thread> threads;
   };
@@ -68,7 +80,7 @@ struct Schedules {
 
     T load(std::memory_order) const {
       return static_cast<T>(make([&](Thread& self) {
-        if (word_ != 0) {
+        if (counts_wakes() || word_ >= kSlotWords) {
           self.waits_on = word_;
           self.loop = self.results.size();
         }
@@ -79,7 +91,7 @@ struct Schedules {
       return static_cast<T>(make([&](Thread& self) {
         const std::uint64_t before =
             std::exchange(state->words[word_], static_cast<T>(state->words[word_] + more));
-        if (word_ != 0) return std::uint64_t{0};  // nobody looks at it
+        if (word_ != kStateWord) return std::uint64_t{0};  // nobody looks at it
         arrive(self, before);
         return before;
       }));
@@ -89,10 +101,16 @@ struct Schedules {
         return std::exchange(state->words[word_], static_cast<T>(state->words[word_] - less));
       }));
     }
+    void store(T value, std::memory_order) {
+      make([&](Thread&) {
+        change(value);
+        return std::uint64_t{0};
+      });
+    }
     bool compare_exchange_strong(T& expected, T desired, std::memory_order, std::memory_order) {
       const T found = static_cast<T>(make([&](Thread&) {
         const std::uint64_t before = state->words[word_];
-        if (before == expected) state->words[word_] = desired;
+        if (before == expected) change(desired);
         return before;
       }));
       return std::exchange(expected, found) == found;
@@ -105,23 +123,38 @@ struct Schedules {
     [[nodiscard]] std::size_t number() const { return word_; }
 
    private:
+    [[nodiscard]] bool counts_wakes() const {
+      return std::find(std::begin(kWokenWords), std::end(kWokenWords), word_) !=
+             std::end(kWokenWords);
+    }
+    // A thread that sleeps until a slot changes goes on: see sleep().
+    void change(T value) {
+      state->words[word_] = value;
+      if (word_ >= kSlotWords) wake_all_on(word_);
+    }
     std::size_t word_;
   };
 
   using Word = Atomic<std::uint32_t>;
   // When this returns, the loop begins again. What the thread has seen in it does not matter.
-  static void wait(const Word& word, std::uint32_t value) {
+  template <class T>
+  static void wait(const Atomic<T>& word, T value) {
     make([&](Thread& self) -> std::uint64_t {
       if (state->words[word.number()] == value) self.asleep_on = word.number();
       self.results.resize(self.loop);
       throw Paused();
     });
   }
+  // To look again before the slot has changed would only be the same once more.
+  static void sleep(const Atomic<std::uintptr_t>& slot, std::uintptr_t value) { wait(slot, value); }
+  static void wake_all_on(std::size_t word) {
+    for (Thread& thread : state->threads) {
+      if (thread.asleep_on == word) thread.asleep_on = kNone;
+    }
+  }
   static void wake_all(const Word& word) {
     make([&](Thread&) {
-      for (Thread& thread : state->threads) {
-        if (thread.asleep_on == word.number()) thread.asleep_on = kNone;
-      }
+      wake_all_on(word.number());
       return std::uint64_t{0};
     });
   }
@@ -137,10 +170,34 @@ struct Schedules {
   }
 
   static inline int kTries = 0;
+  static constexpr std::uint32_t kReadsPerSlot = 0;  // biased after one
+  static std::size_t thread_number() { return running; }
   static void pause() {}
   static void before_wait(const void*) {}
 
-  using Mutex = internal::SharedMutex<Schedules>;
+  // Its slots are by chance those of several threads if there are more than two.
+  struct Biased {
+    Biased() {
+      words_made = kSlotWords;
+      slots.emplace();
+      words_made = 0;
+      mutex.emplace(*slots);
+    }
+    void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->lock(); }
+    void unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->unlock(); }
+    void lock_shared() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      state->threads[running].has_slot = mutex->lock_shared() != nullptr;
+      are_slots_used |= state->threads[running].has_slot;
+    }
+    void unlock_shared() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      bool& has_slot = state->threads[running].has_slot;
+      mutex->unlock_shared(has_slot ? &(*slots)[running % kSlots] : nullptr);
+      has_slot = false;
+    }
+    // At the same place each time, as a mutex is known by its address.
+    static inline std::optional<std::array<internal::ReaderSlot<Schedules>, kSlots>> slots;
+    static inline std::optional<internal::BiasedMutex<Schedules>> mutex;
+  };
 
   // --- What it promises ---
 
@@ -182,6 +239,7 @@ struct Schedules {
   static bool is_writer(std::size_t thread) { return roles[thread] == 'w'; }
 
   // Makes the next operation of a thread. If that wakes one thread of several, it is that one.
+  template <class Mutex>
   static State step(State from, std::size_t thread,
                     std::size_t wakes) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     state = &from;
@@ -220,7 +278,8 @@ struct Schedules {
       };
       for (const int small :
            {thread.calls, static_cast<int>(thread.asleep_on + 1), static_cast<int>(thread.loop),
-            int{thread.has_arrived}, int{thread.is_after_writer}, thread.writers_before}) {
+            int{thread.has_arrived}, int{thread.is_after_writer}, thread.writers_before,
+            int{thread.has_slot}, tells_slots_apart ? static_cast<int>(i % kSlots) : 0}) {
         text.push_back(static_cast<char>(small));
       }
       for (const std::uint64_t result : thread.results) append(result);
@@ -234,18 +293,22 @@ struct Schedules {
   // Makes states equal that differ only in how often a word was counted up to wake a thread.
   static void forget_counts(State& any) {
     for (Thread& thread : any.threads) {
-      if (thread.waits_on == kNone || thread.results.size() <= thread.loop) continue;
+      if (thread.waits_on >= kSlotWords || thread.results.size() <= thread.loop) continue;
       std::uint64_t& seen = thread.results[thread.loop];
       seen = seen == any.words[thread.waits_on] ? 0 : 1000;
     }
-    any.words[1] = any.words[2] = 0;
+    for (const std::size_t word : kWokenWords) any.words[word] = 0;
   }
 
   // Returns how many states there are. Throws if a promise is broken in any.
-  static std::size_t explore(const std::string& of_roles, int rounds) {
+  template <class Mutex>
+  static std::size_t explore(const std::string& of_roles, int rounds, bool is_biased = false) {
     roles = of_roles;
     most_readers = 0;
+    are_slots_used = false;
+    tells_slots_apart = std::is_same_v<Mutex, Biased>;
     State start;
+    start.words[kBiasWord] = is_biased ? 1 : 0;
     start.threads.resize(roles.size());
     absl::flat_hash_set<std::string> seen = {text_of(start)};
     std::vector<State> left = {start};
@@ -258,7 +321,7 @@ struct Schedules {
         can_go_on = true;
         std::size_t wakes = 0;
         do {
-          State after = step(next, i, wakes);
+          State after = step<Mutex>(next, i, wakes);
           forget_counts(after);
           if (seen.insert(text_of(after)).second) left.push_back(std::move(after));
         } while (++wakes < could_wake);
@@ -267,7 +330,11 @@ struct Schedules {
       for (const Thread& thread : next.threads) {
         require(thread.calls == 2 * rounds, "a thread sleeps for ever");
       }
-      require(std::popcount(next.words[0]) <= 1, "the lock is not as it was, but for the turn");
+      require(std::popcount(next.words[kStateWord]) <= 1,
+              "the lock is not as it was, but for the turn");
+      for (std::size_t i = kSlotWords; i != next.words.size(); ++i) {
+        require(next.words[i] == 0, "a slot is not as it was");
+      }
     }
     return seen.size();
   }
@@ -281,12 +348,14 @@ struct Schedules {
   static inline bool has_moved;
   static inline std::size_t words_made;
   static inline int most_readers;
+  static inline bool are_slots_used;
+  static inline bool tells_slots_apart;
 };
 
 void try_all_schedules(const std::string& roles, int rounds, int tries) {
   CAPTURE(roles, rounds, tries);
   Schedules::kTries = tries;
-  CHECK(Schedules::explore(roles, rounds) > roles.size());
+  CHECK(Schedules::explore<internal::SharedMutex<Schedules>>(roles, rounds) > roles.size());
   CHECK(Schedules::most_readers == std::count(roles.begin(), roles.end(), 'r'));
 }
 
@@ -300,6 +369,26 @@ TEST_CASE("all schedules of readers and writers keep what a SharedMutex promises
   if (is_full) {
     for (const char* const roles : {"rrw", "rww", "www"}) try_all_schedules(roles, 1, 1);
     for (const char* const roles : {"rrrw", "rrww"}) try_all_schedules(roles, 1, 0);
+  }
+}
+
+void try_all_biased_schedules(const std::string& roles, int rounds, bool is_biased) {
+  CAPTURE(roles, rounds, is_biased);
+  Schedules::kTries = 0;
+  CHECK(Schedules::explore<Schedules::Biased>(roles, rounds, is_biased) > roles.size());
+  const auto readers = std::count(roles.begin(), roles.end(), 'r');
+  CHECK(Schedules::most_readers == readers);
+  CHECK(Schedules::are_slots_used == (is_biased || readers * rounds > 1));
+}
+
+TEST_CASE("all schedules of readers and writers keep what a BiasedMutex promises", "[long]") {
+  const bool is_full = shortened(10) == 10;
+  for (const bool is_biased : {true, false}) {
+    for (const char* const roles : {"rr", "rw"}) try_all_biased_schedules(roles, 2, is_biased);
+    for (const char* const roles : {"rrr", "rrw"}) try_all_biased_schedules(roles, 1, is_biased);
+    if (!is_full) continue;
+    try_all_biased_schedules("rw", 3, is_biased);
+    for (const char* const roles : {"rww", "rrrw"}) try_all_biased_schedules(roles, 1, is_biased);
   }
 }
 

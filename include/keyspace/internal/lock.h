@@ -5,14 +5,18 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "keyspace/internal/biased_mutex.h"
 #include "keyspace/internal/probe.h"
 #include "keyspace/internal/shared_mutex.h"
 
@@ -55,7 +59,7 @@ class KEYSPACE_INTERNAL_VISIBLE CallUnderLock {
   static inline constinit thread_local const CallUnderLock* innermost_ = nullptr;
 };
 
-// What a SharedMutex is made of.
+// What SharedMutex and BiasedMutex are made of.
 struct StdThreading {
   template <class T>
   using Atomic = std::atomic<T>;
@@ -75,6 +79,25 @@ struct StdThreading {
 #endif
   }
   static void before_wait(const void* mutex) noexcept { CallUnderLock::check(mutex); }
+
+  // A number that few other threads have.
+  static std::size_t thread_number() noexcept {
+    if (number_ == 0) [[unlikely]]
+      number_ = 1 + threads_.fetch_add(1, std::memory_order_relaxed);
+    return number_;
+  }
+
+  // How many reads that write to the mutex pay for a writer's look at one slot. With fewer, a mix
+  // of one write for 20 reads was slower than without the slots.
+  static constexpr std::uint32_t kReadsPerSlot = 32;
+
+  // Returns after a while.
+  template <class T>
+  static void sleep(const Atomic<T>&, T) noexcept {
+    const int error = errno;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+    errno = error;
+  }
 
   // Sleeps until woken, if the word still has that value. Not std::atomic::wait, for which some
   // libraries count the sleeping threads in a table of which a shared library may have its own.
@@ -101,12 +124,18 @@ struct StdThreading {
   }
   static void wake_one(Atomic<std::uint32_t>& word) noexcept { word.notify_one(); }
   static void wake_all(Atomic<std::uint32_t>& word) noexcept { word.notify_all(); }
+
+ private:
 #endif
+  static inline std::atomic<std::size_t> threads_ = 0;
+  static inline constinit thread_local std::size_t number_ = 0;
 };
 
 using Mutex = SharedMutex<StdThreading>;
+using ReadMostlyMutex = BiasedMutex<StdThreading>;
 
 // Holds a mutex alone.
+template <class Mutex>
 class ABSL_SCOPED_LOCKABLE WriterLock {
  public:
   explicit WriterLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
@@ -124,16 +153,15 @@ class ABSL_SCOPED_LOCKABLE WriterLock {
 // Holds a mutex beside other readers.
 class ABSL_SCOPED_LOCKABLE ReaderLock {
  public:
-  explicit ReaderLock(Mutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
-    Probe::count(Probe::kLocksTaken);
-    mutex.lock_shared();
-  }
+  explicit ReaderLock(ReadMostlyMutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex)
+      : mutex_(mutex), slot_((Probe::count(Probe::kLocksTaken), mutex.lock_shared())) {}
   ReaderLock(const ReaderLock&) = delete;
   ReaderLock& operator=(const ReaderLock&) = delete;
-  ~ReaderLock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock_shared(); }
+  ~ReaderLock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock_shared(slot_); }
 
  private:
-  Mutex& mutex_;
+  ReadMostlyMutex& mutex_;
+  ReadMostlyMutex::Slot* slot_;
 };
 
 }  // namespace keyspace::internal

@@ -15,7 +15,10 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <span>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/attributes.h"
 #include "absl/base/config.h"
@@ -78,10 +81,11 @@ class Shards {
          const typename Ks::key_equal& equal, Listener listener, const Allocator& allocator)
       : hash_(hash),
         bits_(bits),
+        slots_(slot_count()),
         shards_(std::make_unique<std::optional<Shard>[]>(count())),
         deliveries_(std::move(listener), allocator) {
     for (std::size_t i = 0; i != count(); ++i) {
-      shards_[i].emplace(make_keyspace(i), Flights(equal));
+      shards_[i].emplace(slots_, make_keyspace(i), Flights(equal));
     }
   }
   Shards(const Shards&) = delete;
@@ -308,8 +312,9 @@ class Shards {
   static constexpr std::size_t kEraseStep = 256;
 
   struct alignas(ABSL_CACHELINE_SIZE) Shard {
-    Shard(Ks keyspace, Flights flights) : contents{std::move(keyspace), std::move(flights)} {}
-    mutable Mutex mutex;
+    Shard(std::span<ReadMostlyMutex::Slot> slots, Ks keyspace, Flights flights)
+        : mutex(slots), contents{std::move(keyspace), std::move(flights)} {}
+    mutable ReadMostlyMutex mutex;
     Contents contents ABSL_GUARDED_BY(mutex);
   };
 
@@ -318,7 +323,7 @@ class Shards {
   ABSL_ATTRIBUTE_ALWAYS_INLINE static decltype(auto) call(const Shard& shard, F& f,
                                                           Arguments&&... arguments) {
     if constexpr (CallsUser<F>) {
-      const CallUnderLock call(&shard.mutex);
+      const CallUnderLock call(shard.mutex.id());
       return std::invoke(f, std::forward<Arguments>(arguments)...);
     } else {
       return std::invoke(f, std::forward<Arguments>(arguments)...);
@@ -341,6 +346,11 @@ class Shards {
     }
     Shards& shards_;
   };
+
+  // More than one for each processor, as there may be more threads.
+  static std::size_t slot_count() {
+    return std::clamp(std::bit_ceil(4 * std::thread::hardware_concurrency()), 1U, 256U);
+  }
 
   [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }
   // Mixed, and not as ScanResistant mixes it: in a shard, the map and the policy need all bits.
@@ -381,7 +391,7 @@ class Shards {
     };
 
     Note note_;  // before the lock, so that it goes after it
-    WriterLock lock_;
+    WriterLock<ReadMostlyMutex> lock_;
     Shard& shard_;
   };
 
@@ -429,6 +439,7 @@ class Shards {
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Ks::hasher hash_;
   int bits_;
+  std::vector<ReadMostlyMutex::Slot> slots_;
   std::unique_ptr<std::optional<Shard>[]> shards_;
   Deliveries deliveries_;
   std::atomic<std::size_t> next_to_reclaim_ = 0;
