@@ -11,6 +11,7 @@
 #include <atomic>
 #include <bit>
 #include <cassert>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <concepts>
@@ -27,6 +28,7 @@
 #include <memory>
 #include <optional>
 #include <ratio>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
