@@ -115,7 +115,7 @@ void change(std::size_t keys, const std::string& note, const ChangeGoals& goals)
         });
       });
 
-  // The last row, as keys would be dead in one after it.
+  // The last row: it leaves keys with short ttls, which would expire in a later one.
   std::uint64_t run = 0;
   compare(row("pexpire to a random deadline", "find and store", goals.random),
           Rotation<Types>::kSize, find_and_store, [&] {

@@ -21,20 +21,16 @@
 #include "absl/base/thread_annotations.h"
 #include "catch.hpp"
 #include "concurrent_support.h"
+#include "invariants.h"
 
 namespace keyspace::testing {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Whether readers have come so often that the lock is biased towards them: see BiasedMutex.
+// Whether there have been so many reads that readers use slots: see BiasedMutex.
 enum class Bias { kNone, kToReaders };
 constexpr Bias kBiases[] = {Bias::kNone, Bias::kToReaders};
-
-template <class Ks>
-void bias(Ks& keyspace) {
-  for (int i = 0; i != 10'000; ++i) static_cast<void>(keyspace.contains(0));
-}
 
 // All keys share a lock.
 struct OneShard {
@@ -42,7 +38,7 @@ struct OneShard {
     keyspace.set(1, 10);
     keyspace.set(2, 20, 5ms);
     clock.advance(5ms);
-    if (wanted == Bias::kToReaders) bias(keyspace);
+    if (wanted == Bias::kToReaders) internal::TestPeer::bias(keyspace);
   }
   ManualClock clock;
   ConcurrentKeyspace<int, int, ManualClock> keyspace{clock, {.shards = 1}};
@@ -53,7 +49,7 @@ void dawdle() {
   for (int i = 0; i != 10'000; ++i) std::this_thread::yield();
 }
 
-TEST_CASE("no read waits for another, be its key live, dead or absent", "[threads]") {
+TEST_CASE("no read waits for another, be its key live, expired or absent", "[threads]") {
   for (const Bias wanted : kBiases) {
     OneShard shard(wanted);
     auto& ks = shard.keyspace;
@@ -123,128 +119,132 @@ TEST_CASE("a write waits for a read, and for another write", "[threads]") {
 
 // --- The mutex alone ---
 
-struct Locked {
-  void bias_to_readers() {
-    while (!is_biased()) {
-    }
-  }
-  // Reads once.
-  bool is_biased() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+struct Guarded {
+  // Reads once, and returns whether that used a slot.
+  bool read_uses_slot() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     auto* const slot = mutex.lock_shared();
     mutex.unlock_shared(slot);
     return slot != nullptr;
   }
-  int reads_until_bias() {
-    int reads = 0;
-    while (!is_biased()) ++reads;
-    return reads;
+  // Reads until that uses a slot, and returns how many reads did not. Before each, calls f().
+  template <class F>
+  int read_until_biased(const F& f) {
+    for (int reads = 0;; ++reads) {
+      f();
+      if (read_uses_slot()) return reads;
+    }
+  }
+  int read_until_biased() {
+    return read_until_biased([] {});
   }
 
   std::vector<internal::ReadMostlyMutex::Slot> slots{2};
-  internal::ReadMostlyMutex mutex{slots};
-  // Without atomics: ThreadSanitizer would tell of a mutex that does not order what it guards.
-  std::array<int, 2> guarded = {};
+  internal::ReadMostlyMutex mutex{slots, 1};
+  // Not atomic: ThreadSanitizer reports a mutex that does not order what it guards.
+  std::array<int, 2> pair = {};
 };
 
-TEST_CASE("readers note themselves in slots, after so many reads without a write", "[threads]") {
+TEST_CASE("a mutex is biased after so many reads per slot since the last bias", "[threads]") {
   constexpr int kReads = 2 * static_cast<int>(internal::StdThreading::kReadsPerSlot) + 1;
-  Locked locked;
+  Guarded guarded;
+  const auto write = [&guarded] { const internal::WriterLock lock(guarded.mutex); };
   for (int i = 0; i != 3; ++i) {
-    CHECK(locked.reads_until_bias() == kReads);
-    CHECK(locked.is_biased());
-    const internal::WriterLock lock(locked.mutex);
+    CHECK(guarded.read_until_biased() == kReads);
+    CHECK(guarded.read_uses_slot());
+    write();
   }
-  // Writes do not count.
-  for (int i = 0; i != 2 * kReads; ++i) const internal::WriterLock lock(locked.mutex);
-  CHECK(locked.reads_until_bias() == kReads);
+  // Writes in between do not matter, until one finds the mutex biased.
+  int writes = 0;
+  CHECK(guarded.read_until_biased([&] {
+    if (++writes <= kReads) write();
+  }) == kReads);
+  write();
+  CHECK_FALSE(guarded.read_uses_slot());
 }
 
-TEST_CASE("a thread notes one mutex of several in its slot, and locks the others", "[threads]") {
-  Locked first;
-  internal::ReadMostlyMutex second(first.slots);
+TEST_CASE("a thread uses its slot for one mutex at a time", "[threads]") {
+  Guarded outer;
+  internal::ReadMostlyMutex inner(outer.slots, 2);
   const auto read_both = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    auto* const outer = first.mutex.lock_shared();
-    auto* const inner = second.lock_shared();
-    second.unlock_shared(inner);
-    first.mutex.unlock_shared(outer);
-    return std::pair(outer != nullptr, inner != nullptr);
+    auto* const outer_slot = outer.mutex.lock_shared();
+    auto* const inner_slot = inner.lock_shared();
+    inner.unlock_shared(inner_slot);
+    outer.mutex.unlock_shared(outer_slot);
+    return std::pair(outer_slot != nullptr, inner_slot != nullptr);
   };
   for (int i = 0; i != 1'000; ++i) read_both();
   CHECK(read_both() == std::pair(true, false));
-  // Nor does a writer of one wait for readers of another.
-  const internal::ReaderLock outer(first.mutex);
-  const internal::WriterLock inner(second);
+  // Both are biased. A writer of one does not wait for a reader of the other: it would for ever.
+  const internal::ReaderLock reader(outer.mutex);
+  const internal::WriterLock writer(inner);
 }
 
 TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
-  for (const int writes_of_100 : {25, 1}) {
-    Locked locked;
+  for (const int writes_per_100 : {25, 1}) {
+    Guarded guarded;
     std::atomic<int> torn = 0;
-    std::atomic<int> sum = 0;
-    constexpr int kTurns = 20'000;
+    constexpr int kTurns = 5'000;
     on_threads(4, [&](int thread) {
-      int read = 0;
       for (int i = 0; i != kTurns; ++i) {
-        if ((i + 25 * thread) % 100 < writes_of_100) {
-          const internal::WriterLock lock(locked.mutex);
-          ++locked.guarded[0];
-          ++locked.guarded[1];
+        if ((i + 25 * thread) % 100 < writes_per_100) {
+          const internal::WriterLock lock(guarded.mutex);
+          ++guarded.pair[0];
+          std::this_thread::yield();  // also keeps the compiler from making one write of both
+          ++guarded.pair[1];
         } else {
-          const internal::ReaderLock lock(locked.mutex);
-          torn += locked.guarded[0] != locked.guarded[1];
-          read += locked.guarded[0] != 0;
+          const internal::ReaderLock lock(guarded.mutex);
+          const int first = guarded.pair[0];
+          std::this_thread::yield();
+          torn += first != guarded.pair[1];
         }
       }
-      sum += read;
     });
     CHECK(torn == 0);
-    CHECK(locked.guarded[0] == 4 * kTurns / 100 * writes_of_100);
-    CHECK(sum > 0);
+    CHECK(guarded.pair[0] == 4 * kTurns / 100 * writes_per_100);
   }
 }
 
+using Writer = internal::WriterLock<internal::ReadMostlyMutex>;
+using Reader = internal::ReaderLock;
+
 // One thread is done with what the mutex guards before the other begins, but only the mutex tells
-// it so: ThreadSanitizer would report a mutex that does not order them.
+// it so.
 template <class First, class Second>
 void hand_over(Bias before = Bias::kNone, Bias between = Bias::kNone) {
-  Locked locked;
+  Guarded guarded;
   std::atomic<bool> is_done = false;
-  const auto use = [&locked](auto& lock) {
-    if constexpr (std::is_same_v<decltype(lock), const internal::ReaderLock&>) {
-      CHECK(locked.guarded[0] >= 0);
+  const auto use = [&guarded]<class Lock>(std::type_identity<Lock>) {
+    const Lock lock(guarded.mutex);
+    if constexpr (std::is_same_v<Lock, Reader>) {
+      CHECK(guarded.pair[0] >= 0);
     } else {
-      ++locked.guarded[0];
+      ++guarded.pair[0];
     }
   };
-  if (before == Bias::kToReaders) locked.bias_to_readers();
+  if (before == Bias::kToReaders) guarded.read_until_biased();
   on_threads(2, [&](int thread) {
     if (thread == 0) {
-      {
-        const First lock(locked.mutex);
-        use(lock);
-      }
-      if (between == Bias::kToReaders) locked.bias_to_readers();
+      use(std::type_identity<First>());
+      if (between == Bias::kToReaders) guarded.read_until_biased();
       is_done.store(true, std::memory_order_relaxed);
     } else {
       while (!is_done.load(std::memory_order_relaxed)) std::this_thread::yield();
-      const Second lock(locked.mutex);
-      use(lock);
+      use(std::type_identity<Second>());
     }
   });
 }
 
-TEST_CASE("a mutex orders what is done under it", "[threads]") {
-  using Writer = internal::WriterLock<internal::ReadMostlyMutex>;
-  using Reader = internal::ReaderLock;
+TEST_CASE("what one thread does under a mutex happens before what the next does", "[threads]") {
   hand_over<Writer, Writer>();
   hand_over<Writer, Reader>();
-  hand_over<Writer, Reader>(Bias::kNone, Bias::kToReaders);
+  hand_over<Writer, Reader>(Bias::kToReaders);
   hand_over<Reader, Writer>();
-  hand_over<Reader, Writer>(Bias::kToReaders);
+  hand_over<Reader, Writer>(Bias::kToReaders);               // by the slot
+  hand_over<Writer, Reader>(Bias::kNone, Bias::kToReaders);  // by the bias
 }
 
-TEST_CASE("a mutex is passed on, however long others hold it", "[threads]") {
-  Locked locked;
+TEST_CASE("waiting threads get a mutex when its holders have unlocked it", "[threads]") {
+  Guarded guarded;
   std::atomic<int> waiting = 0;
   int writes = 0;
   const auto let_threads_wait = [&](std::vector<std::jthread>& threads) {
@@ -252,12 +252,12 @@ TEST_CASE("a mutex is passed on, however long others hold it", "[threads]") {
     for (int i = 0; i != 3; ++i) {
       threads.emplace_back([&] {
         ++waiting;
-        const internal::WriterLock own(locked.mutex);
+        const Writer lock(guarded.mutex);
         ++writes;
       });
       threads.emplace_back([&] {
         ++waiting;
-        const internal::ReaderLock own(locked.mutex);
+        const Reader lock(guarded.mutex);
       });
     }
     while (waiting != 6) std::this_thread::yield();
@@ -265,24 +265,56 @@ TEST_CASE("a mutex is passed on, however long others hold it", "[threads]") {
   };
   {
     std::vector<std::jthread> threads;
-    const internal::WriterLock lock(locked.mutex);
+    const Writer lock(guarded.mutex);
     let_threads_wait(threads);
   }
   CHECK(writes == 3);
-  locked.bias_to_readers();
+  guarded.read_until_biased();
   {
     std::vector<std::jthread> threads;
-    const internal::ReaderLock lock(locked.mutex);
+    const Reader lock(guarded.mutex);
     let_threads_wait(threads);
   }
   CHECK(writes == 6);
 }
 
-// Returns how a call ends in a process of its own, and what it prints to stderr.
+// What StdThreading does, and how often a thread sleeps and is woken.
+struct Sleepless : internal::StdThreading {
+  static void wait_a_while(const Word&, std::uint32_t) noexcept { ++sleeps; }
+  static void wake_one(Word&) noexcept { ++wakes; }
+  static inline std::atomic<int> sleeps = 0;
+  static inline std::atomic<int> wakes = 0;
+};
+
+TEST_CASE("a reader wakes a writer that waits for its slot", "[threads]") {
+  std::array<internal::ReaderSlot<Sleepless>, 1> slots;
+  internal::BiasedMutex<Sleepless> mutex(slots, 1);
+  const auto lock_slot = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    for (;;) {
+      auto* const slot = mutex.lock_shared();
+      if (slot != nullptr) return slot;
+      mutex.unlock_shared(slot);
+    }
+  };
+  const auto unlock_slot = [&](auto* slot)
+                               ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex.unlock_shared(slot); };
+  unlock_slot(lock_slot());
+  CHECK(Sleepless::wakes == 0);
+  auto* const slot = lock_slot();
+  const std::jthread writer([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    mutex.lock();
+    mutex.unlock();
+  });
+  while (Sleepless::sleeps == 0) std::this_thread::yield();
+  unlock_slot(slot);
+  CHECK(Sleepless::wakes == 1);
+}
+
 struct Death {
   bool is_abort = false;
   std::string message;
 };
+// Calls in a child process. Returns whether it was aborted, and what it printed to stderr.
 template <class Call>
 Death death_of(const Call& call) {
   std::array<int, 2> ends = {};
@@ -309,7 +341,7 @@ Death death_of(const Call& call) {
   return death;
 }
 
-TEST_CASE("a function that calls its own shard while that is locked ends the program, with a word",
+TEST_CASE("a function that calls its own locked shard aborts the program with a message",
           "[threads]") {
   using Shared = ConcurrentKeyspace<int, int, ManualClock>;
   const std::pair<const char*, std::function<void(Shared&)>> calls[] = {
@@ -345,7 +377,7 @@ TEST_CASE("a function that calls its own shard while that is locked ends the pro
       const Death death = death_of([&, &enter = call] {
         Shared ks(ManualClock{}, {.shards = 1});
         ks.set(1, 10);
-        if (wanted == Bias::kToReaders) bias(ks);
+        if (wanted == Bias::kToReaders) internal::TestPeer::bias(ks);
         enter(ks);
       });
       CHECK(death.is_abort);

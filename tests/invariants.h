@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "keyspace/internal/flights.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/reaped.h"
@@ -47,6 +48,16 @@ struct TestPeer {
   template <class Keyspace, class K>
   static const void* shard_of(const Keyspace& keyspace, const K& key) {
     return &keyspace.shards_.shard_of(keyspace.shards_.hashed(key).hash);
+  }
+  // Reads the first shard until its mutex is biased.
+  template <class Keyspace>
+  static void bias(const Keyspace& keyspace) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    auto& mutex = keyspace.shards_.shard(0).mutex;
+    for (bool is_biased = false; !is_biased;) {
+      auto* const slot = mutex.lock_shared();
+      mutex.unlock_shared(slot);
+      is_biased = slot != nullptr;
+    }
   }
 
   // Makes a state, that has no thread, look after a keyspace as a reaper does.

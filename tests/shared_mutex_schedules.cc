@@ -1,9 +1,12 @@
 // All schedules of a few threads that lock a SharedMutex or a BiasedMutex, one atomic operation at
 // a time.
 //
-// To make its next operation, a thread calls lock() or unlock() from the start: operations that it
-// made before return again what they returned, one more is made, and the next one throws. So the
-// state of a thread is what its operations have returned, and can be copied and compared.
+// A step calls lock() or unlock() from its beginning. The operations of earlier steps return what
+// they returned then; one new operation is made; and the one after it throws. So the state of a
+// thread is the list of what its operations have returned, and can be copied and compared.
+//
+// Here every operation is sequentially consistent, whatever it asks for. What acquire and release
+// order is tested in concurrent_locks.cc, by ThreadSanitizer.
 
 #include <algorithm>
 #include <array>
@@ -30,7 +33,7 @@ namespace {
 
 struct Schedules {
   static constexpr std::size_t kNone = ~std::size_t{0};
-  // A lock makes its words in this order.
+  // The words, in the order of the members of SharedMutex (0 to 3) and BiasedMutex (4 and 5).
   static constexpr std::size_t kStateWord = 0;
   static constexpr std::size_t kWokenWords[] = {1, 2};
   static constexpr std::size_t kBiasWord = 4;
@@ -40,7 +43,7 @@ struct Schedules {
   struct Thread {
     int calls = 0;                       // that have returned: lock, unlock, and so on
     std::vector<std::uint64_t> results;  // of the operations of the call in progress
-    bool has_slot = false;               // by which it holds a BiasedMutex
+    void* slot = nullptr;                // by which it has locked a BiasedMutex
     std::size_t asleep_on = kNone;       // a word
     // In a loop that waits for a word: its number, and how many operations came before.
     std::size_t waits_on = kNone;
@@ -76,7 +79,8 @@ struct Schedules {
   template <class T>
   class Atomic {
    public:
-    explicit Atomic(T) : word_(words_made++) {}
+    // All of them begin with 0: see explore().
+    explicit Atomic(T value) : word_(words_made++) { require(value == T(), "a word is not 0"); }
 
     T load(std::memory_order) const {
       return static_cast<T>(make([&](Thread& self) {
@@ -127,7 +131,7 @@ struct Schedules {
       return std::find(std::begin(kWokenWords), std::end(kWokenWords), word_) !=
              std::end(kWokenWords);
     }
-    // A thread that sleeps until a slot changes goes on: see sleep().
+    // A thread that sleeps until a slot changes goes on: see wait_a_while().
     void change(T value) {
       state->words[word_] = value;
       if (word_ >= kSlotWords) wake_all_on(word_);
@@ -137,8 +141,7 @@ struct Schedules {
 
   using Word = Atomic<std::uint32_t>;
   // When this returns, the loop begins again. What the thread has seen in it does not matter.
-  template <class T>
-  static void wait(const Atomic<T>& word, T value) {
+  static void wait(const Word& word, std::uint32_t value) {
     make([&](Thread& self) -> std::uint64_t {
       if (state->words[word.number()] == value) self.asleep_on = word.number();
       self.results.resize(self.loop);
@@ -146,7 +149,7 @@ struct Schedules {
     });
   }
   // To look again before the slot has changed would only be the same once more.
-  static void sleep(const Atomic<std::uintptr_t>& slot, std::uintptr_t value) { wait(slot, value); }
+  static void wait_a_while(const Word& slot, std::uint32_t value) { wait(slot, value); }
   static void wake_all_on(std::size_t word) {
     for (Thread& thread : state->threads) {
       if (thread.asleep_on == word) thread.asleep_on = kNone;
@@ -175,26 +178,26 @@ struct Schedules {
   static void pause() {}
   static void before_wait(const void*) {}
 
-  // Its slots are by chance those of several threads if there are more than two.
+  // If there are more than two threads, some share a slot.
   struct Biased {
     Biased() {
       words_made = kSlotWords;
       slots.emplace();
       words_made = 0;
-      mutex.emplace(*slots);
+      mutex.emplace(*slots, 1U);
     }
     void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->lock(); }
     void unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->unlock(); }
     void lock_shared() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      state->threads[running].has_slot = mutex->lock_shared() != nullptr;
-      are_slots_used |= state->threads[running].has_slot;
+      state->threads[running].slot = mutex->lock_shared();
+      are_slots_used |= state->threads[running].slot != nullptr;
     }
     void unlock_shared() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      bool& has_slot = state->threads[running].has_slot;
-      mutex->unlock_shared(has_slot ? &(*slots)[running % kSlots] : nullptr);
-      has_slot = false;
+      void*& slot = state->threads[running].slot;
+      mutex->unlock_shared(static_cast<internal::ReaderSlot<Schedules>*>(slot));
+      slot = nullptr;
     }
-    // At the same place each time, as a mutex is known by its address.
+    // Static, as a thread that has locked the mutex knows the address of its slot.
     static inline std::optional<std::array<internal::ReaderSlot<Schedules>, kSlots>> slots;
     static inline std::optional<internal::BiasedMutex<Schedules>> mutex;
   };
@@ -238,7 +241,8 @@ struct Schedules {
 
   static bool is_writer(std::size_t thread) { return roles[thread] == 'w'; }
 
-  // Makes the next operation of a thread. If that wakes one thread of several, it is that one.
+  // Returns the state after the next operation of a thread. If that wakes one of several that
+  // sleep, it is number `wakes` of them.
   template <class Mutex>
   static State step(State from, std::size_t thread,
                     std::size_t wakes) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -279,7 +283,7 @@ struct Schedules {
       for (const int small :
            {thread.calls, static_cast<int>(thread.asleep_on + 1), static_cast<int>(thread.loop),
             int{thread.has_arrived}, int{thread.is_after_writer}, thread.writers_before,
-            int{thread.has_slot}, tells_slots_apart ? static_cast<int>(i % kSlots) : 0}) {
+            thread.slot != nullptr ? 1 : 0, tells_slots_apart ? static_cast<int>(i % kSlots) : 0}) {
         text.push_back(static_cast<char>(small));
       }
       for (const std::uint64_t result : thread.results) append(result);
@@ -378,6 +382,7 @@ void try_all_biased_schedules(const std::string& roles, int rounds, bool is_bias
   CHECK(Schedules::explore<Schedules::Biased>(roles, rounds, is_biased) > roles.size());
   const auto readers = std::count(roles.begin(), roles.end(), 'r');
   CHECK(Schedules::most_readers == readers);
+  // If it is not biased, the first read makes it so, and the second uses a slot.
   CHECK(Schedules::are_slots_used == (is_biased || readers * rounds > 1));
 }
 

@@ -50,7 +50,8 @@ namespace keyspace {
 //   3. No lock is held while a listener, or a computation, is called. visit(), update() and
 //      for_each() call their function with a shard locked. Such a function must not call this
 //      keyspace: a call that waits for the lock of the function's own shard aborts the program,
-//      with a message, and any other may deadlock. It may call another keyspace, if no function
+//      with a message (but may deadlock, if made by a library that dlopen() has loaded), and any
+//      other may deadlock. It may call another keyspace, if no function
 //      that is called with a lock of that one calls this one. The weigher, hash, equality, clock,
 //      allocator, and the operations of keys and values must not call this keyspace either.
 //   4. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.

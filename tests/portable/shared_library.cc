@@ -1,18 +1,13 @@
 #include "shared_library.h"
 
-#include <utility>
+#include <keyspace/clock.h>
 
-void add_one_to_both(Pairs& pairs, int key) {
-  pairs.update(key, [](std::pair<int, int>& pair) {
-    ++pair.first;
-    ++pair.second;
-  });
-}
+#include <functional>
 
-bool are_alike(Pairs& pairs, int key) {
-  bool result = false;
-  pairs.visit(key, [&](const std::pair<int, int>& pair) { result = pair.first == pair.second; });
-  return result;
-}
+namespace library {
 
-Pairs::time_point time_of_library() { return keyspace::SteadyClock::now(); }
+void visit(const Numbers& numbers, const std::function<void(int)>& f) { numbers.visit(1, f); }
+void set(Numbers& numbers, int value) { numbers.set(1, value); }
+Numbers::time_point now() { return keyspace::SteadyClock::now(); }
+
+}  // namespace library

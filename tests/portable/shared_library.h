@@ -3,17 +3,17 @@
 
 #include <keyspace/concurrent_keyspace.h>
 
-// A keyspace that a program and its shared library use, each with code of its own for it.
-using Pairs = keyspace::ConcurrentKeyspace<int, std::pair<int, int>>;
+#include <functional>
 
-#ifdef _WIN32
-#define SHARED_LIBRARY_EXPORT
-#else
+// A keyspace that a program and its shared library use. Both have hidden symbols, so each has its
+// own copy of the code.
+using Numbers = keyspace::ConcurrentKeyspace<int, int>;
+
+namespace library {
 #define SHARED_LIBRARY_EXPORT __attribute__((visibility("default")))
-#endif
-
-SHARED_LIBRARY_EXPORT void add_one_to_both(Pairs& pairs, int key);
-SHARED_LIBRARY_EXPORT bool are_alike(Pairs& pairs, int key);
-SHARED_LIBRARY_EXPORT Pairs::time_point time_of_library();
+SHARED_LIBRARY_EXPORT void visit(const Numbers& numbers, const std::function<void(int)>& f);
+SHARED_LIBRARY_EXPORT void set(Numbers& numbers, int value);
+SHARED_LIBRARY_EXPORT Numbers::time_point now();
+}  // namespace library
 
 #endif  // KEYSPACE_TESTS_PORTABLE_SHARED_LIBRARY_H_

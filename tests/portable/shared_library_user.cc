@@ -1,20 +1,19 @@
-// A program and a shared library, both with hidden symbols, lock one keyspace.
+// A program and a shared library, both with hidden symbols, use one keyspace.
 
+#include <keyspace/clock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <thread>
-#include <utility>
 
 #include "shared_library.h"
 
 namespace {
-
-using namespace std::chrono_literals;
 
 void require(bool is_true, const char* what) {
   if (is_true) return;
@@ -22,49 +21,49 @@ void require(bool is_true, const char* what) {
   std::exit(1);
 }
 
-// Writes on one side, reads on the other.
-template <class Write, class Read>
-void share(const Write& write, const Read& read) {
-  Pairs pairs(Pairs::Options{.shards = 1});
-  pairs.set(1, {0, 0}, 1h);
-  const std::jthread writer([&] {
-    for (int i = 0; i != 200; ++i) {
-      write(pairs);
-      std::this_thread::yield();
-    }
-  });
-  for (int i = 0; i != 40'000; ++i) require(read(pairs), "a read sees all of a write");
+void visit(const Numbers& numbers, const std::function<void(int)>& f) { numbers.visit(1, f); }
+void set(Numbers& numbers, int value) { numbers.set(1, value); }
+
+// One side reads while the other writes.
+template <class Visit, class Set>
+void check_that_a_write_waits_for_a_read(const Visit& visit_one, const Set& set_one) {
+  for (const int reads : {0, 10'000}) {  // after so many, readers use slots: see BiasedMutex
+    Numbers numbers(Numbers::Options{.shards = 1});
+    numbers.set(1, 10);
+    for (int i = 0; i != reads; ++i) visit_one(numbers, [](int) {});
+    std::atomic<bool> is_set = false;
+    std::jthread writer;
+    visit_one(numbers, [&](int value) {
+      writer = std::jthread([&] {
+        set_one(numbers, 20);
+        is_set = true;
+      });
+      for (int i = 0; i != 10'000; ++i) std::this_thread::yield();
+      require(value == 10 && !is_set, "a write waits for a read");
+    });
+    writer.join();
+    require(numbers.get(1) == 20, "a write comes after a read");
+  }
 }
 
 }  // namespace
 
 int main() {
   const auto before = keyspace::SteadyClock::now();
-  const auto between = time_of_library();
+  const auto between = library::now();
   require(before <= between && between <= keyspace::SteadyClock::now(), "the clocks agree");
 
-  share([](Pairs& pairs) { add_one_to_both(pairs, 1); },
-        [](Pairs& pairs) {
-          const auto pair = pairs.get(1);
-          return pair.has_value() && pair->first == pair->second;
-        });
-  share(
-      [](Pairs& pairs) {
-        pairs.update(1, [](std::pair<int, int>& pair) {
-          ++pair.first;
-          ++pair.second;
-        });
-      },
-      [](Pairs& pairs) { return are_alike(pairs, 1); });
+  check_that_a_write_waits_for_a_read(visit, library::set);
+  check_that_a_write_waits_for_a_read(library::visit, set);
 
-  // A function that is called under a lock on one side calls the keyspace on the other.
+  // The library waits for a lock that this thread holds.
   const pid_t child = fork();
   require(child >= 0, "fork");
   if (child == 0) {
     alarm(10);  // if it waits for ever
-    Pairs pairs(Pairs::Options{.shards = 1});
-    pairs.set(1, {0, 0});
-    pairs.visit(1, [&](const auto&) { add_one_to_both(pairs, 1); });
+    Numbers numbers(Numbers::Options{.shards = 1});
+    numbers.set(1, 10);
+    numbers.visit(1, [&](int) { library::set(numbers, 20); });
     _exit(0);
   }
   int status = 0;

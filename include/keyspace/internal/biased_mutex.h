@@ -2,54 +2,66 @@
 #define KEYSPACE_INTERNAL_BIASED_MUTEX_H_
 
 #include <atomic>
+#include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "absl/base/attributes.h"
-#include "absl/base/config.h"
 #include "absl/base/optimization.h"
 #include "absl/base/thread_annotations.h"
 #include "keyspace/internal/shared_mutex.h"
 
 namespace keyspace::internal {
 
-// Where a thread notes which mutex it holds as a reader, in a cache line that others do not write.
+// The number of the mutex that a thread has locked for reading by this slot; 0 if none. Each slot
+// has a cache line of its own.
 template <class Threading>
 struct alignas(ABSL_CACHELINE_SIZE) ReaderSlot {
-  typename Threading::template Atomic<std::uintptr_t> mutex{0};  // or 0
+  typename Threading::template Atomic<std::uint32_t> mutex{0};
 };
 
-// A SharedMutex for data that is read more often than written. Once readers have come often enough
-// without a writer, it is biased: then a reader writes only to its own slot. So readers do not
-// wait for the cache line of the mutex, which each of them would write otherwise; and to unlock,
-// a reader needs no atomic read-modify-write. (BRAVO: Dice and Kogan, "Biased Locking for
+// A SharedMutex for data that is read far more often than written. After enough reads it becomes
+// biased: a reader then writes only to a slot, so readers on several processors do not wait for the
+// cache line of the mutex, and to unlock takes no atomic read-modify-write. The next writer ends
+// the bias, and the reads are counted anew. (BRAVO: Dice and Kogan, "Biased Locking for
 // Reader-Writer Locks", 2019.)
 //
-// A reader notes the mutex in its slot, and then looks whether the mutex is biased still; if not,
-// or if the slot is in use, it locks the SharedMutex. A writer locks the SharedMutex, ends the
-// bias, and then looks at all slots. Each looks after it has written, so one sees the other.
+//   a reader  stores the mutex in its slot; then checks that the mutex is still biased. If not, or
+//             if the slot is in use, it locks the SharedMutex
+//   a writer  locks the SharedMutex; ends the bias; then waits until no slot holds the mutex
 //
-// As for a SharedMutex, neither readers nor writers are starved. But while a writer waits for
-// readers of the SharedMutex, others may go first by their slots.
+// Each loads what the other stores after its own store, so at least one of them sees the other. For
+// that, all four operations must be sequentially consistent. (No test would notice if they were
+// not.)
+//
+// Neither readers nor writers are starved. But the order is not quite that of a SharedMutex: while
+// a writer waits for readers that have locked the SharedMutex, others may still enter by slots.
+//
+// Besides what a SharedMutex needs, `Threading` has kReadsPerSlot, thread_number() and
+// wait_a_while().
 template <class Threading>
 class ABSL_LOCKABLE BiasedMutex {
  public:
   using Slot = ReaderSlot<Threading>;
 
-  // Several mutexes may share the slots, of which a thread has one. REQUIRES: their number is a
-  // power of two.
-  explicit BiasedMutex(std::span<Slot> slots) noexcept
-      : reads_until_bias_(cost(slots)), slots_(slots) {}
+  // Mutexes may share slots. A thread uses one of the slots, so for one mutex at a time.
+  // REQUIRES: there are 1, 2, 4, ... slots, which outlive the mutex; `number` is not 0, and no
+  // other mutex that shares the slots has it.
+  BiasedMutex(std::span<Slot> slots, std::uint32_t number) noexcept
+      : number_(number), reads_until_bias_(reads_before_bias(slots)), slots_(slots) {
+    assert(std::has_single_bit(slots.size()) && number != 0);
+  }
   BiasedMutex(const BiasedMutex&) = delete;
   BiasedMutex& operator=(const BiasedMutex&) = delete;
 
-  // Returns what unlock_shared() has to be given.
+  // Returns what unlock_shared() has to be given: the slot, or null if none was used.
   [[nodiscard]] Slot* lock_shared() ABSL_SHARED_LOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (is_biased_.load(std::memory_order_relaxed)) [[likely]] {
       Slot& slot = slots_[Threading::thread_number() & (slots_.size() - 1)];
-      std::uintptr_t held = 0;
-      if (slot.mutex.compare_exchange_strong(held, name(), std::memory_order_seq_cst,
+      std::uint32_t held = 0;
+      if (slot.mutex.compare_exchange_strong(held, number_, std::memory_order_seq_cst,
                                              std::memory_order_relaxed)) [[likely]] {
         if (is_biased_.load(std::memory_order_seq_cst)) [[likely]]
           return &slot;
@@ -61,7 +73,10 @@ class ABSL_LOCKABLE BiasedMutex {
   }
   void unlock_shared(Slot* slot) ABSL_UNLOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (slot != nullptr) [[likely]] {
+      const bool is_awaited = !is_biased_.load(std::memory_order_relaxed);
       slot->mutex.store(0, std::memory_order_release);
+      if (is_awaited) [[unlikely]]
+        Threading::wake_one(slot->mutex);
     } else {
       count_read();
       mutex_.unlock_shared();
@@ -78,22 +93,20 @@ class ABSL_LOCKABLE BiasedMutex {
   // Tells the compiler's analysis that this thread holds the lock.
   void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
-  // What Threading::before_wait() gets.
+  // Returns what Threading::before_wait() gets of this mutex, also by the SharedMutex inside.
   [[nodiscard]] const void* id() const noexcept { return &mutex_; }
 
  private:
   template <class T>
   using Atomic = typename Threading::template Atomic<T>;
 
-  // To end the bias, a writer looks at each slot; and so many reads pay for that.
-  static std::uint32_t cost(std::span<const Slot> slots) noexcept {
+  // So many reads pay for a writer's look at all slots.
+  static std::uint32_t reads_before_bias(std::span<const Slot> slots) noexcept {
     return static_cast<std::uint32_t>(slots.size()) * Threading::kReadsPerSlot;
   }
-  [[nodiscard]] std::uintptr_t name() const noexcept {
-    return reinterpret_cast<std::uintptr_t>(&mutex_);
-  }
 
-  // Called by readers that hold the SharedMutex. They may overwrite each other's counts.
+  // REQUIRES: the caller has locked the SharedMutex for reading. Readers may overwrite each other's
+  // counts, which only delays the bias.
   void count_read() {
     const std::uint32_t left = reads_until_bias_.load(std::memory_order_relaxed);
     if (left != 0) {
@@ -105,23 +118,27 @@ class ABSL_LOCKABLE BiasedMutex {
 
   ABSL_ATTRIBUTE_NOINLINE void end_bias() {
     is_biased_.exchange(false, std::memory_order_seq_cst);
-    reads_until_bias_.store(cost(slots_), std::memory_order_relaxed);
-    for (const Slot& slot : slots_) wait_for(slot);
+    reads_until_bias_.store(reads_before_bias(slots_), std::memory_order_relaxed);
+    for (Slot& slot : slots_) wait_for(slot);
   }
-  void wait_for(const Slot& slot) {
-    for (int tries = 0; slot.mutex.load(std::memory_order_seq_cst) == name(); ++tries) {
-      if (tries == 0) Threading::before_wait(id());
-      if (tries < Threading::kTries) {
+  // A reader that leaves its slot at the moment when the bias ends may not wake this thread. (To
+  // rule that out, each reader would need one more read-modify-write.) So it sleeps with a limit.
+  void wait_for(Slot& slot) {
+    int tries = Threading::kTries;
+    while (slot.mutex.load(std::memory_order_seq_cst) == number_) {
+      Threading::before_wait(id());
+      if (tries != 0) {
+        --tries;
         Threading::pause();
       } else {
-        Threading::sleep(slot.mutex,
-                         name());  // for a while: a reader that leaves its slot wakes nobody
+        Threading::wait_a_while(slot.mutex, number_);
       }
     }
   }
 
   SharedMutex<Threading> mutex_;
-  Atomic<bool> is_biased_{false};  // changed with the SharedMutex locked
+  std::uint32_t number_;
+  Atomic<bool> is_biased_{false};  // set by readers and cleared by writers that have locked mutex_
   Atomic<std::uint32_t> reads_until_bias_;
   std::span<Slot> slots_;
 };

@@ -85,7 +85,7 @@ class Shards {
         shards_(std::make_unique<std::optional<Shard>[]>(count())),
         deliveries_(std::move(listener), allocator) {
     for (std::size_t i = 0; i != count(); ++i) {
-      shards_[i].emplace(slots_, make_keyspace(i), Flights(equal));
+      shards_[i].emplace(slots_, i, make_keyspace(i), Flights(equal));
     }
   }
   Shards(const Shards&) = delete;
@@ -310,10 +310,12 @@ class Shards {
   friend struct TestPeer;
 
   static constexpr std::size_t kEraseStep = 256;
+  static constexpr unsigned kMostSlots = 256;  // which take 16 KiB
 
   struct alignas(ABSL_CACHELINE_SIZE) Shard {
-    Shard(std::span<ReadMostlyMutex::Slot> slots, Ks keyspace, Flights flights)
-        : mutex(slots), contents{std::move(keyspace), std::move(flights)} {}
+    Shard(std::span<ReadMostlyMutex::Slot> slots, std::size_t index, Ks keyspace, Flights flights)
+        : mutex(slots, static_cast<std::uint32_t>(index + 1)),
+          contents{std::move(keyspace), std::move(flights)} {}
     mutable ReadMostlyMutex mutex;
     Contents contents ABSL_GUARDED_BY(mutex);
   };
@@ -347,9 +349,11 @@ class Shards {
     Shards& shards_;
   };
 
-  // More than one for each processor, as there may be more threads.
+  // Several for each processor, so that threads seldom share one even if there are more threads
+  // than processors. A writer looks at all of them when it ends a bias.
   static std::size_t slot_count() {
-    return std::clamp(std::bit_ceil(4 * std::thread::hardware_concurrency()), 1U, 256U);
+    const unsigned processors = std::max(std::thread::hardware_concurrency(), 1U);
+    return std::min(std::bit_ceil(4 * processors), kMostSlots);
   }
 
   [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }
@@ -439,7 +443,7 @@ class Shards {
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Ks::hasher hash_;
   int bits_;
-  std::vector<ReadMostlyMutex::Slot> slots_;
+  std::vector<ReadMostlyMutex::Slot> slots_;  // before the shards, whose mutexes refer to them
   std::unique_ptr<std::optional<Shard>[]> shards_;
   Deliveries deliveries_;
   std::atomic<std::size_t> next_to_reclaim_ = 0;

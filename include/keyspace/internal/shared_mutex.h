@@ -18,14 +18,14 @@ namespace keyspace::internal {
 //   a reader that arrives while a writer waits for        goes after that writer
 //   other readers
 //
-// A thread that waits tries for a few microseconds, and then sleeps. Of several waiting writers,
-// any may be the next, and also one that has just come.
+// A waiting thread spins for a few microseconds, and then sleeps. Writers have no order among
+// themselves: one that has just come may overtake others that wait.
 //
-// A thread may use the lock no more once another may have locked it for the last time: unlock() may
-// still read it when that other thread is done. (A std::mutex may be destroyed then.)
+// Unlike a std::mutex, it must not be destroyed as soon as its last holder has unlocked it: an
+// earlier unlock() on another thread may still read it.
 //
-// `Threading` has the atomics, and what a thread does while it waits. The tests try all schedules
-// with one of their own.
+// `Threading` has Atomic, kTries, pause(), before_wait(), wait(), wake_one() and wake_all(): see
+// StdThreading in lock.h. The tests have another one, with which they try all schedules.
 template <class Threading>
 class ABSL_LOCKABLE SharedMutex {
  public:
@@ -63,10 +63,11 @@ class ABSL_LOCKABLE SharedMutex {
   void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
  private:
-  // From the lowest bit, each in 20 bits: the readers, which hold the lock, or will when the writer
-  // releases it; the late readers, which come after the next writer; and the writers that wait.
-  // Then whether a writer holds the lock; and a bit that a writer flips as it makes the late
-  // readers readers, so that these learn of it.
+  //   bits 0 to 19    readers: hold the lock, or will when the writer that holds it unlocks
+  //   bits 20 to 39   late readers: will be readers when the next writer has locked it
+  //   bits 40 to 59   writers that wait
+  //   bit 60          a writer holds the lock
+  //   bit 61          the turn: flipped when late readers become readers, so that they notice
   using State = std::uint64_t;
   static constexpr int kBits = 20;
   static constexpr State kReader = 1;
@@ -82,7 +83,7 @@ class ABSL_LOCKABLE SharedMutex {
     Threading::before_wait(this);
     const bool is_late = (before & kWriter) == 0;
     if (is_late) {
-      // No writer has locked it since then, as this was counted as a reader.
+      // No writer can have locked it since then, as this thread was counted as a reader.
       before = state_.fetch_add(kLateReader - kReader, std::memory_order_release);
       if ((before & kReaders) == kReader) wake_writer();
     }
@@ -117,7 +118,7 @@ class ABSL_LOCKABLE SharedMutex {
 
   using Word = typename Threading::template Atomic<std::uint32_t>;
 
-  // Returns when is_over() is true, which takes that `woken` is counted up. Calls begin() before it
+  // Returns when is_over() is true. Who makes it true counts `woken` up. Calls begin() before it
   // looks, and again after each sleep.
   template <class Begin, class IsOver>
   void wait(const Word& woken, const Begin& begin, const IsOver& is_over) {
