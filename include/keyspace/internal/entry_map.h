@@ -252,34 +252,27 @@ class EntryMap {
 
   template <class K>
   [[nodiscard]] iterator find(const K& key, std::size_t hash) {
-    Probe::count(Probe::kKeysLookedUp);
-    return map_.find(Lookup<K>{key, hash});
+    return look_up(Lookup<K>{key, hash});
   }
   template <class K>
   [[nodiscard]] const_iterator find(const K& key, std::size_t hash) const {
-    Probe::count(Probe::kKeysLookedUp);
-    return map_.find(Lookup<K>{key, hash});
+    return look_up(Lookup<K>{key, hash});
   }
 
   // Finds an entry of this map. Does not throw: a hash that might is kept.
-  [[nodiscard]] iterator find(const StoredKey& stored) noexcept {
-    Probe::count(Probe::kKeysLookedUp);
-    return map_.find(stored);
-  }
+  [[nodiscard]] iterator find(const StoredKey& stored) noexcept { return look_up(stored); }
 
   // Finds one of the entries that `record` may have been filed for: in the expiry table, or By
   // something else, which says what an entry knows of its record.
   template <class By = ByDeadline>
   [[nodiscard]] iterator find(const Record& record) {
-    Probe::count(Probe::kKeysLookedUp);
-    return map_.find(RecordLookup<By>{*this, record});
+    return look_up(RecordLookup<By>{*this, record});
   }
   // Finds an entry for which accepts(its StoredKey), and whose key has this hash: a predicate that
   // accepts others may find none.
   template <class Predicate>
   [[nodiscard]] iterator find_if(std::size_t hash, const Predicate& accepts) {
-    Probe::count(Probe::kKeysLookedUp);
-    return map_.find(PredicateLookup<Predicate>{hash, accepts});
+    return look_up(PredicateLookup<Predicate>{hash, accepts});
   }
   // Begins to fetch what a find() with this hash looks at.
   void prefetch(std::size_t hash) const { map_.prefetch(Prefetch{hash}); }
@@ -289,9 +282,8 @@ class EntryMap {
   // could take the record from the one entry that no later record fits.
   template <class By = ByDeadline>
   bool claim(const Record& record) noexcept {
-    Probe::count(Probe::kKeysLookedUp);
     const StoredKey* stored = nullptr;
-    const iterator exact = map_.find(ClaimLookup<By>{{*this, record}, &stored});
+    const iterator exact = look_up(ClaimLookup<By>{{*this, record}, &stored});
     if (exact != map_.end()) stored = &exact->first;
     if (stored == nullptr) return false;
     By::flip_mark(*stored);
@@ -395,6 +387,17 @@ class EntryMap {
 
  private:
   friend struct TestPeer;
+
+  template <class L>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE iterator look_up(const L& lookup) {
+    Probe::count(Probe::kKeysLookedUp);
+    return map_.find(lookup);
+  }
+  template <class L>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const_iterator look_up(const L& lookup) const {
+    Probe::count(Probe::kKeysLookedUp);
+    return map_.find(lookup);
+  }
 
   // flat_hash_map rebuilds itself in place, without an allocation, while it is no fuller than
   // 25/32; so it allocates in no insertion if it never is. (The number is that of
