@@ -352,8 +352,8 @@ class Shards {
   // Several for each processor, so that threads seldom share one even if there are more threads
   // than processors. A writer looks at all of them when it ends a bias.
   static std::size_t slot_count() {
-    const unsigned processors = std::max(std::thread::hardware_concurrency(), 1U);
-    return std::min(std::bit_ceil(4 * processors), kMostSlots);
+    const unsigned processors = std::max<unsigned>(std::thread::hardware_concurrency(), 1);
+    return std::min<unsigned>(std::bit_ceil(4 * processors), kMostSlots);
   }
 
   [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }
