@@ -117,6 +117,24 @@ TEST_CASE("a write waits for a read, and for another write", "[threads]") {
   }
 }
 
+TEST_CASE("a write waits for no read in another shard", "[threads]") {
+  for (const Bias wanted : kBiases) {
+    ConcurrentKeyspace<int, int, ManualClock> ks(ManualClock{}, {.shards = 2});
+    const int other = key_apart_from(ks, 1);
+    ks.set(1, 10);
+    ks.set(other, 20);
+    if (wanted == Bias::kToReaders) internal::TestPeer::bias(ks);
+    std::future<void> write;
+    ks.visit(1, [&](int) {
+      write = std::async(std::launch::async, [&] { ks.set(other, 21); });
+      const std::future_status status = write.wait_for(10s);
+      CHECK(status == std::future_status::ready);
+    });
+    write.get();
+    CHECK(ks.get(other) == 21);
+  }
+}
+
 // --- The mutex alone ---
 
 struct Guarded {

@@ -52,14 +52,16 @@ struct TestPeer {
   static const void* shard_of(const Keyspace& keyspace, const K& key) {
     return &keyspace.shards_.shard_of(keyspace.shards_.hashed(key).hash);
   }
-  // Reads the first shard until its mutex is biased.
+  // Reads each shard until its mutex is biased.
   template <class Keyspace>
   static void bias(const Keyspace& keyspace) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    auto& mutex = keyspace.shards_.shard(0).mutex;
-    for (bool is_biased = false; !is_biased;) {
-      auto* const slot = mutex.lock_shared();
-      mutex.unlock_shared(slot);
-      is_biased = slot != nullptr;
+    for (std::size_t i = 0; i != keyspace.shards_.count(); ++i) {
+      auto& mutex = keyspace.shards_.shard(i).mutex;
+      for (bool is_biased = false; !is_biased;) {
+        auto* const slot = mutex.lock_shared();
+        mutex.unlock_shared(slot);
+        is_biased = slot != nullptr;
+      }
     }
   }
 
