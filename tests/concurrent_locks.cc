@@ -201,8 +201,10 @@ TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
   for (const int writes_per_100 : {25, 1}) {
     Guarded guarded;
     std::atomic<int> torn = 0;
-    constexpr int kTurns = 5'000;
+    std::atomic<int> sum = 0;
+    constexpr int kTurns = 20'000;
     on_threads(4, [&](int thread) {
+      int read = 0;
       for (int i = 0; i != kTurns; ++i) {
         if ((i + 25 * thread) % 100 < writes_per_100) {
           const internal::WriterLock lock(guarded.mutex);
@@ -214,11 +216,14 @@ TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
           const int first = guarded.pair[0];
           std::this_thread::yield();
           torn += first != guarded.pair[1];
+          read += first != 0;
         }
       }
+      sum += read;
     });
     CHECK(torn == 0);
     CHECK(guarded.pair[0] == 4 * kTurns / 100 * writes_per_100);
+    CHECK(sum > 0);
   }
 }
 

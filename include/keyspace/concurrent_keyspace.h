@@ -12,7 +12,6 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "keyspace/clock.h"
@@ -51,9 +50,9 @@ namespace keyspace {
 //      for_each() call their function with a shard locked. Such a function must not call this
 //      keyspace: a call that waits for the lock of the function's own shard aborts the program,
 //      with a message (but may deadlock, if made by a library that dlopen() has loaded), and any
-//      other may deadlock. It may call another keyspace, if no function
-//      that is called with a lock of that one calls this one. The weigher, hash, equality, clock,
-//      allocator, and the operations of keys and values must not call this keyspace either.
+//      other may deadlock. It may call another keyspace, if no function that is called with a lock
+//      of that one calls this one. The weigher, hash, equality, clock, allocator, and the
+//      operations of keys and values must not call this keyspace either.
 //   4. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
 //
 // Instead of pointers, which other threads could invalidate, get() returns copies, and visit() and
@@ -459,10 +458,10 @@ class ConcurrentKeyspace {
   internal::Reaped& reaped() noexcept { return shards_.reaped(); }
 
   static std::size_t shards_for(const Options& options) {
-    const std::size_t processors = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
     const std::size_t most = internal::kIsWeighed<Features> ? kMostWeighedShards : kMostShards;
     std::size_t shards = std::min<std::size_t>(options.shards, kShardLimit);
-    if (shards == 0) shards = std::min<std::size_t>(kShardsPerProcessor * processors, most);
+    if (shards == 0)
+      shards = std::min<std::size_t>(kShardsPerProcessor * internal::processor_count(), most);
     shards = std::bit_ceil(shards);
     if constexpr (kIsBounded) {
       const std::size_t least = options.shards != 0 ? 1 : kLeastCapacity;

@@ -49,6 +49,11 @@ concept CallsUser = requires {
   typename F::Calls;
 };
 
+// Returns how many processors there are; 1 if that is not known.
+inline unsigned processor_count() noexcept {
+  return std::max<unsigned>(std::thread::hardware_concurrency(), 1);
+}
+
 // Keyspaces, each behind a lock of its own, among which keys are divided; and what it takes to get
 // at them: who is told of a change is told here, when the lock is released.
 //
@@ -352,8 +357,7 @@ class Shards {
   // Several for each processor, so that threads seldom share one even if there are more threads
   // than processors. A writer looks at all of them when it ends a bias.
   static std::size_t slot_count() {
-    const unsigned processors = std::max<unsigned>(std::thread::hardware_concurrency(), 1);
-    return std::min<unsigned>(std::bit_ceil(4 * processors), kMostSlots);
+    return std::min<unsigned>(std::bit_ceil(4 * processor_count()), kMostSlots);
   }
 
   [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }

@@ -59,9 +59,6 @@ class ABSL_LOCKABLE SharedMutex {
     }
   }
 
-  // Tells the compiler's analysis that this thread holds the lock.
-  void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
-
  private:
   //   bits 0 to 19    readers: hold the lock, or will when the writer that holds it unlocks
   //   bits 20 to 39   late readers: will be readers when the next writer has locked it
@@ -118,8 +115,8 @@ class ABSL_LOCKABLE SharedMutex {
 
   using Word = typename Threading::template Atomic<std::uint32_t>;
 
-  // Returns when is_over() is true. Who makes it true counts `woken` up. Calls begin() before it
-  // looks, and again after each sleep.
+  // Returns when is_over() is true. The thread that makes it true increments `woken`. Calls begin()
+  // before it looks, and again after each sleep.
   template <class Begin, class IsOver>
   void wait(const Word& woken, const Begin& begin, const IsOver& is_over) {
     for (;;) {
