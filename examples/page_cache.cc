@@ -25,7 +25,7 @@ struct PageFeatures : keyspace::CacheFeatures {
     }
   };
   // Called with each page that leaves; it may call the cache.
-  using Listener = std::function<void(std::string path, std::string page, keyspace::Cause)>;
+  using Listener = std::function<void(std::string path, std::string page, keyspace::RemovalCause)>;
   static constexpr bool kStatistics = true;
 };
 
@@ -40,8 +40,8 @@ int main() {
   // A clock that is moved by hand shows ten minutes in no time; a program leaves it out.
   const keyspace::ManualClock clock;
   keyspace::Cache<std::string, std::string, PageFeatures, keyspace::ManualClock> pages(
-      clock, {.capacity = 65'536, .listener = [&](auto&&, auto&&, keyspace::Cause cause) {
-                evictions += cause == keyspace::Cause::kEvicted;
+      clock, {.capacity = 65'536, .listener = [&](auto&&, auto&&, keyspace::RemovalCause cause) {
+                evictions += cause == keyspace::RemovalCause::kEvicted;
               }});
 
   const auto serve = [&](const std::string& path) {

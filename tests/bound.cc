@@ -594,7 +594,7 @@ TEST_CASE("a rename may have to let go of the renamed entry, when others became 
         return static_cast<std::size_t>(key % 100);
       }
     };
-    using Listener = std::function<void(int, int, Cause)>;
+    using Listener = std::function<void(int, int, RemovalCause)>;
   };
   using Pair = std::pair<const int, int>;
   Keys evicted;
@@ -602,8 +602,8 @@ TEST_CASE("a rename may have to let go of the renamed entry, when others became 
   Cache<int, int, Features, ManualClock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
         LedgerAllocator<Pair>>
       cache(ManualClock(),
-            {.capacity = 10, .listener = [&](int key, int, Cause) { evicted.insert(key); }}, {}, {},
-            LedgerAllocator<Pair>(ledger));
+            {.capacity = 10, .listener = [&](int key, int, RemovalCause) { evicted.insert(key); }},
+            {}, {}, LedgerAllocator<Pair>(ledger));
   cache.set(104, 0);
   cache.set(201, 0);
   cache.set(301, 0, 1h);

@@ -301,7 +301,7 @@ TEST_CASE("a limit of erase_expired is spent by what it erases, not by the shard
 }
 
 struct Observing : DefaultFeatures {
-  using Listener = std::function<void(int, int, Cause)>;
+  using Listener = std::function<void(int, int, RemovalCause)>;
 };
 
 TEST_CASE("a limit of erase_expired is also spent by what is put off, in steps under a lock") {
@@ -351,8 +351,8 @@ TEST_CASE("a call takes one lock, and another only where it has to change what i
 
 TEST_CASE("erase_expired ends if the clock goes back meanwhile") {
   ManualClock clock;
-  SharedCache<Observing> ks(clock,
-                            {.listener = [&](int, int, Cause) { clock.set(at(0)); }, .shards = 1});
+  SharedCache<Observing> ks(
+      clock, {.listener = [&](int, int, RemovalCause) { clock.set(at(0)); }, .shards = 1});
   for (int key = 0; key != 1000; ++key) ks.set(key, key, 10ms);
   clock.advance(10ms);
   const std::size_t erased = ks.erase_expired();
@@ -394,8 +394,8 @@ TEST_CASE("a call that runs out of memory has no effect, also if a listener wait
         Ledger ledger;
         int told = 0;
         LedgeredCache ks(ManualClock(),
-                         {.listener = [&](int, int, Cause) { ++told; }, .shards = shards}, {}, {},
-                         LedgeredPairs(ledger));
+                         {.listener = [&](int, int, RemovalCause) { ++told; }, .shards = shards},
+                         {}, {}, LedgeredPairs(ledger));
         ks.set(1, 10, 1h);
         ks.set(2, 20, 1h);
         ledger.fragile = true;
@@ -424,8 +424,9 @@ TEST_CASE("what leaves is told of however soon memory runs out") {
     Ledger ledger;
     int told = 0;
     {
-      LedgeredCache ks(ManualClock(), {.listener = [&](int, int, Cause) { ++told; }, .shards = 4},
-                       {}, {}, LedgeredPairs(ledger));
+      LedgeredCache ks(ManualClock(),
+                       {.listener = [&](int, int, RemovalCause) { ++told; }, .shards = 4}, {}, {},
+                       LedgeredPairs(ledger));
       for (int key = 0; key != 100; ++key) ks.set(key, key);
       ledger.fragile = true;
       Fuse::arm(more);
@@ -468,11 +469,11 @@ TEST_CASE("a call hashes its key once") {
 
 // --- Features ---
 
-using Told = std::vector<std::pair<int, Cause>>;
+using Told = std::vector<std::pair<int, RemovalCause>>;
 template <class P>
 struct Everything : DefaultFeatures {
   using Policy = P;
-  using Listener = std::function<void(int, int, Cause)>;
+  using Listener = std::function<void(int, int, RemovalCause)>;
   static constexpr bool kStatistics = true;
 };
 
@@ -480,7 +481,7 @@ TEST_CASE("a bound holds for all shards together, and the listener hears of what
   Told told;
   SharedCache<Everything<Lru>> ks(
       {.capacity = 100,
-       .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
+       .listener = [&](int key, int, RemovalCause cause) { told.emplace_back(key, cause); },
        .shards = 8});
   CHECK(ks.capacity() == 100);
   for (int key = 0; key != 1000; ++key) {
@@ -489,10 +490,10 @@ TEST_CASE("a bound holds for all shards together, and the listener hears of what
   }
   CHECK(ks.size() == 100);
   CHECK(told.size() == 900);
-  for (const auto& [key, cause] : told) CHECK(cause == Cause::kEvicted);
+  for (const auto& [key, cause] : told) CHECK(cause == RemovalCause::kEvicted);
   const Statistics counted = ks.statistics();
   CHECK(counted.inserts == 1000);
-  CHECK(counted.removed(Cause::kEvicted) == 900);
+  CHECK(counted.removed(RemovalCause::kEvicted) == 900);
   CHECK(counted.size == 100);
 }
 
@@ -527,7 +528,7 @@ TEST_CASE("an entry that is renamed to a shard without room for it is evicted") 
   using Ks = SharedCache<Everything<EarliestDeadline>>;
   Told told;
   Ks ks({.capacity = 2,
-         .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
+         .listener = [&](int key, int, RemovalCause cause) { told.emplace_back(key, cause); },
          .shards = 2});
   REQUIRE(ks.shards() == 2);
   // `stays` and `other` are in the shard that does not hold 0.
@@ -536,7 +537,7 @@ TEST_CASE("an entry that is renamed to a shard without room for it is evicted") 
   ks.set(0, 7, 1h);
   ks.set(stays, 8);  // persistent, so that nothing may take its place
   CHECK(ks.rename(0, other));
-  CHECK(told == Told{{0, Cause::kEvicted}});
+  CHECK(told == Told{{0, RemovalCause::kEvicted}});
   CHECK_FALSE(ks.contains(0));
   CHECK_FALSE(ks.contains(other));
   CHECK(ks.get(stays) == 8);
@@ -581,7 +582,7 @@ TEST_CASE(
   ManualClock clock;
   SharedCache<Everything<Unbounded>>* self = nullptr;
   int told = 0;
-  const auto make_more = [&](int, int, Cause) {
+  const auto make_more = [&](int, int, RemovalCause) {
     if (++told != 1) return;
     for (int key = 100; key != 200; ++key) self->set(key, 0, 1ms);
     clock.advance(1ms);
@@ -601,7 +602,7 @@ TEST_CASE("a listener may call the keyspace, and is told in a loop of what leave
   int depth = 0;
   SharedCache<Everything<Unbounded>>* self = nullptr;
   SharedCache<Everything<Unbounded>> ks({.listener =
-                                             [&](int key, int value, Cause cause) {
+                                             [&](int key, int value, RemovalCause cause) {
                                                CHECK(++depth == 1);
                                                told.emplace_back(key, cause);
                                                if (value != 0) self->set(key, value - 1);
@@ -613,7 +614,7 @@ TEST_CASE("a listener may call the keyspace, and is told in a loop of what leave
   ks.set(1, 3);
   ks.set(2, 0);
   ks.erase(1);
-  CHECK(told == Told{{1, Cause::kErased}, {2, Cause::kErased}});
+  CHECK(told == Told{{1, RemovalCause::kErased}, {2, RemovalCause::kErased}});
   CHECK(ks.get(1) == 2);
 }
 
@@ -621,7 +622,7 @@ TEST_CASE("what a throwing listener was not told of is told by the next call") {
   Told told;
   bool throws = true;
   SharedCache<Everything<Unbounded>> ks({.listener =
-                                             [&](int key, int, Cause cause) {
+                                             [&](int key, int, RemovalCause cause) {
                                                told.emplace_back(key, cause);
                                                if (throws) throw Blown();
                                              },
@@ -642,7 +643,7 @@ TEST_CASE("removals that are still queued after a listener threw are reported be
   Told told;
   bool throws = true;
   SharedCache<Everything<Unbounded>> ks(clock, {.listener =
-                                                    [&](int key, int, Cause cause) {
+                                                    [&](int key, int, RemovalCause cause) {
                                                       told.emplace_back(key, cause);
                                                       if (throws) throw Blown();
                                                     },
@@ -653,15 +654,16 @@ TEST_CASE("removals that are still queued after a listener threw are reported be
   CHECK_THROWS_AS(ks.erase_expired(), Blown);
   throws = false;
   ks.erase(7);
-  CHECK(
-      told ==
-      Told{{0, Cause::kExpired}, {1, Cause::kExpired}, {2, Cause::kExpired}, {7, Cause::kErased}});
+  CHECK(told == Told{{0, RemovalCause::kExpired},
+                     {1, RemovalCause::kExpired},
+                     {2, RemovalCause::kExpired},
+                     {7, RemovalCause::kErased}});
 }
 
 TEST_CASE("clear() clears all shards, also if the listener throws") {
   std::size_t told = 0;
   SharedCache<Everything<Unbounded>> ks({.listener =
-                                             [&](int, int, Cause) {
+                                             [&](int, int, RemovalCause) {
                                                ++told;
                                                throw Blown();
                                              },
@@ -691,7 +693,7 @@ struct Broken {
 TEST_CASE("clear() tells of each entry once, also if the clock throws") {
   int told = 0;
   ConcurrentCache<int, int, Everything<Unbounded>, Broken> ks(
-      {.listener = [&](int, int, Cause) { ++told; }, .shards = 1});
+      {.listener = [&](int, int, RemovalCause) { ++told; }, .shards = 1});
   for (int key = 0; key != 10; ++key) ks.set(key, key);
   ks.set(10, 10, 1s);
   Fuse::arm(0);
@@ -780,20 +782,20 @@ TEST_CASE("update weighs again, and evicts what there is no room for") {
   Told told;
   SharedCache<WeighedLru> ks(
       {.capacity = 40,
-       .listener = [&](int key, int, Cause cause) { told.emplace_back(key, cause); },
+       .listener = [&](int key, int, RemovalCause cause) { told.emplace_back(key, cause); },
        .shards = 1});
   for (int key = 1; key != 5; ++key) ks.set(key, 10);
   CHECK(ks.update(4, [](int& value) { value = 15; }));
   CHECK(ks.weight() == 35);
-  CHECK(told == Told{{1, Cause::kEvicted}});
+  CHECK(told == Told{{1, RemovalCause::kEvicted}});
   CHECK(ks.update(3, [](int& value) { value = 1; }));
   CHECK(ks.weight() == 26);
   CHECK(ks.update(2, [](int& value) { value = 41; }));
   CHECK_FALSE(ks.contains(2));
   CHECK(ks.weight() == 16);
-  CHECK(told == Told{{1, Cause::kEvicted}, {2, Cause::kEvicted}});
+  CHECK(told == Told{{1, RemovalCause::kEvicted}, {2, RemovalCause::kEvicted}});
   const Statistics counted = ks.statistics();
-  CHECK(counted.inserts - counted.removed(Cause::kEvicted) == ks.size());
+  CHECK(counted.inserts - counted.removed(RemovalCause::kEvicted) == ks.size());
 }
 
 TEST_CASE("the number of shards does not leave an entry without room") {

@@ -32,7 +32,7 @@ constexpr int kStressKeys = 64;
 template <class P>
 struct ObservedBy : DefaultFeatures {
   using Policy = P;
-  using Listener = std::function<void(int, std::uint64_t, Cause)>;
+  using Listener = std::function<void(int, std::uint64_t, RemovalCause)>;
   static constexpr bool kStatistics = true;
 };
 template <class P>
@@ -44,7 +44,7 @@ void stress(Options options, unsigned seed) {
   std::mutex mutex;
   std::map<std::uint64_t, int> told;  // how often of each value
   options.shards = 8;
-  options.listener = [&](int, std::uint64_t value, Cause) {
+  options.listener = [&](int, std::uint64_t value, RemovalCause) {
     const std::lock_guard lock(mutex);
     ++told[value];
   };

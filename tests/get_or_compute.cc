@@ -573,10 +573,10 @@ TEST_CASE("a thread that has computed may wait for those that waited for it", "[
 
 TEST_CASE("a listener that throws does not spoil a computation for others", "[threads]") {
   struct Observed : DefaultFeatures {
-    using Listener = std::function<void(int, int, Cause)>;
+    using Listener = std::function<void(int, int, RemovalCause)>;
   };
   ManualClock clock;
-  SharedCache<Observed> ks(clock, {.listener = [](int, int, Cause) { throw Blown(); }});
+  SharedCache<Observed> ks(clock, {.listener = [](int, int, RemovalCause) { throw Blown(); }});
   ks.set(1, 1, 5ms);
   clock.advance(5ms);
   CHECK_THROWS_AS(ks.get_or_compute(1, 1s, [] { return 2; }), Blown);

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 struct Left {
   std::string key;
   std::string value;
-  Cause cause;
+  RemovalCause cause;
   friend bool operator==(const Left&, const Left&) = default;
   friend std::ostream& operator<<(std::ostream& out, const Left& left) {
     return out << left.key << " = " << left.value << ", cause " << static_cast<int>(left.cause);
@@ -35,7 +35,7 @@ struct Left {
 using Lefts = std::vector<Left>;
 
 struct Listened : DefaultFeatures {
-  using Listener = std::function<void(std::string, std::string, Cause)>;
+  using Listener = std::function<void(std::string, std::string, RemovalCause)>;
 };
 struct ListenedLru : Listened {
   using Policy = Lru;
@@ -49,7 +49,8 @@ struct Recorded {
 
   ManualClock clock;
   Lefts lefts;
-  ListenedStore store{clock, {.listener = [this](std::string key, std::string value, Cause cause) {
+  ListenedStore store{clock,
+                      {.listener = [this](std::string key, std::string value, RemovalCause cause) {
                         lefts.push_back({std::move(key), std::move(value), cause});
                       }}};
 };
@@ -72,9 +73,9 @@ TEST_CASE("each call tells the listener what leaves by it, and why") {
     return r.take();
   };
   const Lefts none;
-  const Lefts dead = {{"dead", "3", Cause::kExpired}};
-  const Lefts replaced = {{"live", "1", Cause::kReplaced}};
-  const Lefts erased = {{"live", "1", Cause::kErased}};
+  const Lefts dead = {{"dead", "3", RemovalCause::kExpired}};
+  const Lefts replaced = {{"live", "1", RemovalCause::kReplaced}};
+  const Lefts erased = {{"live", "1", RemovalCause::kErased}};
 
   CHECK(lefts_of([&] { store.set("live", "new"); }) == replaced);
   CHECK(lefts_of([&] { store.set("live", "new", 5ms); }) == replaced);
@@ -119,7 +120,7 @@ TEST_CASE("each call tells the listener what leaves by it, and why") {
   store.clear();
   Lefts all = r.take();
   CHECK(all.size() == 3);
-  for (const Left& left : {dead[0], erased[0], Left{"brief", "2", Cause::kErased}}) {
+  for (const Left& left : {dead[0], erased[0], Left{"brief", "2", RemovalCause::kErased}}) {
     CHECK(std::count(all.begin(), all.end(), left) == 1);
   }
 }
@@ -127,29 +128,30 @@ TEST_CASE("each call tells the listener what leaves by it, and why") {
 TEST_CASE("the listener is told in the order in which entries leave, the dead first") {
   Lefts lefts;
   ManualClock clock;
-  LruCache cache(clock, {.capacity = 3, .listener = [&](std::string k, std::string v, Cause c) {
-                           lefts.push_back({std::move(k), std::move(v), c});
-                         }});
+  LruCache cache(clock,
+                 {.capacity = 3, .listener = [&](std::string k, std::string v, RemovalCause c) {
+                    lefts.push_back({std::move(k), std::move(v), c});
+                  }});
   cache.set("a", "1", 1ms);
   cache.set("b", "2");
   cache.set("c", "3", 5ms);
   clock.advance(1ms);
   cache.set("d", "4");
   cache.set("e", "5");
-  CHECK(lefts == Lefts{{"a", "1", Cause::kExpired}, {"b", "2", Cause::kEvicted}});
+  CHECK(lefts == Lefts{{"a", "1", RemovalCause::kExpired}, {"b", "2", RemovalCause::kEvicted}});
   clock.advance(4ms);
   cache.set("f", "6");
   cache.set("g", "7");
   CHECK(lefts.size() == 4);
-  CHECK(lefts[2] == Left{"c", "3", Cause::kExpired});
-  CHECK(lefts[3] == Left{"d", "4", Cause::kEvicted});
+  CHECK(lefts[2] == Left{"c", "3", RemovalCause::kExpired});
+  CHECK(lefts[3] == Left{"d", "4", RemovalCause::kEvicted});
 }
 
 TEST_CASE("the listener may store the same key again, whatever the cause") {
   ManualClock clock;
   ListenedStore* self = nullptr;
   int calls = 0;
-  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause) {
+  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, RemovalCause) {
                         if (++calls % 2 == 1) self->set(std::move(key), "again " + value);
                       }});
   self = &store;
@@ -175,7 +177,8 @@ TEST_CASE("what leaves while the listener is at work is told when it has returne
   ListenedStore* self = nullptr;
   int depth = 0;
   Lefts lefts;
-  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause cause) {
+  ListenedStore store(clock,
+                      {.listener = [&](std::string key, std::string value, RemovalCause cause) {
                         REQUIRE(++depth == 1);
                         lefts.push_back({key, value, cause});
                         if (key == "first") {
@@ -192,17 +195,18 @@ TEST_CASE("what leaves while the listener is at work is told when it has returne
   store.set("second", "2");
   store.set("third", "3");
   store.erase("first");
-  CHECK(lefts == Lefts{{"first", "1", Cause::kErased},
-                       {"second", "2", Cause::kErased},
-                       {"third", "3", Cause::kReplaced},
-                       {"third", "new", Cause::kErased}});
+  CHECK(lefts == Lefts{{"first", "1", RemovalCause::kErased},
+                       {"second", "2", RemovalCause::kErased},
+                       {"third", "3", RemovalCause::kReplaced},
+                       {"third", "new", RemovalCause::kErased}});
 }
 
 TEST_CASE("what the listener throws comes out of a call that has had its effect") {
   ManualClock clock;
   bool throws = true;
   Lefts lefts;
-  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause cause) {
+  ListenedStore store(clock,
+                      {.listener = [&](std::string key, std::string value, RemovalCause cause) {
                         lefts.push_back({std::move(key), std::move(value), cause});
                         if (throws) throw std::runtime_error("listener");
                       }});
@@ -225,7 +229,7 @@ TEST_CASE("what the listener throws comes out of a call that has had its effect"
   REQUIRE(lefts.size() == 5);
   const std::set<std::string> keys = {lefts[1].key, lefts[2].key, lefts[3].key};
   CHECK(keys == std::set<std::string>{"a", "b", "c"});
-  CHECK(lefts[4] == Left{"d", "new", Cause::kErased});
+  CHECK(lefts[4] == Left{"d", "new", RemovalCause::kErased});
   store.erase_expired();
   CHECK(lefts.size() == 5);
 }
@@ -233,7 +237,8 @@ TEST_CASE("what the listener throws comes out of a call that has had its effect"
 TEST_CASE("erase_expired without a limit goes on where a listener that threw ended it") {
   ManualClock clock;
   int calls = 0;
-  ListenedStore store(clock, {.listener = [&](const std::string&, const std::string&, Cause) {
+  ListenedStore store(clock,
+                      {.listener = [&](const std::string&, const std::string&, RemovalCause) {
                         if (++calls == 400) throw std::runtime_error("listener");
                       }});
   for (int i = 0; i != 1000; ++i) store.set(std::to_string(i), "", 1ms);
@@ -251,7 +256,7 @@ TEST_CASE("erase_expired comes to an end though the clock goes back and all is s
   clock.set(at(1'000'000));
   ListenedStore* self = nullptr;
   int calls = 0;
-  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, Cause) {
+  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, RemovalCause) {
                         REQUIRE(++calls < 1000);
                         clock.set(at(500'000));
                         self->set(std::move(key), std::move(value), 10ms);
@@ -267,7 +272,7 @@ TEST_CASE("erase_expired comes to an end though the clock goes back and all is s
 
 TEST_CASE("what waits for a listener that always throws takes no more and more memory") {
   struct Features : DefaultFeatures {
-    using Listener = std::function<void(int, int, Cause)>;
+    using Listener = std::function<void(int, int, RemovalCause)>;
   };
   using Pair = std::pair<const int, int>;
   Ledger ledger;
@@ -276,7 +281,7 @@ TEST_CASE("what waits for a listener that always throws takes no more and more m
         LedgerAllocator<Pair>>
       cache(ManualClock(),
             {.listener =
-                 [&](int key, int, Cause) {
+                 [&](int key, int, RemovalCause) {
                    CHECK(told.insert(key).second);
                    throw std::runtime_error("listener");
                  }},
@@ -297,7 +302,8 @@ TEST_CASE("what waits for a listener that always throws takes no more and more m
 TEST_CASE("the listener may move from key and value, and both may have one owner") {
   struct Features : DefaultFeatures {
     using Policy = ScanResistant;
-    using Listener = std::function<void(std::unique_ptr<int>&&, std::unique_ptr<int>&&, Cause)>;
+    using Listener =
+        std::function<void(std::unique_ptr<int>&&, std::unique_ptr<int>&&, RemovalCause)>;
   };
   struct Hash {
     std::size_t operator()(const std::unique_ptr<int>& key) const noexcept {
@@ -311,7 +317,7 @@ TEST_CASE("the listener may move from key and value, and both may have one owner
   };
   std::vector<std::unique_ptr<int>> kept;
   Cache<std::unique_ptr<int>, std::unique_ptr<int>, Features, ManualClock, Hash, Equal> cache(
-      ManualClock(), {.capacity = 2, .listener = [&](auto&& key, auto&& value, Cause) {
+      ManualClock(), {.capacity = 2, .listener = [&](auto&& key, auto&& value, RemovalCause) {
                         kept.push_back(std::move(key));
                         kept.push_back(std::move(value));
                       }});
@@ -340,7 +346,7 @@ TEST_CASE("the destructor of a value that has left may call the keyspace") {
   struct Features : DefaultFeatures {
     using Policy = Lru;
     struct Listener {
-      void operator()(const int&, const Noisy&, Cause) const {}
+      void operator()(const int&, const Noisy&, RemovalCause) const {}
     };
   };
   ManualClock clock;
@@ -366,7 +372,7 @@ TEST_CASE("the destructor of a value that has left may call the keyspace") {
 
 TEST_CASE("a listener may be any callable, and an empty function is none") {
   int calls = 0;
-  auto count = [&calls](const std::string&, const std::string&, Cause) { ++calls; };
+  auto count = [&calls](const std::string&, const std::string&, RemovalCause) { ++calls; };
   struct Features : DefaultFeatures {
     using Listener = decltype(count);
   };
@@ -383,7 +389,7 @@ TEST_CASE("a listener may be any callable, and an empty function is none") {
   CHECK(calls == 2);
 
   struct OfFunctions : DefaultFeatures {
-    using Listener = void (*)(const std::string&, const std::string&, Cause);
+    using Listener = void (*)(const std::string&, const std::string&, RemovalCause);
   };
   Cache<std::string, std::string, OfFunctions, ManualClock> null;
   null.set("a", "1");
@@ -412,7 +418,7 @@ using FragileValue = Fragile<Throws::kOnCopyOrMove>;
 template <class P>
 struct FragileFeatures : DefaultFeatures {
   using Policy = P;
-  using Listener = std::function<void(int, const FragileValue&, Cause)>;
+  using Listener = std::function<void(int, const FragileValue&, RemovalCause)>;
   struct Weigher {
     std::size_t operator()(int key, const FragileValue& value) const {
       Fuse::burn();
@@ -457,7 +463,7 @@ TEMPLATE_TEST_CASE("whatever throws, each entry that was stored leaves once", ""
   Ks ks(clock,
         {.capacity = 60,
          .listener =
-             [&](int key, const Value& value, Cause) {
+             [&](int key, const Value& value, RemovalCause) {
                ++departures;
                REQUIRE(stored.erase(value.id()) + doubtful.erase(value.id()) == 1);
                if (is_listening || departures % 7 != 0) {

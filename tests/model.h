@@ -84,7 +84,7 @@ class Model {
   struct Departure {
     std::uint64_t key;
     std::uint64_t value;
-    Cause cause;
+    RemovalCause cause;
     friend bool operator==(const Departure&, const Departure&) = default;
   };
   // By the number of the key. The dead stay here until it is certain that they are not stored any
@@ -110,7 +110,7 @@ class Model {
         if (Config::kMostShards != 1) capacity_ = std::size_t{1} << 30;  // no shard evicts
       }
       typename Ks::Options options = make_options(capacity_);
-      options.listener = [this](const Key& key, Value value, Cause cause) {
+      options.listener = [this](const Key& key, Value value, RemovalCause cause) {
         departures_.push_back({Config::number(key), Config::number(value), cause});
       };
       if constexpr (kMayBeShared) {
@@ -298,7 +298,7 @@ class Model {
     newest_.reset();
     const bool was_live = live(key) != nullptr;
     const bool is_over = deadline <= now_;
-    remove(key, is_over ? Cause::kErased : Cause::kReplaced);
+    remove(key, is_over ? RemovalCause::kErased : RemovalCause::kReplaced);
     if (is_over) return;
     if (kIsCache && !ks_.contains(Config::look_up(Config::key(key)))) {
       ++counted_.refusals;
@@ -336,15 +336,16 @@ class Model {
     if (now_ < deadline) {
       entries_.at(key).deadline = deadline;
     } else {
-      remove(key, Cause::kErased);
+      remove(key, RemovalCause::kErased);
     }
   }
   // What it must let go of, if it is stored.
-  void remove(std::uint64_t key, Cause cause) {
+  void remove(std::uint64_t key, RemovalCause cause) {
     const auto it = entries_.find(key);
     if (it == entries_.end()) return;
     if (kIsCache) {
-      expected_.push_back({key, it->second.value, is_live(it->second) ? cause : Cause::kExpired});
+      expected_.push_back(
+          {key, it->second.value, is_live(it->second) ? cause : RemovalCause::kExpired});
       count_departure(it->second, expected_.back().cause);
     }
     entries_.erase(it);
@@ -546,7 +547,7 @@ class Model {
       insist(taken.has_value() == (entry != nullptr), "the reply is wrong");
       if (entry != nullptr) {
         insist(Config::number(*taken) == entry->value, "the value is wrong");
-        remove(key, Cause::kErased);
+        remove(key, RemovalCause::kErased);
       }
       check_key(key);
     }
@@ -556,7 +557,7 @@ class Model {
     const std::uint64_t key = decode_key();
     const bool erased = ks_.erase(Config::look_up(Config::key(key)));
     insist(erased == (live(key) != nullptr), "the reply is wrong");
-    remove(key, Cause::kErased);
+    remove(key, RemovalCause::kErased);
     check_key(key);
   }
 
@@ -600,7 +601,7 @@ class Model {
     const bool renamed = ks_.rename(Config::look_up(Config::key(from)), Config::key(to));
     insist(renamed == (entry != nullptr), "the reply is wrong");
     if (entry != nullptr && from != to) {
-      remove(to, Cause::kReplaced);
+      remove(to, RemovalCause::kReplaced);
       auto node = entries_.extract(from);
       node.key() = to;
       node.mapped().weight = weight(to, node.mapped().value);
@@ -738,7 +739,7 @@ class Model {
     if (which < 2) {
       name_ = "clear";
       ks_.clear();
-      while (!entries_.empty()) remove(entries_.begin()->first, Cause::kErased);
+      while (!entries_.empty()) remove(entries_.begin()->first, RemovalCause::kErased);
       insist(ks_.empty() && ks_.volatile_size() == 0, "a cleared keyspace is not empty");
     } else if (which < 64) {
       name_ = "reserve";
@@ -757,9 +758,9 @@ class Model {
 
   // --- The checks ---
 
-  void count_departure(const Entry& entry, Cause cause) {
+  void count_departure(const Entry& entry, RemovalCause cause) {
     ++counted_.removals[static_cast<std::size_t>(cause)];
-    if (cause != Cause::kExpired) return;
+    if (cause != RemovalCause::kExpired) return;
     const Millis lag = time_left(now_, entry.deadline);
     counted_.longest_lag = std::max(counted_.longest_lag, lag);
     counted_.total_lag = lag > Millis::max() - Millis{1} - counted_.total_lag
@@ -780,10 +781,10 @@ class Model {
         const auto it = entries_.find(departure.key);
         insist(it != entries_.end() && it->second.value == departure.value,
                "what left was not stored");
-        if (departure.cause == Cause::kEvicted) {
+        if (departure.cause == RemovalCause::kEvicted) {
           check_victim(it->second);
         } else {
-          insist(departure.cause == Cause::kExpired, "the cause is wrong");
+          insist(departure.cause == RemovalCause::kExpired, "the cause is wrong");
           insist(!is_live(it->second), "a live entry has expired");
         }
         count_departure(it->second, departure.cause);

@@ -120,7 +120,7 @@ struct Cached : Base {
   struct Features : DefaultFeatures {
     using Policy = P;
     using Weigher = std::conditional_t<kIsWeighed, Weigh, OneEach>;
-    using Listener = std::function<void(Key&&, Value&&, Cause)>;
+    using Listener = std::function<void(Key&&, Value&&, RemovalCause)>;
     static constexpr bool kStatistics = true;
   };
   using Ks = Cache<Key, Value, Features, ManualClock, typename Base::Ks::hasher,

@@ -114,7 +114,7 @@ struct EveryFeature : keyspace::DefaultFeatures {
     std::size_t operator()(int, const std::string& value) const noexcept { return value.size(); }
   };
   struct Listener {
-    void operator()(int, const std::string&, keyspace::Cause) const { ++*departures; }
+    void operator()(int, const std::string&, keyspace::RemovalCause) const { ++*departures; }
     int* departures;
   };
   static constexpr bool kStatistics = true;

@@ -24,7 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 struct ListenedSessions : DefaultFeatures {
-  using Listener = std::function<void(int, int, Cause)>;
+  using Listener = std::function<void(int, int, RemovalCause)>;
 };
 template <class Clock>
 using Sessions = ConcurrentCache<int, int, ListenedSessions, Clock>;
@@ -32,8 +32,8 @@ using Sessions = ConcurrentCache<int, int, ListenedSessions, Clock>;
 // Counts what a listener hears, and waits until it has heard so much.
 class Count {
  public:
-  std::function<void(int, int, Cause)> listener() {
-    return [this](int, int, Cause) {
+  std::function<void(int, int, RemovalCause)> listener() {
+    return [this](int, int, RemovalCause) {
       const std::lock_guard lock(mutex_);
       ++count_;
       changed_.notify_all();

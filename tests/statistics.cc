@@ -77,10 +77,10 @@ TEST_CASE("what is stored and what leaves is counted, and the numbers agree with
   CHECK(s.inserts == 7);
   CHECK(s.replacements == 2);
   CHECK(s.refusals == 0);
-  CHECK(s.removed(Cause::kExpired) == 4);  // of which two make place for "e"
-  CHECK(s.removed(Cause::kErased) == 1);
-  CHECK(s.removed(Cause::kReplaced) == 3);
-  CHECK(s.removed(Cause::kEvicted) == 0);
+  CHECK(s.removed(RemovalCause::kExpired) == 4);  // of which two make place for "e"
+  CHECK(s.removed(RemovalCause::kErased) == 1);
+  CHECK(s.removed(RemovalCause::kReplaced) == 3);
+  CHECK(s.removed(RemovalCause::kEvicted) == 0);
   CHECK(s.size == store.size());
   CHECK(s.size == s.inserts + s.replacements - 4 - 1 - 3);
   CHECK(s.peak_size == 5);
@@ -101,7 +101,7 @@ TEST_CASE("evictions and refusals are counted") {
   CHECK_FALSE(cache.insert(5, 5, 1h));
   const Statistics s = cache.statistics();
   CHECK(s.inserts == 3);
-  CHECK(s.removed(Cause::kEvicted) == 1);
+  CHECK(s.removed(RemovalCause::kEvicted) == 1);
   CHECK(s.refusals == 2);
   CHECK(s.peak_size == 2);
 }

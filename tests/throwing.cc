@@ -57,7 +57,7 @@ struct CacheSetup {
       }
     };
     struct Listener {
-      void operator()(const Key&, const Value&, Cause) const {}
+      void operator()(const Key&, const Value&, RemovalCause) const {}
     };
     static constexpr bool kStatistics = true;
   };

@@ -160,7 +160,7 @@ void report_stats(Report& report, const Instance& instance) {
     const keyspace::Statistics statistics = instance.database(i).statistics();
     hits += statistics.hits;
     misses += statistics.misses;
-    expired += statistics.removed(keyspace::Cause::kExpired);
+    expired += statistics.removed(keyspace::RemovalCause::kExpired);
   }
   report.line("total_connections_received", instance.host.connections);
   report.line("total_commands_processed", instance.commands);

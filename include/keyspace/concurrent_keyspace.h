@@ -68,7 +68,7 @@ namespace keyspace {
 // otherwise. Besides the requests of a Keyspace, visit(), update() and get_or_compute() are some.
 // A listener is called on the thread in whose call the entry left, when its lock is released; so
 // several may call it at once, and other threads be ahead of what it is told. Of what it throws,
-// and all else, see Cause in features.h.
+// and all else, see removal.h.
 //
 // It can neither be moved nor copied.
 template <class Key, class Value, TimeSource Clock = SteadyClock,

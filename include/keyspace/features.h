@@ -6,11 +6,12 @@
 #include <cassert>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
 #include "keyspace/internal/millis.h"
+#include "keyspace/policy.h"
+#include "keyspace/removal.h"
 
 namespace keyspace {
 
@@ -25,42 +26,6 @@ namespace keyspace {
 //     static constexpr bool kStatistics = true;
 //   };
 //   keyspace::Cache<std::string, std::string, PageFeatures> pages({.capacity = 64 << 20});
-
-// Policies: which entry has to go when a new one needs its place. Dead entries go first, whatever
-// the policy; it is asked when there is none. It is about requests: calls of find(), get(), mget(),
-// getex() and getdel() on a keyspace that is not const, and overwrites. A request writes at most a
-// word beside the key that it finds (and Lru counts it). To evict an entry is O(1); but one
-// eviction in many by Lru or EarliestDeadline also drops what entries that were erased left in
-// their index, of which there may be two for each entry. A heavy entry may take many evictions.
-
-// None goes: there is no bound.
-struct Unbounded {};
-
-// The entry with the soonest deadline goes (Redis's volatile-ttl). Persistent entries never do: a
-// keyspace that is full of them refuses new ones. (As in Redis, one that is too heavy for the room
-// that they leave is refused after all others have gone.) Requests do not matter.
-//
-// Exact for up to a thousand volatile entries. Of more, it looks at a thousand: where as many lie
-// closely together, or were put off lately, it may be another than the soonest.
-struct EarliestDeadline {};
-
-// The entry goes whose last request is the longest ago. The policy that is known best; but one walk
-// over many keys empties it of all others, and ScanResistant has more hits, nearly always.
-//
-// Exact for up to a thousand entries. Of more, it looks at some thousands: where these were asked
-// for or erased since they came in line, it may be another than the oldest.
-struct Lru {};
-
-// A key that is new has to prove itself, in a queue that leaves most of the room to those that
-// have; so keys that are asked for once do not displace others, and a loop that is larger than the
-// capacity has hits. The share of new keys adapts to the requests.
-//
-// The queues are those of S3-FIFO (Yang et al., SOSP 2023). Whether an evicted key that comes back
-// has proved itself is decided as in LIRS (Jiang and Zhang, SIGMETRICS 2002), by two times: since
-// its last request, and since that for the entry that would go instead. benchmarks/hit_ratio
-// compares it. It takes some 70 bytes for each entry that there is room for; Lru half as
-// much, or as much where many are erased (benchmarks/cache.cc).
-struct ScanResistant {};
 
 namespace internal {
 
@@ -79,14 +44,6 @@ struct OneEach {
   }
 };
 
-struct NoListener {};
-
-namespace internal {
-
-struct ToBeTaken {};  // in the place of a listener: see outbox.h
-
-}  // namespace internal
-
 // What a keyspace has unless it asks for more. Derive from it, and hide what is to be different.
 struct DefaultFeatures {
   // Any of the above. If it is not Unbounded, Options has a `capacity`, and a keyspace holds no
@@ -99,9 +56,9 @@ struct DefaultFeatures {
   // gone. (So a change through a pointer does not count: store the value again.)
   using Weigher = OneEach;
 
-  // What is called with each entry that leaves: see Cause. A std::function, for example; an empty
-  // one, or a null pointer, is none.
-  using Listener = NoListener;
+  // What is called with each entry that leaves: see RemovalCause. A std::function, for example; an
+  // empty one, or a null pointer, is none.
+  using Listener = internal::NoListener;
 
   // Whether requests and entries are counted: see Keyspace::statistics().
   static constexpr bool kStatistics = false;
@@ -118,34 +75,6 @@ struct DefaultFeatures {
 struct CacheFeatures : DefaultFeatures {
   using Policy = ScanResistant;
 };
-
-// Why an entry leaves a keyspace. The listener is called as
-//
-//   listener(Key&& key, Value&& value, Cause cause)
-//
-// exactly once for each entry that leaves, but not for those that a keyspace holds when it is
-// destroyed or assigned to. It is called at the end of the call in which the entry left, in the
-// order in which they did, when the keyspace is whole again: so it may call the keyspace, and store
-// the same key again. What leaves by that is told when it has returned, not in the middle of it. It
-// must not destroy, move or assign the keyspace; and one that stores whatever was evicted is called
-// for ever.
-//
-// What it throws comes out of the call, which has then had its effect (but erase_expired() stops
-// there); its result is lost. Entries of which it was not told yet, then or because memory ran out,
-// wait for the next call that stores or erases something, or for erase_expired().
-//
-// It may move from key and value, or let them be: they die when it has returned, and their
-// destructors may call the keyspace too. All other operations of keys and values must not.
-enum class Cause : std::uint8_t {
-  kExpired,   // it was dead when it was erased, overwritten or found in the way; of which the
-              // listener is told then, and not when it dies: see erase_expired()
-  kErased,    // by erase(), getdel() or clear(), or by a new ttl or deadline that is already over.
-              // What getdel() returns is copied for the listener.
-  kReplaced,  // a new value was given for its key (even if that was refused), or another entry
-              // renamed to it. The key may be the one that the call was given.
-  kEvicted,   // to make room for another, or because it became too heavy when it was renamed
-};
-inline constexpr std::size_t kCauses = 4;
 
 // What has the members of DefaultFeatures.
 template <class F>
@@ -165,7 +94,8 @@ inline constexpr bool kIsWeighed = !std::is_same_v<typename Features::Weigher, O
 template <class Features>
 inline constexpr bool kNeedsCapacityOrTtl = kIsBounded<Features> || Features::kExpireAfterAccess;
 template <class Features>
-inline constexpr bool kIsObserved = !std::is_same_v<typename Features::Listener, NoListener>;
+inline constexpr bool kIsObserved =
+    !std::is_same_v<typename Features::Listener, internal::NoListener>;
 
 // Does not compile if the features do not suit such keys and values.
 template <class Features, class Key, class Value>
@@ -177,9 +107,9 @@ constexpr bool check_features() noexcept {
                                       const Value&>,
                 "A Weigher is called as weigher(const Key&, const Value&), also on a const object, "
                 "and returns a std::size_t");
-  static_assert(!kIsObserved<Features> || std::is_same_v<Listener, ToBeTaken> ||
-                    std::is_invocable_v<Listener&, Key&&, Value&&, Cause>,
-                "A Listener is called as listener(Key&&, Value&&, Cause)");
+  static_assert(!kIsObserved<Features> || std::is_same_v<Listener, internal::DeferredListener> ||
+                    std::is_invocable_v<Listener&, Key&&, Value&&, RemovalCause>,
+                "A Listener is called as listener(Key&&, Value&&, RemovalCause)");
   return true;
 }
 

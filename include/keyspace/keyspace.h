@@ -84,7 +84,7 @@ namespace keyspace {
 //
 // Thread safety: as a standard container. Calls on one object need a lock unless all are const.
 // Hash, equality, allocator, clock, weigher, and the operations of keys and values must not call
-// the keyspace; a listener may (see Cause).
+// the keyspace; a listener may (see RemovalCause).
 template <class Key, class Value, TimeSource Clock = SteadyClock,
           class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
           class Allocator = std::allocator<std::pair<const Key, Value>>,

@@ -32,8 +32,8 @@ struct Statistics {
   // Entries that were not stored, for they were too heavy or nothing could be evicted for them.
   Count refusals = 0;
   // Entries that left, by cause.
-  std::array<Count, kCauses> removals = {};
-  [[nodiscard]] Count removed(Cause cause) const noexcept {
+  std::array<Count, kRemovalCauses> removals = {};
+  [[nodiscard]] Count removed(RemovalCause cause) const noexcept {
     return removals[static_cast<std::size_t>(cause)];
   }
 
@@ -52,7 +52,7 @@ struct Statistics {
     return requests == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(requests);
   }
   [[nodiscard]] std::chrono::milliseconds mean_lag() const noexcept {
-    const Count expired = removed(Cause::kExpired);
+    const Count expired = removed(RemovalCause::kExpired);
     return expired == 0 ? std::chrono::milliseconds(0)
                         : total_lag / static_cast<std::chrono::milliseconds::rep>(expired);
   }
@@ -64,7 +64,7 @@ struct Statistics {
     inserts += other.inserts;
     replacements += other.replacements;
     refusals += other.refusals;
-    for (std::size_t i = 0; i != kCauses; ++i) removals[i] += other.removals[i];
+    for (std::size_t i = 0; i != kRemovalCauses; ++i) removals[i] += other.removals[i];
     size += other.size;
     peak_size += other.peak_size;
     longest_lag = std::max<std::chrono::milliseconds>(longest_lag, other.longest_lag);
@@ -81,17 +81,17 @@ struct Statistics {
 //   requests  1000: 950 hits (95.0 %), 50 misses
 [[nodiscard]] inline std::string to_string(const Statistics& s) {
   const auto text = [](auto number) { return std::to_string(number); };
-  const auto removed = [&](Cause cause) { return text(s.removed(cause)); };
+  const auto removed = [&](RemovalCause cause) { return text(s.removed(cause)); };
   const auto per_mille = std::lround(s.hit_ratio() * 1000);
   return "requests  " + text(s.hits + s.misses) + ": " + text(s.hits) + " hits (" +
          text(per_mille / 10) + '.' + text(per_mille % 10) + " %), " + text(s.misses) +
          " misses\nstored    " + text(s.inserts) + " new, " + text(s.replacements) +
          " in place of others, " + text(s.refusals) + " refused\nremoved   " +
-         removed(Cause::kExpired) + " expired, " + removed(Cause::kErased) + " erased, " +
-         removed(Cause::kReplaced) + " replaced, " + removed(Cause::kEvicted) +
-         " evicted\nentries   " + text(s.size) + ", at most " + text(s.peak_size) + "\nlag       " +
-         text(s.mean_lag().count()) + " ms after the deadline in the mean, " +
-         text(s.longest_lag.count()) + " ms at most\n";
+         removed(RemovalCause::kExpired) + " expired, " + removed(RemovalCause::kErased) +
+         " erased, " + removed(RemovalCause::kReplaced) + " replaced, " +
+         removed(RemovalCause::kEvicted) + " evicted\nentries   " + text(s.size) + ", at most " +
+         text(s.peak_size) + "\nlag       " + text(s.mean_lag().count()) +
+         " ms after the deadline in the mean, " + text(s.longest_lag.count()) + " ms at most\n";
 }
 
 }  // namespace keyspace

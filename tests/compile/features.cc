@@ -14,7 +14,7 @@ struct Everything : keyspace::CacheFeatures {
     std::size_t operator()(int, int) const noexcept { return 1; }
   };
   struct Listener {
-    void operator()(int, int, keyspace::Cause) const {}
+    void operator()(int, int, keyspace::RemovalCause) const {}
   };
   static constexpr bool kStatistics = true;
   static constexpr bool kExpireAfterAccess = true;
@@ -24,7 +24,7 @@ struct Unbounded : keyspace::DefaultFeatures {
 };
 struct Listened : keyspace::DefaultFeatures {
   struct Listener {
-    void operator()(int, const std::unique_ptr<int>&, keyspace::Cause) const {}
+    void operator()(int, const std::unique_ptr<int>&, keyspace::RemovalCause) const {}
   };
 };
 

@@ -46,7 +46,7 @@ class Counters {
   void forget_insert() noexcept { --counted_.inserts; }
   void forget_replacement() noexcept { --counted_.replacements; }
   void refuse() noexcept { ++counted_.refusals; }
-  void remove(Cause cause) noexcept { ++counted_.removals[static_cast<std::size_t>(cause)]; }
+  void remove(RemovalCause cause) noexcept { ++counted_.removals[static_cast<std::size_t>(cause)]; }
   void lag(Millis lag) noexcept {
     counted_.longest_lag =
         std::max<std::chrono::milliseconds>(counted_.longest_lag, std::chrono::milliseconds(lag));
@@ -70,7 +70,7 @@ class Counters<false> {
   void insert(std::size_t) const noexcept {}
   void replace() const noexcept {}
   void refuse() const noexcept {}
-  void remove(Cause) const noexcept {}
+  void remove(RemovalCause) const noexcept {}
 };
 
 }  // namespace keyspace::internal

@@ -22,7 +22,7 @@ template <class Key, class Value, class Allocator>
 struct Letter {
   Slot<Key, Allocator> key;
   Slot<Value, Allocator> value;
-  Cause cause;
+  RemovalCause cause;
 };
 template <class Key, class Value, class Allocator>
 using Letters = std::vector<Letter<Key, Value, Allocator>,
@@ -70,7 +70,7 @@ class Outbox {
     letters_.swap(waiting);
     next_ = 0;
   }
-  void add(KeySlot&& key, ValueSlot&& value, Cause cause) noexcept {
+  void add(KeySlot&& key, ValueSlot&& value, RemovalCause cause) noexcept {
     assert(letters_.size() < letters_.capacity());
     letters_.push_back({std::move(key), std::move(value), cause});
   }
@@ -115,13 +115,13 @@ using Batches = std::list<
     Batch<Key, Value, Allocator>,
     typename std::allocator_traits<Allocator>::template rebind_alloc<Batch<Key, Value, Allocator>>>;
 
-// With ToBeTaken for a listener, what leaves is kept until the owner takes it, to tell the listener
-// itself. That is a batch, with all that it needs to be passed on, so that nothing throws any more
-// when an entry has left.
+// With DeferredListener for a listener, what leaves is kept until the owner takes it, to tell the
+// listener itself. That is a batch, with all that it needs to be passed on, so that nothing throws
+// any more when an entry has left.
 template <class Key, class Value, class Allocator>
-class Outbox<Key, Value, ToBeTaken, Allocator> {
+class Outbox<Key, Value, DeferredListener, Allocator> {
  public:
-  Outbox(ToBeTaken, const Allocator& allocator) noexcept : batches_(allocator) {}
+  Outbox(DeferredListener, const Allocator& allocator) noexcept : batches_(allocator) {}
 
   void reserve(std::size_t count) {
     if (batches_.empty()) batches_.emplace_back(Allocator(batches_.get_allocator()));
@@ -130,7 +130,8 @@ class Outbox<Key, Value, ToBeTaken, Allocator> {
     if (size > letters.capacity())
       letters.reserve(std::max<std::size_t>(size, 2 * letters.capacity()));
   }
-  void add(Slot<Key, Allocator>&& key, Slot<Value, Allocator>&& value, Cause cause) noexcept {
+  void add(Slot<Key, Allocator>&& key, Slot<Value, Allocator>&& value,
+           RemovalCause cause) noexcept {
     auto& letters = batches_.back().letters;
     assert(letters.size() < letters.capacity());
     letters.push_back({std::move(key), std::move(value), cause});

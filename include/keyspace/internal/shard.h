@@ -30,7 +30,7 @@ template <class Features>
 struct ShardFeatures : Features {
   using Weigher =
       std::conditional_t<kIsWeighed<Features>, SharedWeigher<typename Features::Weigher>, OneEach>;
-  using Listener = std::conditional_t<kIsObserved<Features>, ToBeTaken, NoListener>;
+  using Listener = std::conditional_t<kIsObserved<Features>, DeferredListener, NoListener>;
 };
 
 // What a ConcurrentKeyspace does to its shards, and is no call of theirs.

@@ -213,7 +213,7 @@ class Store {
     if constexpr (!kIsPlain) {
       return put_observed(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
     } else if (is_over(deadline, now)) {
-      if (found.entry != nullptr) erase(found.it, Cause::kErased, now);
+      if (found.entry != nullptr) erase(found.it, RemovalCause::kErased, now);
     } else if (found.entry == nullptr) {
       ValueSlot value_slot = make_slot<ValueSlot>(as_value(std::forward<V>(value)));
       add(found.hash, make_slot<KeySlot>(key_of(std::forward<K>(key))), std::move(value_slot), 1,
@@ -243,7 +243,7 @@ class Store {
     KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
     if (!place(to, std::move(key_slot), std::move(from.entry->second),
                other.deadline(from.entry->first), is_there, now)) {
-      other.erase(from.it, Cause::kEvicted, now);
+      other.erase(from.it, RemovalCause::kEvicted, now);
       return;
     }
     is_there ? counters_.forget_replacement() : counters_.forget_insert();
@@ -293,13 +293,13 @@ class Store {
   // Erases what was found, dead or alive.
   template <class F, class Now>
   void erase(const F& found, bool was_live, Now& now) {
-    erase(found.it, was_live ? Cause::kErased : Cause::kExpired, now);
+    erase(found.it, was_live ? RemovalCause::kErased : RemovalCause::kExpired, now);
   }
   // The same for a live entry, at the price of another look-up, where an iterator would have to be
   // kept just in case.
   ABSL_ATTRIBUTE_NOINLINE void erase(const StoredKey& stored) {
     const auto unread = [] { return Millis{0}; };
-    erase(entries_.find(stored), Cause::kErased, unread);
+    erase(entries_.find(stored), RemovalCause::kErased, unread);
   }
 
   // Erases up to `limit` entries whose deadline is over, with work in proportion to the limit, and
@@ -330,7 +330,8 @@ class Store {
       outbox_.reserve(entries_.size());
       if (volatile_size() != 0) now();  // as it may throw, before anything has left
       for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-        const Cause cause = is_live(it->first, now) ? Cause::kErased : Cause::kExpired;
+        const RemovalCause cause =
+            is_live(it->first, now) ? RemovalCause::kErased : RemovalCause::kExpired;
         count_removal(it->first, cause, now);
         say_farewell(Entries::key_of(it), it->second, cause);
       }
@@ -340,7 +341,7 @@ class Store {
     expiry_.clear();
   }
 
-  // Tells the listener of what has left. (See ToBeTaken for its other fate.)
+  // Tells the listener of what has left. (See DeferredListener for its other fate.)
   void deliver() { outbox_.deliver(); }
   [[nodiscard]] auto& outbox() noexcept { return outbox_; }
 
@@ -372,7 +373,7 @@ class Store {
           store.entries_.set_deadline(stored, deadline, store.expiry_.tag(deadline));
         } else {
           const auto time = [this] { return now; };
-          store.remove(it, Cause::kExpired, time);
+          store.remove(it, RemovalCause::kExpired, time);
           --budget.erasures;
         }
         if (!early) return true;
@@ -443,11 +444,12 @@ class Store {
       prepare_deadline(to.entry->first, to.hash, deadline);
       to.entry->second.replace(std::move(from.entry->second));
       commit_deadline(to.entry->first, deadline);
-      erase(from.it, Cause::kErased, now);
+      erase(from.it, RemovalCause::kErased, now);
     } else {
       KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
       const std::size_t weight = weigh(key_slot, from.entry->second);
-      const Cause cause = is_live(to, now) ? Cause::kReplaced : Cause::kExpired;
+      const RemovalCause cause =
+          is_live(to, now) ? RemovalCause::kReplaced : RemovalCause::kExpired;
       outbox_.reserve(1);
       prepare_deadline(to.entry->first, to.hash, deadline);
       const Extra moved = relink(from, to.hash, weight);
@@ -492,7 +494,7 @@ class Store {
       // None is left to go, and if it is volatile, it has gone itself.
       const bool is_volatile = it->first.is_volatile();
       if (is_too_heavy || (!make_place(0, now) && !is_volatile)) {
-        erase(it, Cause::kEvicted, now);
+        erase(it, RemovalCause::kEvicted, now);
       }
     }
   }
@@ -542,14 +544,14 @@ class Store {
     if (is_there && has_place_instead(found.entry->first.extra().weight(), weight)) {
       outbox_.reserve(1);
       prepare_deadline(found.entry->first, found.hash, deadline);
-      say_farewell(std::move(key_slot), found.entry->second, Cause::kReplaced);
+      say_farewell(std::move(key_slot), found.entry->second, RemovalCause::kReplaced);
       found.entry->second.replace(std::move(value_slot));
       take_note_of_replacement(found.entry->first.extra(), weight);
       commit_deadline(found.entry->first, deadline);
       return true;
     }
     if (found.entry != nullptr) {
-      erase(found.it, is_there ? Cause::kReplaced : Cause::kExpired, now);
+      erase(found.it, is_there ? RemovalCause::kReplaced : RemovalCause::kExpired, now);
     }
     if (!add(found.hash, std::move(key_slot), std::move(value_slot), weight, deadline, now)) {
       counters_.refuse();
@@ -602,7 +604,7 @@ class Store {
       const auto it = policy_.victim(entries_, expiry_);
       if (it == entries_.end()) return false;
       policy_.leave_ghost(it->first.extra().mark, it->first.extra().weight());
-      erase(it, Cause::kEvicted, now);
+      erase(it, RemovalCause::kEvicted, now);
     }
     return true;
   }
@@ -638,12 +640,12 @@ class Store {
     policy_.reweigh(extra.mark, extra.weight(), weight);
     extra = make_extra(extra.mark, weight);
     counters_.replace();
-    counters_.remove(Cause::kReplaced);
+    counters_.remove(RemovalCause::kReplaced);
   }
 
   // Takes an entry out, but for its record, and for the listener keeps what is left of it.
   template <class Iterator, class Now>
-  void remove(Iterator it, [[maybe_unused]] Cause cause, [[maybe_unused]] Now& now) {
+  void remove(Iterator it, [[maybe_unused]] RemovalCause cause, [[maybe_unused]] Now& now) {
     if constexpr (!kIsPlain) {
       outbox_.reserve(1);
       count_removal(it->first, cause, now);
@@ -654,20 +656,21 @@ class Store {
   }
   // The same, and tidies up.
   template <class Iterator, class Now>
-  void erase(Iterator it, Cause cause, Now& now) {
+  void erase(Iterator it, RemovalCause cause, Now& now) {
     remove(it, cause, now);
     tidy();
   }
 
   template <class Now>
-  void count_removal(const StoredKey& stored, Cause cause, Now& now) {
+  void count_removal(const StoredKey& stored, RemovalCause cause, Now& now) {
     if constexpr (Features::kStatistics) {
       counters_.remove(cause);
-      if (cause == Cause::kExpired) counters_.lag(time_left(now(), entries_.deadline(stored)));
+      if (cause == RemovalCause::kExpired)
+        counters_.lag(time_left(now(), entries_.deadline(stored)));
     }
   }
   // REQUIRES: the outbox has room
-  void say_farewell(KeySlot&& key, ValueSlot& value, [[maybe_unused]] Cause cause) noexcept {
+  void say_farewell(KeySlot&& key, ValueSlot& value, [[maybe_unused]] RemovalCause cause) noexcept {
     if constexpr (kIsObserved) outbox_.add(std::move(key), std::move(value), cause);
   }
 
