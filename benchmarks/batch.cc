@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <span>
 
-#include "catch.hpp"
 #include "compare.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

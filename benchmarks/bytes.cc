@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "catch.hpp"
 #include "counting_allocator.h"
 #include "listener.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "catch.hpp"
 #include "compare.h"
 #include "counting_allocator.h"
 #include "listener.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

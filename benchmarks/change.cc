@@ -5,9 +5,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "catch.hpp"
 #include "compare.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "catch.hpp"
 #include "compare.h"
 #include "results.h"
+#include "support/catch.hpp"
 
 namespace {
 

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "catch.hpp"
 #include "listener.h"
 #include "results.h"
+#include "support/catch.hpp"
 
 // How often the baseline and our work take turns: a round is as many turns as it takes to see all
 // of a work, and has the mean of their times.

@@ -18,10 +18,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
 #include "absl/synchronization/mutex.h"
-#include "catch.hpp"
 #include "compare.h"
 #include "keyspace/concurrent_keyspace.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 #if __has_include(<libcuckoo/cuckoohash_map.hh>)

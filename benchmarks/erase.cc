@@ -2,10 +2,10 @@
 #include <cstddef>
 #include <span>
 
-#include "catch.hpp"
 #include "compare.h"
 #include "parts.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

@@ -4,9 +4,9 @@
 #include <span>
 #include <string>
 
-#include "catch.hpp"
 #include "compare.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

@@ -1,9 +1,9 @@
 #include <cstddef>
 
-#include "catch.hpp"
 #include "compare.h"
 #include "parts.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

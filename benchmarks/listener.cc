@@ -13,10 +13,10 @@
 
 // Version 2 hides what a listener is made of from all but its main program.
 #define CATCH_CONFIG_EXTERNAL_INTERFACES
-#include "catch.hpp"
 #include "chart.h"
 #include "json.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "table.h"
 
 namespace listener {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "catch.hpp"
 #include "compare.h"
+#include "support/catch.hpp"
 
 // Works that use a container up: that fill it or empty it. Large containers take long to prepare,
 // so a run of the benchmark does a part of the work, and the next run goes on from there; small

@@ -8,11 +8,11 @@
 #include <string>
 #include <type_traits>
 
-#include "catch.hpp"
 #include "compare.h"
 #include "counting_allocator.h"
 #include "parts.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

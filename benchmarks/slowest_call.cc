@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "catch.hpp"
 #include "listener.h"
 #include "results.h"
+#include "support/catch.hpp"
 #include "workload.h"
 
 namespace {

@@ -71,7 +71,7 @@ has() {
     clang-tidy) command -v clang-tidy >/dev/null && command -v run-clang-tidy >/dev/null ;;
     asio) has_header asio.hpp ;;
     hiredis) has_header hiredis/hiredis.h ;;
-    # Debian's redis-tools and valkey-tools have the server under the second name (see tests/redis/private_server.h).
+    # Debian's redis-tools and valkey-tools have the server under the second name (see tests/servers/private_server.h).
     redis-server) command -v redis-server >/dev/null || command -v redis-check-rdb >/dev/null ;;
     valkey-server) command -v valkey-server >/dev/null || command -v valkey-check-rdb >/dev/null ;;
     redis-benchmark) command -v redis-benchmark >/dev/null ;;

@@ -5,7 +5,7 @@
 
 #include "lags.h"
 #include "redis/connection.h"
-#include "redis/private_server.h"
+#include "servers/private_server.h"
 
 namespace expiration_lag {
 namespace {

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "catch.hpp"
 #include "hit_ratio/chart.h"
 #include "hit_ratio/models.h"
 #include "hit_ratio/optimum.h"
 #include "hit_ratio/trace.h"
 #include "hit_ratio/workloads.h"
+#include "support/catch.hpp"
 
 namespace hit_ratio {
 namespace {

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "redis/private_server.h"
+#include "servers/private_server.h"
 
 namespace redis {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "redis/socket.h"
+#include "servers/socket.h"
 
 // A client of a server that speaks Redis's protocol, as small as can be. What goes wrong is thrown,
 // as a std::runtime_error that says it in a sentence; so is, while a reply is waited for, that the

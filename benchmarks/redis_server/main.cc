@@ -25,7 +25,7 @@
 #include <vector>
 
 #include "redis/connection.h"
-#include "redis/private_server.h"
+#include "servers/private_server.h"
 
 namespace {
 

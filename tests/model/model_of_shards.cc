@@ -1,0 +1,202 @@
+#include <keyspace/clock.h>
+#include <keyspace/concurrent_keyspace.h>
+#include <keyspace/condition.h>
+#include <keyspace/features.h>
+#include <keyspace/statistics.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/kinds.h"
+#include "model/random_streams.h"
+#include "support/catch.hpp"
+#include "support/invariants.h"
+
+// A ConcurrentKeyspace, on one thread, against the model.
+
+namespace keyspace::testing {
+namespace {
+
+// A hash of three bits: nearly all keys share theirs with others.
+struct FewHashes : Numbers {
+  struct Hash {
+    std::size_t operator()(std::uint64_t key) const noexcept { return key % 8; }
+  };
+  using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, Hash>;
+};
+
+// Gives a ConcurrentKeyspace the interface of a Keyspace, for one thread. find() and mget() return
+// the address of the stored value, getex() that of a copy. A ConcurrentKeyspace cannot be moved, so
+// this holds it by pointer.
+template <class Key, class Value, class Features, class Hash, class Equal>
+class OneThread {
+  using Shared = ConcurrentCache<Key, Value, Features, ManualClock, Hash, Equal>;
+
+ public:
+  using key_type = Key;
+  using mapped_type = Value;
+  using duration = typename Shared::duration;
+  using Options = typename Shared::Options;
+  static constexpr duration kNever = Shared::kNever;
+
+  explicit OneThread(ManualClock clock, Options options = {})
+      : clock_(clock), options_(std::move(options)) {}
+  OneThread(OneThread&& other) noexcept
+      : clock_(other.clock_),
+        options_(other.options_),
+        shared_(std::exchange(other.shared_, other.make())) {}
+  OneThread& operator=(OneThread&& other) noexcept {
+    std::swap(clock_, other.clock_);
+    std::swap(options_, other.options_);
+    std::swap(shared_, other.shared_);
+    return *this;
+  }
+  ~OneThread() = default;
+
+  const ManualClock& clock() const { return clock_; }
+  const Shared& shared() const { return *shared_; }
+
+  template <class... Args>
+  void set(Args&&... args) {
+    shared_->set(std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  bool insert(Args&&... args) {
+    return shared_->insert(std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  bool replace(Args&&... args) {
+    return shared_->replace(std::forward<Args>(args)...);
+  }
+  template <class K>
+  Value* find(const K& key) {
+    Value* found = nullptr;
+    shared_->visit(key, [&](const Value& value) { found = const_cast<Value*>(&value); });
+    return found;
+  }
+  template <class K>
+  const Value* find(const K& key) const {
+    const Value* found = nullptr;
+    shared().visit(key, [&](const Value& value) { found = &value; });
+    return found;
+  }
+  template <class K>
+  std::optional<Value> get(const K& key) const {
+    return shared().get(key);
+  }
+  template <class K>
+  bool contains(const K& key) const {
+    return shared().contains(key);
+  }
+  template <class K>
+  auto pttl(const K& key) const {
+    return shared().pttl(key);
+  }
+  template <class K>
+  auto pexpiretime(const K& key) const {
+    return shared().pexpiretime(key);
+  }
+  template <class O>
+  O mget(const std::vector<Key>& keys, O out) {
+    std::vector<std::optional<Value>> got(keys.size());
+    shared_->mget(keys, got.begin());
+    return std::as_const(*this).mget(keys, out);
+  }
+  template <class O>
+  O mget(const std::vector<Key>& keys, O out) const {
+    for (const Key& key : keys) *out++ = const_cast<Value*>(find(key));
+    return out;
+  }
+  template <class K>
+  const Value* getex(const K& key, duration ttl) {
+    got_ = shared_->getex(key, ttl);
+    return got_ ? &*got_ : nullptr;
+  }
+  template <class K>
+  std::optional<Value> getdel(const K& key) {
+    return shared_->getdel(key);
+  }
+  template <class K>
+  bool erase(const K& key) {
+    return shared_->erase(key);
+  }
+  template <class K, class Time>
+  bool pexpire(const K& key, Time ttl, Condition condition) {
+    return shared_->pexpire(key, ttl, condition);
+  }
+  template <class K, class Time>
+  bool pexpireat(const K& key, Time deadline, Condition condition) {
+    return shared_->pexpireat(key, deadline, condition);
+  }
+  template <class K>
+  bool persist(const K& key) {
+    return shared_->persist(key);
+  }
+  template <class K>
+  bool rename(const K& from, Key to) {
+    return shared_->rename(from, std::move(to));
+  }
+  template <class K>
+  bool copy(const K& from, Key to) {
+    return shared_->copy(from, std::move(to));
+  }
+  template <class... Limit>
+  std::size_t erase_expired(Limit... limit) {
+    return shared_->erase_expired(limit...);
+  }
+  void clear() { shared_->clear(); }
+  void reserve(std::size_t size) { shared_->reserve(size); }
+  template <class F>
+  void for_each(const F& f) const {
+    shared().for_each(f);
+  }
+  auto next_deadline() const { return shared().next_deadline(); }
+  std::size_t size() const { return shared().size(); }
+  bool empty() const { return shared().empty(); }
+  std::size_t volatile_size() const { return shared().volatile_size(); }
+  std::size_t capacity() const { return shared().capacity(); }
+  std::size_t weight() const { return shared().weight(); }
+  Statistics statistics() const { return shared().statistics(); }
+
+ private:
+  std::unique_ptr<Shared> make() const { return std::make_unique<Shared>(clock_, options_); }
+
+  ManualClock clock_;
+  Options options_;
+  std::unique_ptr<Shared> shared_ = make();
+  std::optional<Value> got_;
+};
+
+template <class... Args>
+void check_invariants(const OneThread<Args...>& ks) {
+  const std::string broken = internal::TestPeer::broken_in_shards(ks.shared());
+  if (!broken.empty()) throw std::logic_error(broken);
+}
+
+// The same as Cached, but the stream chooses the number of shards, up to kMostShards. If that is
+// not 1, the capacity is so large that nothing is evicted.
+template <class Base, class P, bool kIsWeighed = false, std::size_t kShards = 1>
+struct Shared : Cached<Base, P, kIsWeighed> {
+  using Plain = Cached<Base, P, kIsWeighed>;
+  static constexpr std::size_t kMostShards = kShards;
+  using Ks = OneThread<typename Plain::Key, typename Plain::Value, typename Plain::Features,
+                       typename Base::Ks::hasher, typename Base::Ks::key_equal>;
+};
+
+TEST_CASE("keyspaces with shards agree with the model", "[long]") {
+  run_random_streams<Shared<Numbers, Unbounded, false, 64>>(150'000);
+  run_random_streams<Shared<FewHashes, Lru, true, 8>>(100'000);
+}
+TEST_CASE("shared caches with one shard agree with the model", "[long]") {
+  run_random_streams<Shared<Texts, EarliestDeadline, true>>(50'000);
+  run_random_streams<Shared<FewHashes, ScanResistant>>(50'000);
+}
+
+}  // namespace
+}  // namespace keyspace::testing

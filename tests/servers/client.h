@@ -1,0 +1,54 @@
+#ifndef KEYSPACE_TESTS_SERVERS_CLIENT_H_
+#define KEYSPACE_TESTS_SERVERS_CLIENT_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+struct redisContext;
+
+// A reply as it came: two that are equal had the same bytes.
+struct Answer {
+  enum class Kind : std::uint8_t { kNil, kStatus, kError, kInteger, kBulk, kArray };
+
+  Kind kind = Kind::kNil;
+  std::string text;  // of a status, an error or a bulk
+  std::int64_t number = 0;
+  std::vector<Answer> elements;
+
+  bool operator==(const Answer&) const = default;
+};
+
+// Returns an answer in one line, for people.
+std::string describe(const Answer& answer);
+
+// A connection to a server, by hiredis. What goes wrong is thrown, as a std::runtime_error.
+class Client {
+ public:
+  // Connects to a server that may still be starting.
+  explicit Client(const std::filesystem::path& socket);
+  Client(Client&&) = default;
+  ~Client();
+
+  // Sends a command, and later waits for its reply.
+  void send(const std::vector<std::string>& words);
+  Answer receive();
+
+  Answer ask(const std::vector<std::string>& words) {
+    send(words);
+    return receive();
+  }
+
+ private:
+  struct Free {
+    void operator()(redisContext* context) const;
+  };
+
+  [[noreturn]] void fail() const;
+
+  std::unique_ptr<redisContext, Free> context_;
+};
+
+#endif  // KEYSPACE_TESTS_SERVERS_CLIENT_H_

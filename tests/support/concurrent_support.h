@@ -1,0 +1,56 @@
+#ifndef KEYSPACE_TESTS_SUPPORT_CONCURRENT_SUPPORT_H_
+#define KEYSPACE_TESTS_SUPPORT_CONCURRENT_SUPPORT_H_
+
+// What the tests of the keyspace that threads share have in common.
+
+#include <keyspace/concurrent_keyspace.h>
+
+#include <atomic>
+#include <barrier>
+#include <cstddef>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "support/invariants.h"
+#include "support/support.h"
+
+namespace keyspace::testing {
+
+template <class Features>
+using SharedCache = ConcurrentCache<int, int, Features, ManualClock>;
+
+// Whether two keys are in different shards of so many.
+template <class Ks, class Key>
+bool are_apart(std::size_t shards, const Key& a, const Key& b) {
+  const Ks ks({.shards = shards});
+  return internal::TestPeer::shard_of(ks, typename Ks::key_type(a)) !=
+         internal::TestPeer::shard_of(ks, typename Ks::key_type(b));
+}
+
+// Returns the first key after another that is in another shard.
+template <class Ks>
+int key_apart_from(const Ks& ks, int key) {
+  const void* const shard = internal::TestPeer::shard_of(ks, key);
+  while (internal::TestPeer::shard_of(ks, key) == shard) ++key;
+  return key;
+}
+
+// Calls f(0) to f(count - 1) on threads of their own, which start together, and waits for them.
+template <class F>
+void on_threads(int count, const F& f) {
+  std::barrier start(count);
+  std::vector<std::jthread> threads;
+  threads.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i != count; ++i) {
+    threads.emplace_back([&f, &start, i] {
+      start.arrive_and_wait();
+      f(i);
+    });
+  }
+}
+
+}  // namespace keyspace::testing
+
+#endif  // KEYSPACE_TESTS_SUPPORT_CONCURRENT_SUPPORT_H_

@@ -1,0 +1,587 @@
+// Threads meet at latches and futures, never by waiting for time to pass.
+
+#include <keyspace/concurrent_keyspace.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <latch>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/concurrent_support.h"
+#include "support/support.h"
+
+namespace keyspace::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+using SharedInts = ConcurrentKeyspace<std::string, int, ManualClock>;
+
+// A computation that begins on a thread of its own, and ends when it is told to.
+class Slow {
+ public:
+  Slow(SharedInts& ks, const std::string& key, int value, Millis ttl = 1s,
+       Millis refresh_ahead = Millis::zero())
+      : result_(std::async(std::launch::async, [this, &ks, key, value, ttl, refresh_ahead] {
+          return ks.get_or_compute(
+              key, ttl,
+              [&] {
+                has_begun_.count_down();
+                may_end_.wait();
+                return value;
+              },
+              refresh_ahead);
+        })) {
+    has_begun_.wait();
+  }
+  int finish() {
+    may_end_.count_down();
+    return result_.get();
+  }
+
+ private:
+  std::latch has_begun_{1};
+  std::latch may_end_{1};
+  std::future<int> result_;
+};
+
+// Returns when so many threads wait for a computation of another.
+void until_waiting(std::size_t count) {
+  while (internal::TestPeer::waiting_threads() != count) std::this_thread::yield();
+}
+
+TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl", "[threads]") {
+  ManualClock clock;
+  SharedInts ks(clock);
+  int calls = 0;
+  const auto compute = [&] { return ++calls; };
+  CHECK(ks.get_or_compute("a", 10ms, compute) == 1);
+  CHECK(ks.get_or_compute("a", 10ms, compute) == 1);
+  CHECK(ks.get("a") == 1);
+  CHECK(ks.pttl("a") == 10ms);
+  clock.advance(10ms);
+  CHECK(ks.get_or_compute("a", SharedInts::kNever, compute) == 2);
+  CHECK(ks.pttl("a") == SharedInts::kNever);
+  CHECK(ks.get_or_compute("b", 0ms, compute) == 3);
+  CHECK_FALSE(ks.contains("b"));
+  CHECK(ks.get_or_compute(
+            "key", 1s, [](const std::string& key) { return static_cast<int>(key.size()); }) == 3);
+}
+
+TEST_CASE("the ttl counts from when the value is there", "[threads]") {
+  ManualClock clock;
+  SharedInts ks(clock);
+  ks.get_or_compute("a", 10ms, [&] {
+    clock.advance(5ms);
+    return 1;
+  });
+  CHECK(ks.pttl("a") == 10ms);
+}
+
+TEST_CASE("of many threads that ask for a key one computes", "[threads]") {
+  constexpr int kThreads = 4;
+  for (int round = 0; round != 10; ++round) {
+    SharedInts ks;
+    std::atomic<int> calls = 0;
+    std::atomic<int> agreed = 0;
+    on_threads(kThreads, [&](int) {
+      agreed += ks.get_or_compute("a", 1s, [&] {
+        until_waiting(kThreads - 1);
+        return ++calls;
+      }) == 1;
+    });
+    CHECK(calls == 1);
+    CHECK(agreed == kThreads);
+  }
+}
+
+TEST_CASE("who asks during a computation gets its value", "[threads]") {
+  SharedInts ks;
+  Slow slow(ks, "a", 1);
+  std::future<int> other = std::async(std::launch::async, [&] {
+    return ks.get_or_compute("a", 1s, []() -> int { throw std::logic_error("computed twice"); });
+  });
+  until_waiting(1);
+  CHECK(slow.finish() == 1);
+  CHECK(other.get() == 1);
+}
+
+TEST_CASE("an exception reaches all who wait, and nothing is stored", "[threads]") {
+  SharedInts ks;
+  std::latch has_begun(1);
+  std::latch may_end(1);
+  std::future<int> first = std::async(std::launch::async, [&] {
+    return ks.get_or_compute("a", 1s, [&]() -> int {
+      has_begun.count_down();
+      may_end.wait();
+      throw Blown();
+    });
+  });
+  has_begun.wait();
+  std::future<int> second = std::async(std::launch::async, [&] {
+    return ks.get_or_compute("a", 1s, []() -> int { throw std::logic_error("computed twice"); });
+  });
+  until_waiting(1);
+  may_end.count_down();
+  CHECK_THROWS_AS(first.get(), Blown);
+  CHECK_THROWS_AS(second.get(), Blown);
+  CHECK_FALSE(ks.contains("a"));
+  CHECK(ks.get_or_compute("a", 1s, [] { return 2; }) == 2);
+}
+
+TEST_CASE("a computation does not overwrite what happened to its key meanwhile", "[threads]") {
+  SharedInts ks;
+  ks.set("other", 7);
+
+  SECTION("set") {
+    Slow slow(ks, "a", 1);
+    ks.set("a", 2);
+    CHECK(ks.get_or_compute("a", 1s, [] { return 3; }) == 2);
+    CHECK(slow.finish() == 1);
+    CHECK(ks.get("a") == 2);
+    CHECK(ks.pttl("a") == SharedInts::kNever);
+  }
+  SECTION("set, and erased") {
+    Slow slow(ks, "a", 1);
+    ks.set("a", 2);
+    ks.erase("a");
+    CHECK(slow.finish() == 1);
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("erased, though it was not there") {
+    Slow slow(ks, "a", 1);
+    CHECK_FALSE(ks.erase("a"));
+    CHECK(ks.get_or_compute("a", 1s, [] { return 3; }) == 3);
+    CHECK(slow.finish() == 1);
+    CHECK(ks.get("a") == 3);
+  }
+  SECTION("taken, though it was not there") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.getdel("a") == std::nullopt);
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("inserted") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.insert("a", 2));
+    slow.finish();
+    CHECK(ks.get("a") == 2);
+  }
+  SECTION("renamed to") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.rename("other", "a"));
+    slow.finish();
+    CHECK(ks.get("a") == 7);
+  }
+  SECTION("copied to") {
+    Slow slow(ks, "a", 1);
+    CHECK(ks.copy("other", "a"));
+    slow.finish();
+    CHECK(ks.get("a") == 7);
+  }
+  SECTION("all cleared") {
+    Slow slow(ks, "a", 1);
+    ks.clear();
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+}
+
+TEST_CASE("nor does it overwrite what is stored under a key that was moved from", "[threads]") {
+  SharedInts ks;
+  ks.set("other", 7);
+  // Computes a value for "a", and calls `change` meanwhile.
+  const auto change_meanwhile = [&](const auto& change) {
+    ks.get_or_compute(
+        "a", 1s,
+        [&] {
+          change(std::string("a"));
+          return 1;
+        },
+        /*refresh_ahead=*/1h);
+    return ks.get("a");
+  };
+  CHECK(change_meanwhile([&](std::string&& a) { ks.set(std::move(a), 2); }) == 2);
+  ks.erase("a");
+  CHECK(change_meanwhile([&](std::string&& a) { ks.insert(std::move(a), 3); }) == 3);
+  ks.pexpire("a", 1s);
+  CHECK(change_meanwhile([&](std::string&& a) { ks.replace(std::move(a), 4); }) == 4);
+  ks.erase("a");
+  CHECK(change_meanwhile([&](std::string&& a) { ks.copy("other", std::move(a)); }) == 7);
+  ks.erase("a");
+  CHECK(change_meanwhile([&](std::string&& a) { ks.rename("other", std::move(a)); }) == 7);
+}
+
+TEST_CASE("a superseded result is not stored, even if another computation is in progress",
+          "[threads]") {
+  ConcurrentKeyspace<int, int> ks({.shards = 1});
+  CHECK(ks.get_or_compute(1, 1s, [&] {
+    return 10 * ks.get_or_compute(2, 1s, [&] {
+      ks.set(2, 5);
+      return 3;
+    });
+  }) == 30);
+  CHECK(ks.get(1) == 30);
+  CHECK(ks.get(2) == 5);
+}
+
+TEST_CASE("an update that throws has changed the key all the same", "[threads]") {
+  SharedInts ks;
+  ks.set("a", 1, 1s);
+  const auto update = [](int& value) {
+    value = 5;
+    throw Blown();
+  };
+  CHECK(ks.get_or_compute(
+            "a", 1s,
+            [&] {
+              CHECK_THROWS_AS(ks.update("a", update), Blown);
+              return 2;
+            },
+            1h) == 2);
+  CHECK(ks.get("a") == 5);
+}
+
+TEST_CASE("who got what a computation threw does not get it again", "[threads]") {
+  for (int round = 0; round != 100; ++round) {
+    SharedInts ks;
+    std::atomic<int> calls = 0;
+    std::atomic<int> told = 0;
+    on_threads(2, [&](int) {
+      try {
+        ks.get_or_compute("a", 1s, [&]() -> int {
+          ++calls;
+          until_waiting(1);
+          throw Blown();
+        });
+      } catch (const Blown&) {
+        ++told;
+        CHECK(ks.get_or_compute("a", 1s, [] { return 2; }) == 2);
+      }
+    });
+    CHECK(calls == 1);
+    CHECK(told == 2);
+  }
+}
+
+TEST_CASE("a ttl of zero stores nothing, and erases what was to be refreshed", "[threads]") {
+  SharedInts ks;
+  CHECK(ks.get_or_compute("a", 0ms, [] { return 1; }) == 1);
+  CHECK_FALSE(ks.contains("a"));
+  ks.set("a", 1, 1s);
+  CHECK(ks.get_or_compute(
+            "a", 0ms, [] { return 2; }, 1s) == 2);
+  CHECK_FALSE(ks.contains("a"));
+}
+
+TEST_CASE("what did nothing to a key does not keep a computation from being stored", "[threads]") {
+  SharedInts ks;
+  ks.set("other", 7);
+  Slow slow(ks, "a", 1);
+  CHECK_FALSE(ks.replace("a", 2));
+  CHECK_FALSE(ks.update("a", [](int&) {}));
+  CHECK_FALSE(ks.pexpire("a", 0ms));
+  CHECK(ks.getex("a", 1s) == std::nullopt);
+  CHECK_FALSE(ks.persist("a"));
+  CHECK_FALSE(ks.rename("a", "b"));
+  CHECK_FALSE(ks.rename("b", "a"));
+  CHECK_FALSE(ks.copy("a", "b"));
+  ks.set("b", 1);
+  ks.erase("b");
+  CHECK(ks.get("a") == std::nullopt);
+  CHECK(slow.finish() == 1);
+  CHECK(ks.get("a") == 1);
+}
+
+TEST_CASE("renaming a key to itself does not keep its refresh from being stored", "[threads]") {
+  SharedInts ks;
+  ks.set("a", 1, 1s);
+  CHECK(ks.get_or_compute(
+            "a", 1s,
+            [&] {
+              CHECK(ks.rename("a", "a"));
+              return 2;
+            },
+            1h) == 2);
+  CHECK(ks.get("a") == 2);
+}
+
+TEST_CASE("a call that throws without effect does not keep a computation from being stored",
+          "[threads]") {
+  ConcurrentKeyspace<int, Fragile<Throws::kOnCopy>> ks;
+  const Fragile<Throws::kOnCopy> two(2);
+  CHECK(ks.get_or_compute(1, 1s, [&] {
+            Fuse::arm(0);
+            CHECK_THROWS_AS(ks.set(1, two), Blown);
+            Fuse::disarm();
+            return Fragile<Throws::kOnCopy>(1);
+          }).id() == 1);
+  CHECK(ks.contains(1));
+}
+
+TEST_CASE("a value near its deadline is computed anew by one, and others get the old one",
+          "[threads]") {
+  ManualClock clock;
+  SharedInts ks(clock);
+  ks.set("a", 1, 10ms);
+  const auto never = []() -> int { throw std::logic_error("computed"); };
+  clock.advance(4ms);
+  CHECK(ks.get_or_compute("a", 10ms, never, 5ms) == 1);  // 6 ms are left
+  clock.advance(1ms);
+  {
+    Slow slow(ks, "a", 2, 10ms, 5ms);
+    CHECK(ks.get_or_compute("a", 10ms, never, 5ms) == 1);
+    CHECK(ks.get_or_compute("a", 10ms, never) == 1);
+    CHECK(slow.finish() == 2);
+    CHECK(ks.get("a") == 2);
+    CHECK(ks.pttl("a") == 10ms);
+  }
+  CHECK(ks.get_or_compute(
+            "a", 10ms, [] { return 3; }, std::chrono::hours::max()) == 3);
+  ks.persist("a");
+  CHECK(ks.get_or_compute("a", 10ms, never, 1h) == 3);
+}
+
+TEST_CASE("a value is refreshed by what was left of it, also where the expiry slides",
+          "[threads]") {
+  ManualClock clock;
+  SharedCache<Sliding> ks(clock, {.expire_after_access = 10ms});
+  ks.set(1, 1);
+  int computed = 0;
+  const auto get = [&] {
+    return ks.get_or_compute(
+        1, 10ms, [&] { return 10 + ++computed; }, 2ms);
+  };
+  clock.advance(7ms);
+  CHECK(get() == 1);
+  CHECK(ks.pttl(1) == 10ms);
+  clock.advance(8ms);
+  CHECK(get() == 11);
+  CHECK(ks.pttl(1) == 10ms);
+  CHECK(get() == 11);
+}
+
+TEST_CASE("a refresh that fails leaves the old value, and one that comes late does not overwrite",
+          "[threads]") {
+  ManualClock clock;
+  SharedInts ks(clock);
+  ks.set("a", 1, 10ms);
+  CHECK_THROWS_AS(ks.get_or_compute(
+                      "a", 10ms, []() -> int { throw Blown(); }, 10ms),
+                  Blown);
+  CHECK(ks.get("a") == 1);
+  SECTION("replaced") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.replace("a", 3));
+    CHECK_FALSE(ks.insert("a", 4));
+    slow.finish();
+    CHECK(ks.get("a") == 3);
+  }
+  SECTION("updated") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.update("a", [](int& value) { value = 5; }));
+    slow.finish();
+    CHECK(ks.get("a") == 5);
+  }
+  SECTION("erased by a ttl that is over") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.pexpire("a", 0ms));
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("renamed") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.rename("a", "b"));
+    slow.finish();
+    CHECK_FALSE(ks.contains("a"));
+  }
+  SECTION("given another ttl, which is not another value") {
+    Slow slow(ks, "a", 2, 10ms, 10ms);
+    CHECK(ks.pexpire("a", 1h));
+    CHECK_FALSE(ks.insert("a", 4));
+    slow.finish();
+    CHECK(ks.get("a") == 2);
+    CHECK(ks.pttl("a") == 10ms);
+  }
+}
+
+// A clock that is a millisecond later at each look.
+class Hasty {
+ public:
+  using time_point = ManualClock::time_point;
+  time_point now() const {
+    clock_.advance(1ms);
+    return clock_.now();
+  }
+
+ private:
+  ManualClock clock_;
+};
+
+TEST_CASE("an insertion just when the old value dies is not overwritten by its refresh",
+          "[threads]") {
+  for (int ttl = 1; ttl != 30; ++ttl) {
+    ConcurrentKeyspace<int, int, Hasty> ks;
+    ks.set(1, 1, Millis(ttl));
+    ks.set(2, 2);
+    bool is_inserted = false;
+    bool is_copied = false;
+    const bool copies = ttl % 2 == 0;
+    ks.get_or_compute(
+        1, 1h,
+        [&] {
+          if (copies) {
+            is_copied = ks.copy(2, 1);
+          } else {
+            is_inserted = ks.insert(1, 42);
+          }
+          return 3;
+        },
+        1h);
+    CAPTURE(ttl);
+    CHECK(ks.get(1) == (is_inserted ? 42 : is_copied ? 2 : 3));
+  }
+}
+
+TEST_CASE("a computation may ask for another key, and for its own it is told", "[threads]") {
+  SharedInts ks;
+  CHECK(ks.get_or_compute("a", 1s, [&] {
+    return 1 + ks.get_or_compute("b", 1s,
+                                 [&] { return 1 + ks.get_or_compute("c", 1s, [] { return 1; }); });
+  }) == 3);
+  CHECK(ks.size() == 3);
+
+  CHECK_THROWS_AS(ks.get_or_compute("d", 1s,
+                                    [&] {
+                                      return ks.get_or_compute("e", 1s, [&] {
+                                        return ks.get_or_compute("d", 1s, [] { return 1; });
+                                      });
+                                    }),
+                  RecursiveComputation);
+  CHECK(ks.size() == 3);
+}
+
+TEST_CASE("computations of keys that share a hash are kept apart", "[threads]") {
+  ConcurrentKeyspace<int, int, ManualClock, OneHash> ks;
+  CHECK(ks.get_or_compute(1, 1s, [&] {
+    return 10 + ks.get_or_compute(2, 1s,
+                                  [&] { return 10 + ks.get_or_compute(3, 1s, [] { return 3; }); });
+  }) == 23);
+  CHECK(ks.get(1) == 23);
+  CHECK(ks.get(2) == 13);
+  CHECK(ks.get(3) == 3);
+}
+
+TEST_CASE("when a thread stops waiting, the waits of other threads stay registered", "[threads]") {
+  SharedInts ks;
+  Slow first(ks, "a", 1);
+  int got = 0;
+  std::jthread waits_for_first([&] { got = ks.get_or_compute("a", 1s, [] { return 9; }); });
+  const std::thread::id waiter = waits_for_first.get_id();
+  until_waiting(1);
+
+  // One thread computes "y" and then asks for "x"; another computes "x" and asks for "y".
+  std::latch y_has_begun(1);
+  std::latch y_may_ask(1);
+  std::thread::id computes_x;
+  std::future<bool> is_told = std::async(std::launch::async, [&] {
+    bool told = false;
+    ks.get_or_compute("y", 1s, [&] {
+      y_has_begun.count_down();
+      y_may_ask.wait();
+      // If that wait were not registered, this call would deadlock.
+      if (!internal::TestPeer::is_waiting(computes_x)) return 0;
+      try {
+        return ks.get_or_compute("x", 1s, [] { return 9; });
+      } catch (const RecursiveComputation&) {
+        told = true;
+        return 2;
+      }
+    });
+    return told;
+  });
+  y_has_begun.wait();
+  std::jthread other([&] {
+    ks.get_or_compute("x", 1s, [&] { return ks.get_or_compute("y", 1s, [] { return 9; }); });
+  });
+  computes_x = other.get_id();
+  until_waiting(2);
+
+  CHECK(first.finish() == 1);
+  waits_for_first.join();
+  CHECK(got == 1);
+  CHECK_FALSE(internal::TestPeer::is_waiting(waiter));
+  CHECK(internal::TestPeer::is_waiting(computes_x));
+  y_may_ask.count_down();
+  CHECK(is_told.get());
+  other.join();
+  CHECK(ks.get("x") == 2);
+  CHECK_FALSE(internal::TestPeer::is_waiting(computes_x));
+}
+
+TEST_CASE("computations that wait for each other across threads and keyspaces are told",
+          "[threads]") {
+  SharedInts ks;
+  ConcurrentKeyspace<int, int> other;
+  std::barrier both(2);
+  std::atomic<int> told = 0;
+  std::atomic<int> finished = 0;
+  // Each holds what the other asks for.
+  const auto ask = [&](auto& first, auto first_key, auto& second, auto second_key) {
+    try {
+      first.get_or_compute(first_key, 1s, [&] {
+        both.arrive_and_wait();
+        return second.get_or_compute(second_key, 1s, [] { return 1; });
+      });
+      ++finished;
+    } catch (const RecursiveComputation&) {
+      ++told;
+    }
+  };
+  on_threads(2, [&](int i) {
+    if (i == 0) ask(ks, "a", other, 1);
+    if (i == 1) ask(other, 1, ks, "a");
+  });
+  CHECK(told == 2);  // the one who was, and who waited for it
+  CHECK(finished == 0);
+}
+
+TEST_CASE("a thread that has computed may wait for those that waited for it", "[threads]") {
+  using internal::WaitGraph;
+  const std::thread::id here = std::this_thread::get_id();
+  const std::atomic<bool> is_done = GENERATE(true, false);
+  const std::atomic<bool> never = false;
+  std::latch waits(1);
+  std::latch may_stop(1);
+  std::jthread other([&] {
+    const WaitGraph::Wait wait(here, is_done);
+    CHECK_FALSE(wait.is_circular());
+    waits.count_down();
+    may_stop.wait();
+  });
+  waits.wait();
+  // It may not have noticed yet that what it waits for is done.
+  CHECK(WaitGraph::Wait(other.get_id(), never).is_circular() == !is_done);
+  may_stop.count_down();
+}
+
+TEST_CASE("a listener that throws does not spoil a computation for others", "[threads]") {
+  struct Observed : DefaultFeatures {
+    using Listener = std::function<void(int, int, RemovalCause)>;
+  };
+  ManualClock clock;
+  SharedCache<Observed> ks(clock, {.listener = [](int, int, RemovalCause) { throw Blown(); }});
+  ks.set(1, 1, 5ms);
+  clock.advance(5ms);
+  CHECK_THROWS_AS(ks.get_or_compute(1, 1s, [] { return 2; }), Blown);
+  CHECK(ks.get(1) == 2);
+}
+
+}  // namespace
+}  // namespace keyspace::testing
