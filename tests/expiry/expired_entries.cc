@@ -95,14 +95,14 @@ const std::vector<Operation>& operations() {
   return all;
 }
 
-// How the key came to be dead: every history leaves the same thing to see, namely nothing.
-struct Death {
+// A way to let the key expire. After each of them nothing of the key is visible.
+struct WayToExpire {
   const char* name;
-  std::function<void(Strings&)> die;  // leaves the clock at 100
+  std::function<void(Strings&)> prepare;  // leaves the clock at 100
 };
 
-const std::vector<Death>& deaths() {
-  static const std::vector<Death> all = {
+const std::vector<WayToExpire>& ways_to_expire() {
+  static const std::vector<WayToExpire> all = {
       {"by a ttl", [](Strings& ks) { ks.set("k", "old", 10ms); }},
       {"by a deadline this very tick", [](Strings& ks) { ks.set("k", "old", at(100)); }},
       {"by a deadline that was moved later",
@@ -130,23 +130,23 @@ const std::vector<Death>& deaths() {
   return all;
 }
 
-Strings with_a_dead_key(const Death* death) {
+Strings with_an_expired_key(const WayToExpire* way) {
   Strings ks;
   ks.set("live", "p");
   ks.set("volatile", "v", at(150));
-  if (death != nullptr) death->die(ks);
+  if (way != nullptr) way->prepare(ks);
   ks.clock().set(at(100));
   return ks;
 }
 
 TEST_CASE("every operation treats a dead key that is still stored as a missing one") {
   for (const Operation& operation : operations()) {
-    Strings without = with_a_dead_key(nullptr);
+    Strings without = with_an_expired_key(nullptr);
     const std::string reply = operation.call(without);
     const Visible expected = visible(without);
-    for (const Death& death : deaths()) {
-      CAPTURE(operation.name, death.name);
-      Strings ks = with_a_dead_key(&death);
+    for (const WayToExpire& way : ways_to_expire()) {
+      CAPTURE(operation.name, way.name);
+      Strings ks = with_an_expired_key(&way);
       REQUIRE(ks.size() == 3);  // the dead key is stored
       CHECK(operation.call(ks) == reply);
       CHECK(visible(ks) == expected);
@@ -164,7 +164,7 @@ TEST_CASE("every operation treats a dead key that is still stored as a missing o
 }
 
 TEST_CASE("a write over a dead key takes neither its value nor its ttl") {
-  Strings ks = with_a_dead_key(&deaths()[0]);
+  Strings ks = with_an_expired_key(&ways_to_expire()[0]);
   ks.set("k", "new");
   CHECK(see(ks, "k") == entry("new"));
   ks.clock().advance(1000ms);
@@ -173,7 +173,7 @@ TEST_CASE("a write over a dead key takes neither its value nor its ttl") {
 
 TEST_CASE("a write that leaves a dead key absent leaves nothing to come back with the clock") {
   const auto write = GENERATE(0, 1, 2, 3);
-  Strings ks = with_a_dead_key(&deaths()[0]);
+  Strings ks = with_an_expired_key(&ways_to_expire()[0]);
   switch (write) {
     case 0:
       ks.set("k", "new", 0ms);

@@ -1,125 +1,59 @@
 #ifndef KEYSPACE_TESTS_MODEL_MODEL_H_
 #define KEYSPACE_TESTS_MODEL_MODEL_H_
 
-// A keyspace against a std::map of value and deadline. A stream of bytes is read as a list of
-// operations; each is done to both, and every result and the whole visible state must agree. Of a
-// cache, the listener tells the model what leaves and why: so the model knows what is stored, and
-// holds each departure, its cause, the weights and the statistics against the rules. The bytes come
-// from a seeded generator in model.cc and from libFuzzer in fuzz_keyspace.cc.
+// Compares a keyspace with a std::map of values and deadlines. A stream of bytes is read as a list
+// of operations. Each operation is done to both; every result and the whole visible state must
+// agree. The listener of a cache reports each removal and its cause. So the model knows which
+// entries are stored, and checks each removal, its cause, the weights and the statistics. The bytes
+// come from a seeded generator in model.cc and from libFuzzer in fuzz_keyspace.cc.
+//
+// byte_stream.h reads the bytes, reference_model.h is the map, comparison.h holds the keyspace
+// beside it and compares. The operations are here.
 
-#include <keyspace/clock.h>
 #include <keyspace/condition.h>
-#include <keyspace/features.h>
-#include <keyspace/keyspace.h>
-#include <keyspace/statistics.h>
+#include <keyspace/removal.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <map>
+#include <exception>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "model/comparison.h"
 #include "support/invariants.h"
 #include "support/support.h"
 
 namespace keyspace::testing {
 
-// A stream of bytes that reads as zeros after its end.
-class Bytes {
- public:
-  explicit Bytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
-
-  bool at_end() const { return next_ >= bytes_.size(); }
-  std::uint8_t byte() { return at_end() ? std::uint8_t{0} : bytes_[next_++]; }
-  // Returns an integer of `size` bytes.
-  std::int64_t integer(int size) {
-    std::uint64_t all = 0;
-    for (int i = 0; i < size; ++i) all = all << 8 | byte();
-    return static_cast<std::int64_t>(all);
-  }
-
- private:
-  std::span<const std::uint8_t> bytes_;
-  std::size_t next_ = 0;
-};
-
-struct Mismatch : std::logic_error {
-  using std::logic_error::logic_error;
-};
-
-// How often the dear checks are made, in steps.
+// How often the expensive checks are made, in steps.
 struct Cadence {
   std::size_t whole_state = 64;
   std::size_t invariants = 1;
 };
 
+// Runs the operations of one stream. Config is one of the kinds in kinds.h.
 template <class Config>
-class Model {
-  using Ks = typename Config::Ks;
-  using Key = decltype(Config::key(0));
-  using Value = decltype(Config::value(0));
-  static constexpr bool kCopyable = std::is_copy_constructible_v<Value>;
-  static constexpr bool kIsCache = requires { typename Config::Policy; };
-  static constexpr bool kIsBounded = requires { requires Config::kIsBounded; };
-  static constexpr bool kMayBeShared = requires { Config::kMostShards; };
-
-  // How many entries a policy looks at, if it must, to find the one that goes.
-  static constexpr std::size_t kMostExact = 1000;
-
-  struct Entry {
-    std::uint64_t value;
-    Instant deadline;
-    std::uint64_t last_request = 0;
-    std::size_t weight = 1;
-  };
-  struct Departure {
-    std::uint64_t key;
-    std::uint64_t value;
-    RemovalCause cause;
-    friend bool operator==(const Departure&, const Departure&) = default;
-  };
-  // By the number of the key. The dead stay here until it is certain that they are not stored any
-  // more: if the clock goes back before that, some of them may live again.
-  using Entries = std::map<std::uint64_t, Entry>;
+class Model : Comparison<Config> {
+  using Base = Comparison<Config>;
+  using Base::bytes_, Base::keys_, Base::extreme_times_, Base::long_times_, Base::decode_deadline,
+      Base::decode_key, Base::decode_span, Base::decode_ttl, Base::decode_condition,
+      Base::decode_time, Base::time_stands_still;
+  using Base::kCopyable, Base::kIsCache, Base::ks_, Base::steps_, Base::put, Base::set_clock,
+      Base::weight, Base::check_departures, Base::check_key, Base::check_cheaply,
+      Base::check_whole_state;
+  using Base::now_, Base::entries_, Base::newest_, Base::counted_, Base::live, Base::is_live,
+      Base::expire, Base::remove, Base::request, Base::count_live;
+  using typename Base::Entry, typename Base::Key, typename Base::Ks, typename Base::Value;
 
  public:
   explicit Model(std::span<const std::uint8_t> bytes, Cadence cadence = {})
-      : bytes_(bytes), cadence_(cadence) {
-    static constexpr std::array<std::uint64_t, 8> kUniverses = {1, 3, 12, 24, 48, 100, 300, 1500};
-    const std::uint8_t header = bytes_.byte();
-    keys_ = kUniverses[header % 8];
-    extreme_times_ = (header & 8) != 0;
-    long_times_ = (header & 16) != 0;
-    set_clock(decode_start(header >> 5));
-    // The rarer time passes, the more keys live and the more stale records pile up.
-    static constexpr std::array<std::int64_t, 4> kPatience = {1, 1, 30, 500};
-    patience_ = kPatience[bytes_.byte() % 4];
-    if constexpr (kIsCache) {
-      static constexpr std::array<std::uint64_t, 4> kShares = {1, 2, 4, 16};
-      capacity_ = Config::kMeanWeight * (keys_ / kShares[bytes_.byte() % 4] + 1);
-      if constexpr (kMayBeShared) {
-        if (Config::kMostShards != 1) capacity_ = std::size_t{1} << 30;  // no shard evicts
-      }
-      typename Ks::Options options = make_options(capacity_);
-      options.listener = [this](const Key& key, Value value, RemovalCause cause) {
-        departures_.push_back({Config::number(key), Config::number(value), cause});
-      };
-      if constexpr (kMayBeShared) {
-        options.shards =
-            std::min<std::size_t>(std::size_t{1} << bytes_.byte() % 8, Config::kMostShards);
-      }
-      ks_ = Ks(ks_.clock(), std::move(options));
-    }
-  }
+      : Base(bytes), cadence_(cadence) {}
 
   // Runs the whole stream, and returns the number of steps. Throws Mismatch.
   std::size_t run() {
@@ -143,225 +77,6 @@ class Model {
   }
 
  private:
-  void insist(bool held, const char* what) const {
-    if (!held) throw Mismatch(what);
-  }
-
-  // --- Reading the stream ---
-
-  static Instant decode_start(int which) {
-    static constexpr std::array<std::int64_t, 8> kStarts = {
-        0, 0, 255, 1'700'000'000'123, -1, -70'000, 65'535, -(std::int64_t{1} << 40)};
-    return at(kStarts[static_cast<std::size_t>(which) % kStarts.size()]);
-  }
-
-  std::uint64_t decode_key() {
-    const auto raw = static_cast<std::uint64_t>(keys_ > 256 ? bytes_.integer(2) : bytes_.byte());
-    return raw % keys_;
-  }
-
-  // A span of time, small ones most often: a few ticks, one level of a timer wheel, the border
-  // between two, and, if the stream asks for them, hours to ages.
-  std::int64_t decode_span() {
-    const std::uint8_t kind = bytes_.byte();
-    const std::int64_t small = bytes_.byte();
-    if (!long_times_) return kind < 230 ? small % (1 + kind % 64) : small * 256 + kind;
-    switch (kind % 8) {
-      case 0:
-      case 1:
-        return small;
-      case 2:
-        return small * 256 + kind;
-      case 3:
-        return bytes_.integer(3) & 0xff'ffff;
-      case 4:
-        return (std::int64_t{1} << (8 * (small % 6))) + small % 3 - 1;
-      case 5:
-        return (std::int64_t{1} << (small % 48)) + bytes_.byte();
-      case 6:
-        return bytes_.integer(5) & 0xff'ffff'ffff;
-      default:
-        return small % 8;
-    }
-  }
-
-  Millis decode_ttl() {
-    const std::uint8_t kind = bytes_.byte();
-    switch (kind) {
-      case 0:
-        return Millis::zero();
-      case 1:
-        return Ks::kNever;
-      case 2:
-        return Millis{-1};
-      case 3:
-        return Millis{-decode_span()};
-      case 4:
-        return Millis::min();
-      case 5:
-        return Millis::max() - Millis{1};
-      case 6:
-        return Millis::max() - Millis{1 + decode_span()};
-      case 7:
-        return Millis{bytes_.integer(8)};
-      default:
-        return Millis{1 + decode_span()};
-    }
-  }
-
-  Instant decode_deadline() {
-    const std::uint8_t kind = bytes_.byte();
-    switch (kind) {
-      case 0:
-        return now_;
-      case 1:
-        return kNoDeadline;
-      case 2:
-        return Instant::min();
-      case 3:
-        return kLastDeadline;
-      case 4:
-        return at(-1);
-      case 5:
-        return at(bytes_.integer(8));
-      case 6:
-      case 7:
-        return deadline_after(now_, Millis{-decode_span()});
-      default:
-        break;
-    }
-    if (kind < 64) {  // a deadline that another key has, or nearly
-      const auto it = entries_.find(decode_key());
-      if (it != entries_.end() && it->second.deadline != kNoDeadline) {
-        return deadline_after(it->second.deadline, Millis{bytes_.byte() % 3 - 1});
-      }
-    }
-    return deadline_after(now_, Millis{1 + decode_span()});
-  }
-
-  Condition decode_condition() {
-    static constexpr std::array kConditions = {
-        Condition::kAlways, Condition::kNx,   Condition::kXx,     Condition::kGt,
-        Condition::kLt,     Condition::kXxLt, Condition::kAlways, Condition::kAlways};
-    return kConditions[bytes_.byte() % kConditions.size()];
-  }
-
-  // --- The rules, spelled out again ---
-
-  static Instant deadline_after(Instant now, Millis ttl) {
-    if (ttl == Millis::max()) return kNoDeadline;
-    const std::int64_t from = now.time_since_epoch().count();
-    const std::int64_t more = ttl.count();
-    constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() - 1;
-    constexpr std::int64_t kFirst = std::numeric_limits<std::int64_t>::min();
-    if (more > 0 && from > kLast - more) return at(kLast);
-    if (more < 0 && from < kFirst - more) return at(kFirst);
-    return at(from + more);
-  }
-
-  static Millis time_left(Instant deadline, Instant now) {
-    if (deadline == kNoDeadline) return Ks::kNever;
-    const std::int64_t from = now.time_since_epoch().count();
-    const std::int64_t to = deadline.time_since_epoch().count();
-    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() - 1;
-    if (from < 0 && to > kMost + from) return Millis{kMost};
-    return Millis{to - from};
-  }
-
-  static bool holds(Condition condition, Instant current, Instant next) {
-    const bool persistent = current == kNoDeadline;
-    switch (condition) {
-      case Condition::kAlways:
-        return true;
-      case Condition::kNx:
-        return persistent;
-      case Condition::kXx:
-        return !persistent;
-      case Condition::kGt:
-        return !persistent && next > current;
-      case Condition::kLt:
-        return persistent ? next != kNoDeadline : next < current;
-      case Condition::kXxLt:
-        return !persistent && next < current;
-    }
-    return false;
-  }
-
-  bool is_live(const Entry& entry) const { return now_ < entry.deadline; }
-  Entry* live(std::uint64_t key) {
-    const auto it = entries_.find(key);
-    return it != entries_.end() && is_live(it->second) ? &it->second : nullptr;
-  }
-
-  // What the keyspace has just been told to store. A cache may have refused it.
-  void put(std::uint64_t key, std::uint64_t value, Instant deadline) {
-    newest_.reset();
-    const bool was_live = live(key) != nullptr;
-    const bool is_over = deadline <= now_;
-    remove(key, is_over ? RemovalCause::kErased : RemovalCause::kReplaced);
-    if (is_over) return;
-    if (kIsCache && !ks_.contains(Config::look_up(Config::key(key)))) {
-      ++counted_.refusals;
-      refused_weight_ = weight(key, value);
-      return;
-    }
-    ++(was_live ? counted_.replacements : counted_.inserts);
-    counted_.peak_size = std::max(counted_.peak_size, ks_.size());
-    entries_.insert_or_assign(key, Entry{value, deadline, ++last_request_, weight(key, value)});
-    newest_ = key;
-  }
-  static Ks make() {
-    if constexpr (kIsCache) {
-      return Ks(ManualClock(), make_options(0));
-    } else {
-      return Ks(ManualClock());
-    }
-  }
-  static auto make_options(std::size_t capacity) {
-    if constexpr (kIsBounded) {
-      return typename Ks::Options{.capacity = capacity};
-    } else {
-      return typename Ks::Options{};
-    }
-  }
-  static std::size_t weight(std::uint64_t key, std::uint64_t value) {
-    if constexpr (kIsCache) {
-      return Config::weight(key, value);
-    } else {
-      return 1;
-    }
-  }
-  // What it has just been told to give another deadline.
-  void expire(std::uint64_t key, Instant deadline) {
-    if (now_ < deadline) {
-      entries_.at(key).deadline = deadline;
-    } else {
-      remove(key, RemovalCause::kErased);
-    }
-  }
-  // What it must let go of, if it is stored.
-  void remove(std::uint64_t key, RemovalCause cause) {
-    const auto it = entries_.find(key);
-    if (it == entries_.end()) return;
-    if (kIsCache) {
-      expected_.push_back(
-          {key, it->second.value, is_live(it->second) ? cause : RemovalCause::kExpired});
-      count_departure(it->second, expected_.back().cause);
-    }
-    entries_.erase(it);
-  }
-  // What was asked for.
-  Entry* request(std::uint64_t key) {
-    Entry* const entry = live(key);
-    ++(entry == nullptr ? counted_.misses : counted_.hits);
-    if (entry != nullptr) entry->last_request = ++last_request_;
-    return entry;
-  }
-  std::size_t count_live() const {
-    return static_cast<std::size_t>(std::count_if(
-        entries_.begin(), entries_.end(), [&](const auto& e) { return is_live(e.second); }));
-  }
-
   // --- The steps ---
 
   void step() {
@@ -653,25 +368,6 @@ class Model {
 
   // --- The steps that move the clock ---
 
-  // What is dead at the old time and live at the new one is stored or not, as it happens. If it is,
-  // it is what it was.
-  void set_clock(Instant to) {
-    to = std::min(to, kLastDeadline);
-    const Instant was = std::exchange(now_, to);
-    ks_.clock().set(to);
-    if (to >= was) return;
-    for (auto it = entries_.begin(); it != entries_.end();) {
-      const Instant deadline = it->second.deadline;
-      const bool revived = deadline <= was && to < deadline;
-      if (revived && !ks_.contains(Config::look_up(Config::key(it->first)))) {
-        it = entries_.erase(it);
-      } else {
-        if (revived) check_key(it->first);
-        ++it;
-      }
-    }
-  }
-  bool time_stands_still() { return patience_ > 1 && bytes_.integer(2) % patience_ != 0; }
   void do_advance() {
     name_ = "advance";
     if (time_stands_still()) return;
@@ -704,34 +400,7 @@ class Model {
   void do_jump() {
     name_ = "jump";
     if (time_stands_still()) return;
-    static constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min();
-    static constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
-    static constexpr std::array<std::int64_t, 16> kTimes = {kMin,
-                                                            kMin + 1,
-                                                            kMin + 257,
-                                                            -(std::int64_t{1} << 61),
-                                                            -(std::int64_t{1} << 61) - 1,
-                                                            -256,
-                                                            -1,
-                                                            0,
-                                                            1,
-                                                            std::int64_t{1} << 40,
-                                                            std::int64_t{1} << 60,
-                                                            (std::int64_t{1} << 60) + 1,
-                                                            std::int64_t{1} << 62,
-                                                            kMax - 300,
-                                                            kMax - 2,
-                                                            kMax - 1};
-    const std::uint8_t which = bytes_.byte();
-    if (!extreme_times_) {
-      set_clock(decode_start(which));
-    } else if (which < 64) {
-      set_clock(at(kTimes[which % kTimes.size()]));
-    } else if (which < 96) {
-      set_clock(at(bytes_.integer(8)));
-    } else {
-      set_clock(decode_start(which));
-    }
+    set_clock(decode_time());
   }
 
   void do_rarely() {
@@ -756,153 +425,6 @@ class Model {
     }
   }
 
-  // --- The checks ---
-
-  void count_departure(const Entry& entry, RemovalCause cause) {
-    ++counted_.removals[static_cast<std::size_t>(cause)];
-    if (cause != RemovalCause::kExpired) return;
-    const Millis lag = time_left(now_, entry.deadline);
-    counted_.longest_lag = std::max(counted_.longest_lag, lag);
-    counted_.total_lag = lag > Millis::max() - Millis{1} - counted_.total_lag
-                             ? Millis::max() - Millis{1}
-                             : counted_.total_lag + lag;
-  }
-
-  // What has left a cache is what had to, and what was dead or had to make room; what has not is
-  // stored.
-  void check_departures() {
-    if constexpr (kIsCache) {
-      for (const Departure& departure : std::exchange(departures_, {})) {
-        const auto expected = std::find(expected_.begin(), expected_.end(), departure);
-        if (expected != expected_.end()) {
-          expected_.erase(expected);
-          continue;
-        }
-        const auto it = entries_.find(departure.key);
-        insist(it != entries_.end() && it->second.value == departure.value,
-               "what left was not stored");
-        if (departure.cause == RemovalCause::kEvicted) {
-          check_victim(it->second);
-        } else {
-          insist(departure.cause == RemovalCause::kExpired, "the cause is wrong");
-          insist(!is_live(it->second), "a live entry has expired");
-        }
-        count_departure(it->second, departure.cause);
-        entries_.erase(it);
-      }
-      insist(expected_.empty(), "the listener was not told of a departure");
-      insist(ks_.size() == entries_.size(), "size() is not the number of entries");
-      if constexpr (kIsBounded) {
-        if (entries_.size() < 100 || steps_ % 64 == 0) {
-          insist(ks_.weight() == total_weight(), "weight() is not the sum of the weights");
-        }
-        insist(ks_.weight() <= ks_.capacity(), "the capacity is exceeded");
-      }
-      if (refused_weight_) {
-        insist(*refused_weight_ > capacity_ ||
-                   (std::is_same_v<typename Config::Policy, EarliestDeadline> &&
-                    ks_.volatile_size() == 0 && total_weight() + *refused_weight_ > capacity_),
-               "an entry was refused that had room");
-        refused_weight_.reset();
-      }
-      newest_.reset();
-      counted_.size = ks_.size();
-      const Statistics statistics = ks_.statistics();
-      if constexpr (kMayBeShared) {
-        // Shards have their peaks at different times.
-        insist(statistics.peak_size >= counted_.peak_size, "the peak is too low");
-        if (Config::kMostShards != 1) counted_.peak_size = statistics.peak_size;
-      }
-      insist(statistics == counted_, "the statistics are wrong");
-    }
-  }
-  [[nodiscard]] std::size_t total_weight() const {
-    std::size_t total = 0;
-    for (const auto& [key, entry] : entries_) total += entry.weight;
-    return total;
-  }
-
-  // That one had to go, that it was not for a dead one to go, and that the policy wants this one
-  // to.
-  void check_victim(const Entry& victim) const {
-    if (victim.weight > capacity_) return;  // by the key that it was renamed to
-    insist(total_weight() + refused_weight_.value_or(0) > capacity_, "there was no need to evict");
-    bool is_first = true;
-    for (const auto& [key, entry] : entries_) {
-      if (key == newest_) continue;
-      insist(is_live(entry), "a live entry went before a dead one");
-      if constexpr (std::is_same_v<typename Config::Policy, EarliestDeadline>) {
-        is_first = is_first && victim.deadline <= entry.deadline;
-      } else if constexpr (std::is_same_v<typename Config::Policy, Lru>) {
-        is_first = is_first && victim.last_request <= entry.last_request;
-      }
-    }
-    insist(is_first || entries_.size() > kMostExact, "another should have gone first");
-    insist(!newest_ || &victim != &entries_.at(*newest_), "the newest entry was evicted");
-  }
-
-  void check_key(std::uint64_t number) {
-    const Key key = Config::key(number);
-    const auto& name = Config::look_up(key);
-    const Ks& ks = ks_;
-    const Entry* const entry = live(number);
-    const Value* const found = ks.find(name);
-    insist((found != nullptr) == (entry != nullptr), "find is wrong");
-    insist(ks.pexpiretime(name) == (entry ? std::optional(entry->deadline) : std::nullopt),
-           "pexpiretime is wrong");
-    insist(
-        ks.pttl(name) == (entry ? std::optional(time_left(entry->deadline, now_)) : std::nullopt),
-        "pttl is wrong");
-    insist(ks.contains(name) == (entry != nullptr), "contains is wrong");
-    if (entry == nullptr) return;
-    insist(Config::number(*found) == entry->value, "the value is wrong");
-    if constexpr (kCopyable) {
-      const std::optional<Value> got = ks.get(name);
-      insist(got && Config::number(*got) == entry->value, "get is wrong");
-    }
-  }
-
-  void check_cheaply() const {
-    insist(ks_.volatile_size() <= ks_.size(), "volatile_size() exceeds size()");
-    insist(ks_.empty() == (ks_.size() == 0), "empty() and size() disagree");
-    insist(ks_.next_deadline().has_value() == (ks_.volatile_size() != 0),
-           "next_deadline() and volatile_size() disagree");
-    insist(ks_.size() <= entries_.size(), "an entry is stored that should not be");
-  }
-
-  void check_whole_state() {
-    const Ks& ks = ks_;
-    std::map<std::uint64_t, Instant> walked;
-    std::size_t live_entries = 0;
-    std::size_t live_volatile = 0;
-    Instant earliest = kNoDeadline;
-    ks.for_each([&](const auto& key, const Value& value, Instant deadline) {
-      const auto it = entries_.find(Config::number(key));
-      insist(it != entries_.end(), "for_each shows an unknown key");
-      insist(Config::number(value) == it->second.value, "for_each shows a wrong value");
-      insist(deadline == it->second.deadline, "for_each shows a wrong deadline");
-      insist(now_ < deadline, "for_each shows a dead entry");
-      insist(walked.emplace(it->first, deadline).second, "for_each shows an entry twice");
-    });
-    for (const auto& [key, entry] : entries_) {
-      if (!is_live(entry)) continue;
-      ++live_entries;
-      if (entry.deadline != kNoDeadline) ++live_volatile;
-      earliest = std::min(earliest, entry.deadline);
-      insist(walked.contains(key), "for_each misses an entry");
-    }
-    for (std::uint64_t key = 0; key < std::min<std::uint64_t>(keys_, 100); ++key) check_key(key);
-
-    // The dead are all volatile, so both counts include the same number of them.
-    insist(ks.size() >= live_entries, "size() misses a live entry");
-    insist(ks.size() - live_entries == ks.volatile_size() - live_volatile,
-           "size() and volatile_size() disagree");
-    if (const auto next = ks.next_deadline()) {
-      insist(*next <= earliest, "next_deadline() is too late");
-      insist(ks.size() == live_entries || *next <= now_, "next_deadline() misses the dead");
-    }
-  }
-
   // Lets time pass until nothing is volatile any more: everything must go on time, and the waking
   // must come to an end.
   void drain() {
@@ -917,27 +439,8 @@ class Model {
     check_whole_state();
   }
 
-  Bytes bytes_;
   Cadence cadence_;
-  std::uint64_t keys_ = 1;
-  bool extreme_times_ = false;
-  bool long_times_ = false;
-  std::int64_t patience_ = 1;
-
-  Ks ks_ = make();
-  Instant now_{};
-  Entries entries_;
   std::uint64_t last_value_ = 0;
-
-  // Of a cache
-  std::size_t capacity_ = 0;
-  std::vector<Departure> departures_;          // that the listener was told of
-  std::vector<Departure> expected_;            // that it must be told of
-  std::optional<std::size_t> refused_weight_;  // of what this call was to store
-  std::optional<std::uint64_t> newest_;        // that this call stored
-  std::uint64_t last_request_ = 0;
-  Statistics counted_;
-  std::size_t steps_ = 0;
   const char* name_ = "start";
 };
 

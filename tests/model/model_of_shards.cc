@@ -21,15 +21,6 @@
 // A ConcurrentKeyspace, on one thread, against the model.
 
 namespace keyspace::testing {
-namespace {
-
-// A hash of three bits: nearly all keys share theirs with others.
-struct FewHashes : Numbers {
-  struct Hash {
-    std::size_t operator()(std::uint64_t key) const noexcept { return key % 8; }
-  };
-  using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, Hash>;
-};
 
 // Gives a ConcurrentKeyspace the interface of a Keyspace, for one thread. find() and mget() return
 // the address of the stored value, getex() that of a copy. A ConcurrentKeyspace cannot be moved, so
@@ -178,6 +169,16 @@ void check_invariants(const OneThread<Args...>& ks) {
   const std::string broken = internal::TestPeer::broken_in_shards(ks.shared());
   if (!broken.empty()) throw std::logic_error(broken);
 }
+
+namespace {
+
+// A hash of three bits: nearly all keys share theirs with others.
+struct FewHashes : Numbers {
+  struct Hash {
+    std::size_t operator()(std::uint64_t key) const noexcept { return key % 8; }
+  };
+  using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, Hash>;
+};
 
 // The same as Cached, but the stream chooses the number of shards, up to kMostShards. If that is
 // not 1, the capacity is so large that nothing is evicted.
