@@ -1,8 +1,10 @@
 # shellcheck shell=bash
-# Functions that install what a build needs, and build. Source this after `set -euo pipefail`, then call:
+# Functions that the scripts tests/run, tests/cross, tests/mutate, examples/run, benchmarks/run and .ci/run share. They
+# install what a build needs, and build. Source this file after `set -euo pipefail`, then call:
 #
 #   setup WHAT... [-- WHAT...]   says what is missing, and installs it with apt-get. The script ends if anything before the
-#                                `--` stays missing, and goes on without the others.
+#                                `--` stays missing, and goes on without the others. With KEYSPACE_NO_INSTALL=1 in the
+#                                environment it installs nothing.
 #   configure DIR ARG...         runs CMake on this checkout, to build in build/DIR
 #   configure_tests DIR ARG...   the same, for the tests
 #   build DIR ARG...             builds there
@@ -119,14 +121,17 @@ packages_of() {
   [[ $# != 0 ]] || return 0
   local what packages
   packages=$(for what in "$@"; do package_of "$what"; done | sort -u)
-  if compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
+  if command -v apt-cache >/dev/null && compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
     # shellcheck disable=SC2086
     packages=$(LC_ALL=C apt-cache policy $packages | awk '/^[^ ]/ { name = $1 } /Candidate: [^(]/ { print name }' | tr -d :)
   fi
   paste -sd ' ' <<<"$packages"
 }
 
-# Uses sudo if it needs no password, or if there is a terminal to ask for one.
+# Returns whether the user allows this script to install packages.
+may_install() { [[ ${KEYSPACE_NO_INSTALL:-0} == 0 ]]; }
+
+# Returns whether apt-get can run as root. Uses sudo if it needs no password, or if there is a terminal to ask for one.
 can_install() {
   command -v apt-get >/dev/null &&
     { [[ $(id -u) == 0 ]] || sudo -n true 2>/dev/null || { [[ -t 2 ]] && command -v sudo >/dev/null; }; }
@@ -147,6 +152,7 @@ install() {
   local packages
   packages=$(packages_of "$@")
   [[ $packages ]] || return 0
+  say "runs: apt-get install --no-install-recommends $packages"
   # shellcheck disable=SC2086
   apt_get install --no-install-recommends $packages
 }
@@ -163,8 +169,9 @@ setup() {
   look_for "${required[@]}" ${optional[@]+"${optional[@]}"}
   local packages
   packages=$(packages_of ${missing[@]+"${missing[@]}"})
-  if [[ $packages ]] && can_install; then
-    say "installs with apt-get: $packages"
+  if [[ $packages ]] && may_install && can_install; then
+    say "installs with apt-get: $packages (KEYSPACE_NO_INSTALL=1 prevents this)"
+    say "runs: apt-get update"
     apt_get update || say "apt-get update failed"
     look_for "${required[@]}"
     install ${missing[@]+"${missing[@]}"} || say "apt-get install failed"
@@ -179,14 +186,19 @@ setup() {
     for what in ${missing[@]+"${missing[@]}"}; do
       say "goes on without $(describe "$what")"
     done
+    packages=$(packages_of ${missing[@]+"${missing[@]}"})
+    if [[ $packages ]] && ! may_install; then
+      say "installs nothing, as KEYSPACE_NO_INSTALL is set; by hand, as root: apt-get install --no-install-recommends $packages"
+    fi
     return
   fi
   for what in "${missing[@]}"; do
     say "missing: $(describe "$what")"
   done
-  packages=$(packages_of "${required[@]}" ${optional[@]+"${optional[@]}"})
+  packages=$(packages_of "${missing[@]}")
+  may_install || say "installs nothing, as KEYSPACE_NO_INSTALL is set"
   if command -v apt-get >/dev/null; then
-    die "install it, for example as root with: apt-get install --no-install-recommends $packages"
+    die "install what is missing, for example as root with: apt-get install --no-install-recommends $packages"
   else
     die "there is no apt-get here: install what is missing, then run this again"
   fi
