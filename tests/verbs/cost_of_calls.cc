@@ -164,7 +164,7 @@ TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of ent
 }
 
 // How 100 000 deadlines lie, and a time at which there is much to do.
-struct Layout {
+struct LayoutOfDeadlines {
   const char* name;
   std::function<Instant(std::uint64_t)> deadline;
   std::function<Instant(std::uint64_t)> postponed_to;  // empty: not postponed
@@ -176,7 +176,7 @@ TEST_CASE("the work of erase_expired depends on its limit, not on what is due") 
   const auto spread = [](std::int64_t from, std::int64_t apart) {
     return [=](std::uint64_t k) { return at(from + static_cast<std::int64_t>(k) * apart); };
   };
-  const std::vector<Layout> layouts = {
+  const std::vector<LayoutOfDeadlines> layouts = {
       {"all at one time", spread(10'000'000, 0), {}, at(10'000'000), true},
       {"over hours", spread(2, 100), {}, at(10'000'000), true},
       {"postponed", spread(10'000'000, 0), spread(20'000'000, 100), at(15'000'000), false},
@@ -186,7 +186,7 @@ TEST_CASE("the work of erase_expired depends on its limit, not on what is due") 
   };
   constexpr std::uint64_t kKeys = 100'000;
   const std::size_t limit = GENERATE(as<std::size_t>{}, 1, 10, 64, 1000);
-  for (const Layout& layout : layouts) {
+  for (const LayoutOfDeadlines& layout : layouts) {
     Ledger ledger;
     auto ks = counted<true>(ledger);
     ks.reserve(kKeys + 1);
