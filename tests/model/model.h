@@ -360,7 +360,8 @@ class Model : Comparison<Config> {
     const std::size_t erased = ks_.erase_expired();
     insist(ks_.size() == before - erased, "the reply is not what size() lost");
     check_departures();
-    std::erase_if(entries_, [&](const auto& e) { return !is_live(e.second); });
+    // Without this->, g++ 12 fails with an internal error.
+    std::erase_if(entries_, [&](const auto& e) { return !this->is_live(e.second); });
     insist(ks_.size() == entries_.size(), "size() is not the number of live entries");
     const auto next = ks_.next_deadline();
     insist(!next || *next > now_, "something is due though nothing dead is stored");
