@@ -15,7 +15,7 @@ using namespace workload;
 constexpr std::size_t kBatch = 256;
 using Found = std::array<std::uint64_t*, kBatch>;
 
-// Calls look_up(keys, found) for one batch of the picks after another, and reads what was found.
+// Calls look_up(keys, found) for each batch of the picks, and reads the values that were found.
 template <class LookUp>
 std::uint64_t in_batches(std::span<const Numbers::Id> picks, LookUp look_up) {
   Found found;

@@ -17,9 +17,8 @@ using results::Goal;
 using Allocator = CountingAllocator<std::pair<const std::uint64_t, std::uint64_t>>;
 using CountedBare = absl::flat_hash_map<std::uint64_t, std::uint64_t, Bare<Numbers>::hasher,
                                         Bare<Numbers>::key_equal, Allocator>;
-using CountedStore =
-    keyspace::Keyspace<std::uint64_t, std::uint64_t, keyspace::ManualClock, Store<Numbers>::hasher,
-                       Store<Numbers>::key_equal, Allocator>;
+using CountedStore = keyspace::Keyspace<std::uint64_t, std::uint64_t, keyspace::ManualClock,
+                                        keyspace::WithAllocator<Allocator>>;
 
 TEST_CASE("bytes with 1 M keys", "[1M]") {
   constexpr std::size_t kKeys = 1'000'000;
@@ -47,7 +46,7 @@ TEST_CASE("bytes with 1 M keys", "[1M]") {
   auto store = reserved<CountedStore>(kKeys);
   for (const Numbers::Id id : ids) store.set(id, id, random_ttl(id));
   add_figure("bytes per volatile key", before, Goal::at_most(base + 36));
-  // Each sooner deadline leaves a stale record, of which there may be two for each key.
+  // Each sooner deadline leaves a stale record. There may be two stale records for each key.
   for (std::uint64_t run = 1; run <= 30; ++run) {
     for (const Numbers::Id id : ids) store.pexpire(id, random_ttl(id * (2 * run + 1)));
   }

@@ -20,15 +20,11 @@ namespace {
 using namespace workload;
 using results::Goal;
 
-template <class P>
-struct Bounded : keyspace::DefaultFeatures {
-  using Policy = P;
-};
 template <class Types, class Policy>
-using Cache = keyspace::Cache<typename Types::Key, typename Types::Value, Bounded<Policy>,
-                              keyspace::ManualClock>;
+using Cache =
+    keyspace::Cache<typename Types::Key, typename Types::Value, Policy, keyspace::ManualClock>;
 
-// What is most often written by hand: a list in the order of requests, and a map to find its nodes.
+// The usual LRU cache: a list in the order of requests, and a map to the nodes of the list.
 template <class Types>
 class ListLru {
   using Key = typename Types::Key;
@@ -43,7 +39,7 @@ class ListLru {
     entries_.splice(entries_.begin(), entries_, it->second);
     return &it->second->second;
   }
-  // REQUIRES: the key is not there.
+  // REQUIRES: the key is not stored.
   bool insert(const Key& key, const Value& value) {
     if (nodes_.size() == capacity_) {
       nodes_.erase(entries_.back().first);
@@ -59,7 +55,7 @@ class ListLru {
   absl::flat_hash_map<Key, typename std::list<std::pair<Key, Value>>::iterator> nodes_;
 };
 
-// As many entries as `store` has room for, if it has a bound.
+// Fills `store` with the ids. If it has a capacity, that is their number.
 template <class Types, class S>
 S filled(S store, const Ids<Types>& ids) {
   typename Types::Speller spell;
@@ -77,7 +73,7 @@ ListLru<Types> filled_list(const Ids<Types>& ids) {
   return filled<Types>(ListLru<Types>(ids.size()), ids);
 }
 
-// Requests for keys that are there: they have to be noted.
+// Requests for stored keys, which the policy records.
 template <class Types, class S>
 auto find_in(S& store, Rotation<Types>& picks) {
   return [&] {
@@ -86,7 +82,7 @@ auto find_in(S& store, Rotation<Types>& picks) {
   };
 }
 
-// New keys, for each of which another has to go.
+// Insertions of new keys. Each evicts another key.
 template <class Types, class S>
 auto insert_in(S& store) {
   return [&store, random = Random(5)]() mutable {
@@ -142,10 +138,9 @@ TEMPLATE_TEST_CASE("cache with 1 M keys", "[1M]", Numbers, Strings) {
 }
 
 template <class Policy>
-using CountedCache =
-    keyspace::Cache<std::uint64_t, std::uint64_t, Bounded<Policy>, keyspace::ManualClock,
-                    Store<Numbers>::hasher, Store<Numbers>::key_equal,
-                    CountingAllocator<std::pair<const std::uint64_t, std::uint64_t>>>;
+using CountedCache = keyspace::Cache<
+    std::uint64_t, std::uint64_t, Policy, keyspace::ManualClock,
+    keyspace::WithAllocator<CountingAllocator<std::pair<const std::uint64_t, std::uint64_t>>>>;
 
 template <class S>
 double bytes_per_key(S store, std::size_t keys) {

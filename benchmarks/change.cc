@@ -15,8 +15,9 @@ namespace {
 using namespace workload;
 using results::Goal;
 
-// Stores into elements. Strings are swapped, as to write their letters would be to leave the map:
-// with one of several, so that a store does not wait for what the one before it has found.
+// Stores into the value of an entry. Strings are swapped, because to write their bytes would access
+// memory outside the map. They are swapped with one of several strings, so that a store does not
+// wait for the previous look-up.
 template <class Types>
 class Storer {
  public:
@@ -127,7 +128,7 @@ void change(std::size_t keys, const std::string& note, const ChangeGoals& goals)
           });
 }
 
-// As users meet it; and the engine alone, with a clock that takes no time to read.
+// With the default clock, and with a clock that takes no time to read.
 template <class Types>
 void change(std::size_t keys, Goal pexpire) {
   change<Types, keyspace::SteadyClock>(keys, "", {{}, pexpire, {}, {}});

@@ -17,10 +17,10 @@ namespace {
 
 // Lengths are in pixels.
 constexpr int kWidth = 800;
-constexpr int kLeft = 240;   // of the bars: to the left of it stand the labels
-constexpr int kRight = 740;  // of the longest bar: to the right of it stand the ratios
-constexpr int kTop = 48;     // of the first group: above it stands the legend
-constexpr int kBottom = 24;  // below the last group: there stand the numbers of the axis
+constexpr int kLeft = 240;   // the left end of the bars, right of the labels
+constexpr int kRight = 740;  // the right end of the longest bar, left of the ratios
+constexpr int kTop = 48;     // the top of the first group, below the legend
+constexpr int kBottom = 24;  // the space below the last group, for the numbers of the axis
 constexpr int kBarHeight = 10;
 constexpr int kBarStep = 13;
 constexpr int kGroupGap = 14;
@@ -36,7 +36,7 @@ constexpr std::string_view kDark = R"(    .goal { stroke: #ff7b72; }
     .many { fill: #a5d0ff; }
 )";
 
-// Numbers of keys, up to which a bar has a color.
+// The color of a bar with at most this number of keys.
 struct Size {
   std::size_t keys;
   std::string_view color;
@@ -50,7 +50,7 @@ std::string_view color_of(std::size_t keys) {
   return size == kSizes.end() ? kSizes.back().color : size->color;
 }
 
-// The times of one work on keys and values of the same types: they have one label and one goal.
+// The results of one work with one pair of types. They have one label and one goal.
 struct Group {
   const Row& row;
   std::vector<const Result*> bars;
@@ -79,7 +79,7 @@ int height_of(const Group& group) {
   return bars * kBarStep + kGroupGap;
 }
 
-// Maps ratios to places between kLeft and kRight.
+// Maps ratios to positions between kLeft and kRight.
 class Scale {
  public:
   explicit Scale(const std::vector<Group>& groups) {
@@ -88,7 +88,7 @@ class Scale {
       for (const Result* const bar : group.bars) greatest_ = std::max(greatest_, *bar->ratio());
     }
   }
-  [[nodiscard]] double place(double ratio) const {
+  [[nodiscard]] double position(double ratio) const {
     return kLeft + (kRight - kLeft) * ratio / greatest_;
   }
   [[nodiscard]] double greatest() const { return greatest_; }
@@ -131,7 +131,7 @@ class Chart {
   // A line at each whole ratio, and its number below.
   void draw_axis() {
     for (int ratio = 0; ratio <= scale_.greatest(); ++ratio) {
-      const double x = scale_.place(ratio);
+      const double x = scale_.position(ratio);
       drawing_.line(x, kTop, x, bottom_, "line");
       drawing_.text(x - 3, bottom_ + 14, "quiet", std::to_string(ratio));
     }
@@ -143,11 +143,12 @@ class Chart {
     int y = top;
     for (const Result* const result : group.bars) {
       const double ratio = *result->ratio();
-      drawing_.bar(kLeft, y, scale_.place(ratio) - kLeft, kBarHeight, color_of(result->row().keys));
+      drawing_.bar(kLeft, y, scale_.position(ratio) - kLeft, kBarHeight,
+                   color_of(result->row().keys));
       drawing_.text(kRight + 12, y + 9, "quiet", short_number(ratio));
       y += kBarStep;
     }
-    const double goal = scale_.place(*group.row.goal.ratio());
+    const double goal = scale_.position(*group.row.goal.ratio());
     drawing_.line(goal, top - 3, goal, y, "goal");
   }
 

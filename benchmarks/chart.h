@@ -8,8 +8,7 @@
 
 namespace results {
 
-// Draws the ratios of times that have a goal, as an SVG of bars that suits a light page and a dark
-// one.
+// Draws the ratios of times that have a goal as bars, in an SVG for light and dark pages.
 void write_chart(std::ostream& out, const std::vector<Result>& results);
 
 }  // namespace results

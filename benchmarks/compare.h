@@ -12,14 +12,14 @@
 #include "results.h"
 #include "support/catch.hpp"
 
-// How often the baseline and our work take turns: a round is as many turns as it takes to see all
-// of a work, and has the mean of their times.
+// How often the baseline and our work take turns. A round has enough turns to do all parts of the
+// work. Its figure is the mean of their times.
 struct Schedule {
   int rounds;
   int turns;
 };
 
-// Without optimization the figures say nothing, and one turn shows that the suite runs.
+// Without optimization the figures mean nothing, and one turn shows that the suite runs.
 inline Schedule in_optimized_build(Schedule schedule) {
 #ifdef NDEBUG
   return schedule;
@@ -29,13 +29,13 @@ inline Schedule in_optimized_build(Schedule schedule) {
 #endif
 }
 
-// For a work that is the same in every turn.
+// For work that is the same in every turn.
 inline Schedule usual_schedule(std::size_t keys) {
   return in_optimized_build({keys <= 1'000 ? 9 : keys <= 1'000'000 ? 5 : 3, 1});
 }
 
-// Runs the work as a benchmark, and returns how many nanoseconds one run takes; nullopt if Catch2
-// has been told to skip benchmarks. The work takes a chronometer, or else is timed as a whole.
+// Runs the work as a benchmark. Returns the time of one run in nanoseconds; nullopt if Catch2 skips
+// benchmarks. The work takes a chronometer, or is timed as a whole.
 template <class Work>
 std::optional<double> time_of(const std::string& name, Work& work) {
   BENCHMARK_ADVANCED(std::string(name))(Catch::Benchmark::Chronometer meter) {
@@ -48,9 +48,9 @@ std::optional<double> time_of(const std::string& name, Work& work) {
   return listener::time_of(name);
 }
 
-// Measures the baseline and our work in turns, so that what disturbs the machine disturbs both, and
-// takes down the result. A run consists of so many operations, of which the figure is the time of
-// one: in nanoseconds, or how many million there are in a second if that is the row's unit.
+// Measures the baseline and our work in turns, so that a disturbance of the machine affects both.
+// Stores the result. A run consists of `operations` operations. The figure is the time of one in
+// nanoseconds, or the number in a second in millions if the row's unit is "M/s".
 template <class Base, class Ours>
 void compare(const results::Row& row, std::size_t operations, Base base, Ours ours,
              Schedule schedule) {

@@ -40,7 +40,8 @@ using Key = std::uint64_t;
 
 constexpr std::size_t kShards = 64;
 
-// What threads may share: each has put(key, value) and get(key), which returns 0 for no value.
+// Maps that threads share. Each has put(key, value) and get(key), which returns 0 if there is no
+// value.
 
 class Ours {
  public:
@@ -48,7 +49,8 @@ class Ours {
   Key get(Key key) { return keyspace_.get(key).value_or(0); }
 
  private:
-  keyspace::ConcurrentKeyspace<Key, Key> keyspace_{{.shards = kShards}};
+  using Keyspace = keyspace::ConcurrentKeyspace<Key, Key>;
+  Keyspace keyspace_{Keyspace::Config{.shards = kShards}};
 };
 
 class OneMutex {
@@ -68,7 +70,7 @@ class OneMutex {
   Store<Numbers, keyspace::SteadyClock> keyspace_;
 };
 
-// Gives an absl::Mutex the names of std::shared_mutex, which newer releases have anyway.
+// An absl::Mutex with the member names of std::shared_mutex. Newer releases have them too.
 struct AbslMutex : private absl::Mutex {
   void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { WriterLock(); }
   void unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { WriterUnlock(); }
@@ -76,11 +78,12 @@ struct AbslMutex : private absl::Mutex {
   void unlock_shared() ABSL_NO_THREAD_SAFETY_ANALYSIS { ReaderUnlock(); }
 };
 
-// Nothing in it expires.
+// Its entries do not expire.
 template <class Mutex>
 class ShardedMap {
  public:
-  // In a build of abseil with assertions, as Debian's, its mutex looks for deadlocks at each lock.
+  // If abseil was built with assertions, as Debian's was, its mutex looks for deadlocks at each
+  // lock.
   static constexpr const char* kName = std::is_same_v<Mutex, AbslMutex>
                                            ? "sharded flat_hash_map, absl::Mutex"
                                            : "sharded flat_hash_map, std::shared_mutex";
@@ -146,8 +149,8 @@ class Tbb {
 };
 #endif
 
-// Numbers of keys, the first of which is the most frequent, as in Zipf's law with this exponent; or
-// with 0, all alike.
+// Returns random ids. The n-th id has a probability in proportion to n^-exponent, as in Zipf's law.
+// With exponent 0, all are equally likely.
 Ids<Numbers> draw_picks(const Ids<Numbers>& ids, double exponent) {
   std::vector<double> sums(ids.size());
   double sum = 0;
@@ -170,7 +173,7 @@ struct Mix {
 };
 constexpr std::array<Mix, 3> kMixes = {{{"reads", 0}, {"95/5", 5}, {"50/50", 50}}};
 
-// All threads together make kPicks calls, each of its own part of the picks.
+// All threads together make kPicks calls. Each thread has a part of the picks.
 template <class Map>
 std::uint64_t run(Map& map, std::span<const Key> picks, int threads, unsigned writes) {
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads) * 8);  // 8: a cache line each
@@ -249,10 +252,10 @@ TEST_CASE("concurrent mixes with 1 M keys", "[1M]") {
   compare_concurrent(1'000'000, std::array{1, 2, 4});
 }
 
-// --- One thread, through the door of many ---
+// --- One thread, with a ConcurrentKeyspace ---
 
 template <class C, class TtlOf>
-void compare_doors(std::size_t keys, const std::string& note, TtlOf ttl_of, Goal goal) {
+void compare_on_one_thread(std::size_t keys, const std::string& note, TtlOf ttl_of, Goal goal) {
   const Ids<Numbers> ids = random_ids<Numbers>(keys);
   Rotation<Numbers> picks(picks_of<Numbers>(ids));
   const auto plain = filled_store<Numbers, C>(ids, ttl_of);
@@ -266,16 +269,16 @@ void compare_doors(std::size_t keys, const std::string& note, TtlOf ttl_of, Goal
       {"get, one thread" + note, "Keyspace", keys, Numbers::kName, goal}, Rotation<Numbers>::kSize,
       [&] { return get_all(plain); }, [&] { return get_all(shared); });
 }
-void compare_doors(std::size_t keys, Goal goal) {
-  compare_doors<keyspace::SteadyClock>(keys, "", same_ttl, {});
-  compare_doors<keyspace::ManualClock>(keys, ", ManualClock", same_ttl, goal);
-  compare_doors<keyspace::ManualClock>(keys, ", persistent", no_ttl, {});
+void compare_on_one_thread(std::size_t keys, Goal goal) {
+  compare_on_one_thread<keyspace::SteadyClock>(keys, "", same_ttl, {});
+  compare_on_one_thread<keyspace::ManualClock>(keys, ", ManualClock", same_ttl, goal);
+  compare_on_one_thread<keyspace::ManualClock>(keys, ", persistent", no_ttl, {});
 }
 TEST_CASE("concurrent get on one thread with 1 k keys", "[1k]") {
-  compare_doors(1'000, Goal::ratio_at_most(3));
+  compare_on_one_thread(1'000, Goal::ratio_at_most(3));
 }
 TEST_CASE("concurrent get on one thread with 1 M keys", "[1M]") {
-  compare_doors(1'000'000, Goal::ratio_at_most(1.6));
+  compare_on_one_thread(1'000'000, Goal::ratio_at_most(1.6));
 }
 
 }  // namespace

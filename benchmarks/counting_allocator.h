@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <memory>
 
-// The bytes that counting allocators have been asked for and have not got back. What the system's
-// allocator takes beyond that, for each allocation, does not count.
+// The bytes that counting allocators have allocated and not freed. The overhead of the system's
+// allocator does not count.
 inline std::size_t counted_bytes = 0;
 
-// Allocates as std::allocator does, and counts.
+// Allocates as std::allocator does, and counts the bytes.
 template <class T>
 struct CountingAllocator {
   using value_type = T;

@@ -13,15 +13,14 @@ namespace {
 using namespace workload;
 using results::Goal;
 
-// Returns how many of the keys were there, in a map or a keyspace.
+// Erases keys of a map or a keyspace. Returns how many were stored.
 template <class Types, class Map>
 std::size_t erase_all(Map& map, std::span<const typename Types::Id> order) {
   typename Types::Speller spell;
   return sum_over(order, [&](const auto& id) { return map.erase(spell.key(id)); });
 }
 
-// Measures our work on full keyspaces against the erasure of every key, in random order, from full
-// maps.
+// Compares work on full keyspaces with the erasure of every key, in random order, from full maps.
 template <class Types, class Work>
 void compare_to_erase(const char* name, std::size_t keys, double ratio, Work work) {
   const Ids<Types> ids = random_ids<Types>(keys);
@@ -46,7 +45,7 @@ void erase(std::size_t keys) {
   });
 }
 
-// One call for each millisecond in which keys die.
+// One call for each millisecond in which keys expire.
 template <class Types>
 void erase_expired(std::size_t keys) {
   const auto time = kTtl / parts(keys);
@@ -66,7 +65,7 @@ TEMPLATE_TEST_CASE("erase with 10 M keys", "[10M]", Numbers, Strings) {
   erase<TestType>(10'000'000);
 }
 
-// Not at 1 k keys, where most of the calls find nothing to do.
+// Not with 1 k keys, because most calls would find nothing to do.
 TEMPLATE_TEST_CASE("erase_expired with 1 M keys", "[1M]", Numbers, Strings) {
   erase_expired<TestType>(1'000'000);
 }

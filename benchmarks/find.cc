@@ -68,7 +68,7 @@ void find(std::size_t keys, const std::string& note, const Goals& goals) {
   }
 }
 
-// As users meet it; and the engine alone, with a clock that takes no time to read.
+// With the default clock, and with a clock that takes no time to read.
 template <class Types>
 void find(std::size_t keys, Goal expiring) {
   find<Types, keyspace::SteadyClock>(

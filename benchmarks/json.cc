@@ -28,7 +28,7 @@ constexpr std::optional<std::size_t> kAbseil = ABSL_LTS_RELEASE_VERSION;
 constexpr std::optional<std::size_t> kAbseil = std::nullopt;
 #endif
 
-// Writes an object, member by member, on one line. The members' names are plain.
+// Writes an object on one line, member by member. The names of members need no escapes.
 class Object {
  public:
   explicit Object(std::ostream& out) : out_(out) { out_ << '{'; }

@@ -8,7 +8,7 @@
 
 namespace results {
 
-// Writes the results as one JSON object: what they were built with, and the rows.
+// Writes the results as one JSON object: the compiler with its flags, and the rows.
 void write_json(std::ostream& out, const std::vector<Result>& results);
 
 }  // namespace results

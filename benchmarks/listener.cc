@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-// Version 2 hides what a listener is made of from all but its main program.
+// In version 2, only the main program has the base of listeners without this macro.
 #define CATCH_CONFIG_EXTERNAL_INTERFACES
 #include "chart.h"
 #include "json.h"
@@ -34,7 +34,7 @@ struct Benchmark {
 };
 std::optional<Benchmark> last_benchmark;
 
-// A line that overwrites itself on a terminal, and stays elsewhere.
+// A line that the next one overwrites on a terminal, and not elsewhere.
 class ProgressLine {
  public:
   void show(std::string_view text) {
@@ -57,7 +57,7 @@ ProgressLine& progress() {
   return line;
 }
 
-// Opens the file and writes the results to it, or says that it cannot.
+// Writes the results to a file. Ends the program with a message if it cannot.
 void write_file(const std::filesystem::path& path,
                 void (*write)(std::ostream&, const std::vector<results::Result>&)) {
   std::ofstream file(path);

@@ -4,18 +4,18 @@
 #include <optional>
 #include <string_view>
 
-// What passes between the test cases and the listener that Catch2 tells of their benchmarks. The
-// listener shows which row is being measured on standard error, and when all is done writes the
-// results: as a table on standard output; as JSON and as a chart to the files that the environment
-// variables KEYSPACE_BENCHMARK_JSON and KEYSPACE_BENCHMARK_SVG name. Without the second, the chart
-// goes beside the JSON.
+// The interface of the test cases to the listener that Catch2 calls at the end of benchmarks. The
+// listener shows on standard error which row is being measured. At the end it writes the results:
+// as a table to standard output, and as JSON and a chart to the files in the environment variables
+// KEYSPACE_BENCHMARK_JSON and KEYSPACE_BENCHMARK_SVG. Without the second, the chart goes beside the
+// JSON.
 namespace listener {
 
-// Returns what one run of the last benchmark took, in nanoseconds; nullopt if the last was not of
-// this name, so if the one of this name failed or was skipped.
+// Returns the time of one run of the last benchmark, in nanoseconds; nullopt if it has another
+// name, because the benchmark of this name failed or was skipped.
 std::optional<double> time_of(std::string_view benchmark);
 
-// Says on standard error what is measured from now on.
+// Shows on standard error which work is measured from now on.
 void show_progress(std::string_view work);
 
 }  // namespace listener

@@ -11,13 +11,13 @@
 #include "compare.h"
 #include "support/catch.hpp"
 
-// Works that use a container up: that fill it or empty it. Large containers take long to prepare,
-// so a run of the benchmark does a part of the work, and the next run goes on from there; small
-// ones are done too soon to be timed, so a run does the whole work on many.
+// Benchmarks that fill a container or empty it. To prepare a large container takes long. So a run
+// of the benchmark does a part of the work, and the next run continues. With a small container the
+// time is too short to measure. So a run does the whole work on many containers.
 //
-// The parts are not alike: to erase the last keys may take longer than the first. Before Catch2
-// measures a run it makes one that it does not count, so five turns see ten parts and measure every
-// second.
+// The parts differ: to erase the last keys may take longer than the first. Before each run that
+// Catch2 measures, it makes one that it does not count. So five turns do ten parts, and measure
+// every second part.
 
 inline std::size_t parts(std::size_t keys) { return keys <= 1'000 ? 1 : 10; }
 inline std::size_t containers(std::size_t keys) { return keys <= 1'000 ? 64 : 1; }
@@ -39,17 +39,17 @@ std::span<const Id> part_of(const std::vector<Id>& ids, std::size_t part) {
   return std::span(ids).subspan(part * size, size);
 }
 
-// Has glibc's allocator join the blocks that were freed so far, which it puts off until the next
-// large request or release. Each work pays for its own: without this, a baseline that frees small
-// blocks left that to the keyspace, which now and then frees a larger one.
-inline void settle_heap() {
+// Makes the allocator of glibc join the blocks that were freed so far. Otherwise it does so at the
+// next large allocation or release. So each measurement includes the cost of its own blocks, and a
+// baseline that frees small blocks does not leave that cost to the keyspace.
+inline void consolidate_heap() {
   void* volatile block = std::malloc(4096);
   std::free(block);
 }
 
-// A benchmark of work(container, part), with part from 0 to parts(keys) - 1, on containers that
-// come from make(). Neither make() nor destruction is measured. The work returns how many keys it
-// has dealt with; all parts together must deal with all keys.
+// A benchmark of work(container, part), with part from 0 to parts(keys) - 1, on containers from
+// make(). Neither make() nor destruction is measured. The work returns the number of its keys. All
+// parts together must have all keys.
 template <class Make, class Work>
 class InParts {
  public:
@@ -62,44 +62,44 @@ class InParts {
 
     auto step = steps.begin();
     meter.measure([&] {
-      const auto [herd, part] = *step++;
-      for (auto& container : herd->containers) herd->done += work_(container, part);
-      settle_heap();
-      return herd->done;
+      const auto [batch, part] = *step++;
+      for (auto& container : batch->containers) batch->done += work_(container, part);
+      consolidate_heap();
+      return batch->done;
     });
-    while (herds_.size() > 1) finish_first();
+    while (batches_.size() > 1) finish_first();
     if (next_part_ == parts(keys_)) finish_first();
   }
 
  private:
-  struct Herd {
+  struct Batch {
     std::vector<decltype(std::declval<Make&>()())> containers;
     std::size_t done = 0;
   };
   struct Step {
-    Herd* herd;
+    Batch* batch;
     std::size_t part;
   };
 
   Step next_step() {
-    if (herds_.empty() || next_part_ == parts(keys_)) {
-      Herd& herd = herds_.emplace_back();
-      herd.containers.reserve(containers(keys_));
-      while (herd.containers.size() != containers(keys_)) herd.containers.push_back(make_());
+    if (batches_.empty() || next_part_ == parts(keys_)) {
+      Batch& batch = batches_.emplace_back();
+      batch.containers.reserve(containers(keys_));
+      while (batch.containers.size() != containers(keys_)) batch.containers.push_back(make_());
       next_part_ = 0;
     }
-    return {&herds_.back(), next_part_++};
+    return {&batches_.back(), next_part_++};
   }
 
   void finish_first() {
-    REQUIRE(herds_.front().done == keys_ * containers(keys_));
-    herds_.pop_front();
+    REQUIRE(batches_.front().done == keys_ * containers(keys_));
+    batches_.pop_front();
   }
 
   const std::size_t keys_;
   Make make_;
   Work work_;
-  std::deque<Herd> herds_;
+  std::deque<Batch> batches_;
   std::size_t next_part_ = 0;
 };
 

@@ -22,7 +22,7 @@ using namespace workload;
 constexpr std::size_t kKeys = 1'000'000;
 using Batch = std::span<const Numbers::Id>;
 
-// Gives each key a ttl. Returns how many keys were put in.
+// Stores each key with a ttl. Returns the number of keys.
 template <class Peer, class TtlOf>
 std::size_t put_all(Peer& peer, Batch ids, TtlOf ttl_of) {
   return sum_over(
@@ -78,7 +78,7 @@ void compare_to_keyspace() {
     return results::Row{std::string(Peer::kName) + ": " + work, Keyspace::kName, kKeys,
                         Numbers::kName};
   };
-  // Of make(), only the type of its argument counts: std::type_identity of what is to be made.
+  // make() takes an std::type_identity of the type that it makes.
   const auto compare_in_parts = [&](const char* work, auto make, auto run) {
     compare(row(work), operations_per_run(kKeys),
             InParts(
@@ -107,7 +107,7 @@ void compare_to_keyspace() {
       return peer.expire_at(id, peer.clock().now() + kTtl);
     });
   });
-  // The last work: later some keys would be dead.
+  // The last work: later, some keys would be expired.
   std::uint64_t run = 0;
   compare_filled("change to a random ttl", [&](auto& peer) {
     ++run;

@@ -23,8 +23,8 @@
 #define KEYSPACE_BENCHMARKS_HAVE_MULTI_INDEX
 #endif
 
-// What a program would use instead of a keyspace: u64 to u64 with a deadline for each key, in the
-// ways that come to mind, each with the same members as KeyspacePeer. All memory is from A<T>.
+// Containers that a program may use instead of a keyspace: maps from u64 to u64 with a deadline for
+// each key. Each has the same members as KeyspacePeer. All memory is from A<T>.
 namespace peers {
 
 using Clock = keyspace::ManualClock;
@@ -38,46 +38,44 @@ class KeyspacePeer {
  public:
   static constexpr char kName[] = "Keyspace";
 
-  // The clock of its own that a peer goes by.
+  // Each peer has its own clock.
   const Clock& clock() const { return store_.clock(); }
 
   void reserve(std::size_t keys) { store_.reserve(keys); }
 
-  // Stores a new or another value. Returns how many keys it has dealt with: one.
+  // Inserts or overwrites a value. Returns the number of keys: 1.
   std::size_t put(Key key, Value value, Time deadline) {
     store_.set(key, value, deadline);
     return 1;
   }
 
-  // Returns the value of a key whose deadline is still to come, else null.
+  // Returns the value of a live key, else null.
   const Value* get(Key key) const { return store_.find(key); }
 
-  // Gives a live key another deadline. Returns whether there was one.
+  // Gives a live key a new deadline. Returns whether the key was live.
   bool expire_at(Key key, Time deadline) { return store_.pexpireat(key, deadline); }
 
-  // Erases all keys whose deadline has come. Returns how many there were.
+  // Erases all expired keys. Returns their number.
   std::size_t erase_expired() { return store_.erase_expired(); }
 
  private:
-  using Default = keyspace::Keyspace<Key, Value, Clock>;
-  keyspace::Keyspace<Key, Value, Clock, Default::hasher, Default::key_equal,
-                     A<std::pair<const Key, Value>>>
+  keyspace::Keyspace<Key, Value, Clock, keyspace::WithAllocator<A<std::pair<const Key, Value>>>>
       store_;
 };
 
-// The clock of a peer that has to look at it itself.
+// The base of the peers that have no clock.
 class Timed {
  public:
   const Clock& clock() const { return clock_; }
 
  protected:
-  bool is_over(Time deadline) const { return deadline <= clock_.now(); }
+  bool is_expired(Time deadline) const { return deadline <= clock_.now(); }
 
  private:
   Clock clock_;
 };
 
-// A hash map, and an ordered map in which the deadlines point back to the keys.
+// A hash map, and an ordered map from deadlines to keys.
 template <template <class> class A>
 class MultimapPeer : public Timed {
  public:
@@ -98,13 +96,13 @@ class MultimapPeer : public Timed {
 
   const Value* get(Key key) const {
     const auto it = entries_.find(key);
-    return it == entries_.end() || is_over(it->second.position->first) ? nullptr
-                                                                       : &it->second.value;
+    return it == entries_.end() || is_expired(it->second.position->first) ? nullptr
+                                                                          : &it->second.value;
   }
 
   bool expire_at(Key key, Time deadline) {
     const auto it = entries_.find(key);
-    if (it == entries_.end() || is_over(it->second.position->first)) return false;
+    if (it == entries_.end() || is_expired(it->second.position->first)) return false;
     move(it->second, deadline);
     return true;
   }
@@ -124,7 +122,7 @@ class MultimapPeer : public Timed {
     typename Deadlines::iterator position;
   };
 
-  // Takes the node out and puts it in again, which allocates nothing.
+  // Moves a node of the ordered map, which allocates nothing.
   void move(Entry& entry, Time deadline) {
     auto node = deadlines_.extract(entry.position);
     node.key() = deadline;
@@ -136,9 +134,9 @@ class MultimapPeer : public Timed {
   Deadlines deadlines_;
 };
 
-// A hash map with the deadline beside the value, and a binary heap of all deadlines that were ever
-// given. What a key no longer has is passed over when its time comes; when that is more than half
-// of the heap, the heap is made anew.
+// A hash map with the deadline beside the value, and a binary heap of deadlines. A changed deadline
+// leaves a stale element in the heap, which is ignored later. If more than half of the heap is
+// stale, the heap is rebuilt.
 template <template <class> class A>
 class HeapPeer : public Timed {
  public:
@@ -157,12 +155,12 @@ class HeapPeer : public Timed {
 
   const Value* get(Key key) const {
     const auto it = entries_.find(key);
-    return it == entries_.end() || is_over(it->second.deadline) ? nullptr : &it->second.value;
+    return it == entries_.end() || is_expired(it->second.deadline) ? nullptr : &it->second.value;
   }
 
   bool expire_at(Key key, Time deadline) {
     const auto it = entries_.find(key);
-    if (it == entries_.end() || is_over(it->second.deadline)) return false;
+    if (it == entries_.end() || is_expired(it->second.deadline)) return false;
     it->second.deadline = deadline;
     push({deadline, key});
     return true;
@@ -212,7 +210,7 @@ class HeapPeer : public Timed {
 };
 
 #ifdef KEYSPACE_BENCHMARKS_HAVE_MULTI_INDEX
-// One set of entries, indexed by key and by deadline.
+// A set of entries with two indices: by key and by deadline.
 template <template <class> class A>
 class MultiIndexPeer : public Timed {
  public:
@@ -228,12 +226,12 @@ class MultiIndexPeer : public Timed {
 
   const Value* get(Key key) const {
     const auto it = entries_.find(key);
-    return it == entries_.end() || is_over(it->deadline) ? nullptr : &it->value;
+    return it == entries_.end() || is_expired(it->deadline) ? nullptr : &it->value;
   }
 
   bool expire_at(Key key, Time deadline) {
     const auto it = entries_.find(key);
-    if (it == entries_.end() || is_over(it->deadline)) return false;
+    if (it == entries_.end() || is_expired(it->deadline)) return false;
     entries_.modify(it, [&](Entry& entry) { entry.deadline = deadline; });
     return true;
   }

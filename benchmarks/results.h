@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-// What the suite finds out, and what it says of it.
+// The results of the benchmarks.
 namespace results {
 
-// What a figure should be. A limit may be on the ratio of ours to the baseline, or on ours alone.
+// The goal of a figure. It limits the ratio of our figure to the baseline, or our figure alone.
 class Goal {
  public:
   Goal() = default;
@@ -17,14 +17,14 @@ class Goal {
   static Goal ratio_at_least(double limit) { return {Kind::kRatioAtLeast, limit}; }
   static Goal at_most(double limit) { return {Kind::kAtMost, limit}; }
 
-  // Returns whether a figure, and its ratio if there is a baseline, reach the goal; nullopt if
-  // there is no goal.
+  // Returns whether a figure and its ratio reach the goal; nullopt if there is no goal. The ratio
+  // is nullopt if there is no baseline.
   [[nodiscard]] std::optional<bool> is_met_by(double ours, std::optional<double> ratio) const;
 
-  // Returns the limit if it is one on the ratio.
+  // Returns the limit of the ratio, if there is one.
   [[nodiscard]] std::optional<double> ratio() const;
 
-  // Returns the goal in signs, "<= 1.10", or "-" if there is none.
+  // Returns the goal as text, for example "<= 1.10 x"; "-" if there is none.
   [[nodiscard]] std::string text() const;
 
  private:
@@ -35,10 +35,10 @@ class Goal {
   double limit_ = 0;
 };
 
-// What is measured, and against what.
+// A measurement and its baseline.
 struct Row {
   std::string work;
-  std::string baseline;  // empty: there is none
+  std::string baseline;  // empty if there is none
   std::size_t keys;
   std::string types;
   Goal goal = {};
@@ -58,8 +58,8 @@ class Result {
   [[nodiscard]] const Row& row() const { return row_; }
   [[nodiscard]] std::size_t rounds() const { return rounds_.size(); }
 
-  // The medians over the rounds. That of the ratio is taken of the rounds' ratios, as what disturbs
-  // one round disturbs both of its halves.
+  // The medians of the rounds. ratio() is the median of the rounds' ratios, because a disturbance
+  // affects both figures of a round.
   [[nodiscard]] std::optional<double> base() const;
   [[nodiscard]] double ours() const;
   [[nodiscard]] std::optional<double> ratio() const;
@@ -80,23 +80,24 @@ class Result {
   std::vector<Round> rounds_;
 };
 
-// Returns the middle of `numbers`, or the mean of the middle two.
-// REQUIRES: there is one at least.
+// Returns the median: the middle of `numbers`, or the mean of the middle two.
+// REQUIRES: `numbers` is not empty.
 double median(std::vector<double> numbers);
 
-// Returns a number of keys in short: "10 M".
+// Returns a number of keys as a short text, for example "10 M".
 std::string short_count(std::size_t count);
 
-// Returns the number with three digits in all, or with none after the point.
+// Returns the number with three significant digits, or with no digits after the point.
 std::string short_number(double number);
 
-// Takes down a result. A work's results stand together, in the order in which the works came.
+// Stores a result. The results of one work stay together. The works are in the order of their first
+// results.
 void add(Result result);
 
-// Takes down a figure that is no timing, or has been timed otherwise than by Catch2.
+// Stores a figure that Catch2 did not measure.
 void add_figure(Row row, std::optional<double> base, double ours);
 
-// All that was taken down.
+// Returns all results.
 const std::vector<Result>& all();
 
 }  // namespace results

@@ -22,8 +22,9 @@ constexpr std::size_t kCalls = 10'000;
 #endif
 constexpr std::size_t kLimit = 64;
 
-// Returns what the ttl of a random entry has left once a keyspace gets entries of random_ttl() at a
-// steady rate: more often a little than much, as the entries of long ttls are the ones met with.
+// Returns the time left of a random entry in a keyspace that gets entries of random_ttl() at a
+// steady rate. A short time is likelier than a long one, because the age of the entry is random
+// too.
 std::chrono::milliseconds left_of_random_ttl(Numbers::Id id) {
   const double longer = std::sqrt(static_cast<double>(id >> 32) / 0x1p32);
   return std::chrono::milliseconds(
@@ -38,8 +39,8 @@ double microseconds_of(Call call) {
       .count();
 }
 
-// Computes for about as long as a call takes, and touches no memory: that it takes longer now and
-// then is the machine's doing.
+// Computes for about as long as a call takes, and uses no memory. If it takes longer now and then,
+// the machine is the reason.
 volatile std::uint64_t result_of_spin;
 void spin() {
   std::uint64_t number = 1;
@@ -47,15 +48,16 @@ void spin() {
   result_of_spin = number;
 }
 
-// Sets new keys at the rate at which keys die, so that the size stays as it is and the map need not
-// grow, and erases the dead in between.
+// Inserts new keys at the rate at which keys expire, so that the size stays the same and the map
+// does not grow. Erases expired keys in between.
 void find_slowest_call(std::size_t keys) {
   listener::show_progress("slowest call, " + results::short_count(keys) + " keys");
   auto store = reserved<Store<Numbers>>(keys);
-  // The index sorts what dies within 65.5 s anew each 65.5 s: once in the time that this takes.
+  // Every 65.5 s the timer wheel distributes the records of the next 65.5 s to finer slots. It does
+  // so once during this measurement.
   store.clock().advance(std::chrono::milliseconds(65'536 - 3'000));
   fill<Numbers, keyspace::ManualClock>(store, random_ids<Numbers>(keys), left_of_random_ttl);
-  // Entries live for half of kTtl in the mean.
+  // The mean ttl is half of kTtl.
   const std::size_t sets_per_millisecond = std::max<std::size_t>(1, 2 * keys / kTtl.count());
 
   std::vector<double> times;

@@ -9,7 +9,7 @@
 
 namespace svg {
 
-// Text as it stands between tags.
+// Returns text with the escapes that it needs between tags.
 inline std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {
@@ -26,8 +26,8 @@ inline std::string escaped(std::string_view text) {
   return result;
 }
 
-// Writes a drawing that suits a light page and a dark one. Lengths are in pixels, and a class of
-// style is one of those in `style` or of the common ones: quiet for text, line for lines.
+// Writes a drawing for light and dark pages. Lengths are in pixels. A style is a class in `light`
+// and `dark`, or a common one: quiet for text, line for lines.
 class Drawing {
  public:
   Drawing(std::ostream& out, int width, int height, std::string_view light, std::string_view dark)

@@ -17,9 +17,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "keyspace/keyspace.h"
 
-// What the works are done on: keys and values of two kinds. The order in which a work takes the
-// keys is drawn beforehand, and kept as ids: no more than the bytes of a key, side by side, so that
-// to read them takes little of the time of the map under test.
+// The keys and values of the benchmarks, of two kinds. The order of the keys is drawn before the
+// measurement and stored as ids. An id has only the bytes of a key, so that to read the ids takes
+// little time.
 namespace workload {
 
 // --- Keys and values ---
@@ -41,7 +41,7 @@ struct Numbers {
   };
 };
 
-// Strings that are too long to be kept without an allocation.
+// Strings that are too long for the object itself, and need an allocation.
 struct Strings {
   using Key = std::string;
   using Value = std::string;
@@ -53,8 +53,8 @@ struct Strings {
     return std::bit_cast<std::array<std::uint64_t, 2>>(id).front();
   }
 
-  // Makes keys and values in strings of its own, and so allocates nothing for each. All bytes of a
-  // key are copied at once: the processor waits if it has to load together what was stored apart.
+  // Makes keys and values in the same two strings, so that it allocates nothing. Copies all bytes
+  // of a key at once, because a processor waits if it loads together what was stored in parts.
   class Speller {
    public:
     const Key& key(const Id& id) {
@@ -73,7 +73,7 @@ struct Strings {
   };
 };
 
-// Reads a value, so that the look-up is not all there is to a find.
+// Reads a value, so that a find includes an access to the value.
 inline std::uint64_t read(std::uint64_t value) { return value; }
 inline std::uint64_t read(const std::string& value) {
   return static_cast<unsigned char>(value.front());
@@ -81,7 +81,7 @@ inline std::uint64_t read(const std::string& value) {
 
 // --- Sequences of ids ---
 
-// Without optimization the figures say nothing, and a few picks show that the suite runs.
+// Without optimization the figures mean nothing, and a few picks show that the suite runs.
 #ifdef NDEBUG
 inline constexpr std::size_t kPicks = 1'000'000;
 #else
@@ -99,13 +99,13 @@ Ids<Types> random_ids(std::size_t count, std::uint64_t seed = 1) {
   return ids;
 }
 
-// Returns kPicks ids, none of which is among the random_ids() of the keys.
+// Returns kPicks ids that are not among the random_ids() of the keys.
 template <class Types>
 Ids<Types> absent_ids() {
   return random_ids<Types>(kPicks, 2);
 }
 
-// Returns kPicks of the ids, at random, of which some come more than once.
+// Returns kPicks random ids of the keys. Some come more than once.
 template <class Types>
 Ids<Types> picks_of(const Ids<Types>& ids) {
   Random random(3);
@@ -120,7 +120,7 @@ Ids<Types> shuffled(Ids<Types> ids) {
   return ids;
 }
 
-// Returns the sum of f(id), for a benchmark to return: what is returned has to be computed.
+// Returns the sum of f(id). A benchmark returns it, so that the compiler has to compute it.
 template <class Ids, class F>
 std::uint64_t sum_over(const Ids& ids, F f) {
   std::uint64_t sum = 0;
@@ -128,7 +128,7 @@ std::uint64_t sum_over(const Ids& ids, F f) {
   return sum;
 }
 
-// The same. A ManualClock then moves on by a millisecond after each thousand; others move anyway.
+// The same. Advances a ManualClock by a millisecond after each thousand ids.
 template <class Id, class Clock, class F>
 std::uint64_t sum_over_time(std::span<const Id> ids, const Clock&, F f) {
   return sum_over(ids, f);
@@ -144,8 +144,8 @@ std::uint64_t sum_over_time(std::span<const Id> ids, const keyspace::ManualClock
   return sum;
 }
 
-// Picks to go through again and again, a part in each run of a benchmark. A round of compare() has
-// four runs: with five parts, baseline and work come to measure each of them.
+// A cycle of picks. Each run of a benchmark takes the next part. A round of compare() has four
+// runs, so with five parts the baseline and the work measure all of them in turn.
 template <class Types>
 class Rotation {
  public:
@@ -167,12 +167,12 @@ class Rotation {
 
 inline constexpr std::chrono::milliseconds kTtl = std::chrono::minutes(10);
 
-// Ttls of an entry, by the number that its key was drawn as.
+// The ttl of an entry, by the number of its id.
 
 inline std::chrono::milliseconds same_ttl(std::uint64_t) { return kTtl; }
-inline std::chrono::milliseconds no_ttl(std::uint64_t) { return std::chrono::milliseconds::max(); }
+inline std::chrono::milliseconds no_ttl(std::uint64_t) { return keyspace::kNever; }
 
-// Returns a ttl from 1 ms to kTtl, each as likely as any other.
+// Returns a ttl from 1 ms to kTtl. All are equally likely.
 inline std::chrono::milliseconds random_ttl(std::uint64_t number) {
   const auto count = static_cast<std::uint64_t>(kTtl.count());
   return std::chrono::milliseconds(1 + ((number >> 32) * count >> 32));
@@ -192,7 +192,7 @@ Map reserved(std::size_t keys) {
   return map;
 }
 
-// Returns how many were new.
+// Returns the number of new keys.
 template <class Types>
 std::size_t fill(Bare<Types>& bare, std::span<const typename Types::Id> ids) {
   typename Types::Speller spell;

@@ -1,6 +1,7 @@
-// Expiry in an event loop: sleep until something may be due, then erase a bounded number of keys,
-// so that no turn of the loop takes long, however many keys die at once.
+// Expiry in an event loop. The loop sleeps until an entry may expire, then erases a bounded number
+// of entries. So no turn of the loop takes long, even if many entries expire at once.
 
+#include <keyspace/clock.h>
 #include <keyspace/keyspace.h>
 
 #include <chrono>
@@ -19,21 +20,22 @@ int main() {
 
   std::size_t erased = 0;
   int turns = 0;
-  // Nothing dies before next_deadline(). It is past while dead keys are left, and it may come
-  // before anything is due; when it is empty, nothing will ever die.
+  // No entry expires before next_deadline(), but the first may expire later. It is in the past
+  // while expired entries are stored, and nullopt if no entry can expire.
   while (const auto next = ks.next_deadline()) {
-    std::this_thread::sleep_until(*next);  // where a server waits for its sockets, with a timeout
+    std::this_thread::sleep_until(*next);  // a server waits for its sockets here, with a timeout
 
-    clock.refresh();  // the time of this turn, read once for all that is done in it
+    clock.refresh();  // reads the time once for this turn
 
-    // Work on keys that are not due yet counts against the limit too. So even 0 does not mean that
-    // nothing is left to do; the loop asks next_deadline() again.
+    // The limit also counts work on entries that are not expired. So a result of 0 does not mean
+    // that nothing is left: the loop asks next_deadline() again.
     erased += ks.erase_expired(1000);
     ++turns;
   }
   const auto elapsed = std::chrono::steady_clock::now() - start;
 
   std::cout << "erased " << erased << " keys in " << turns << " turns\n";
-  const bool all_on_time = elapsed >= 249ms;  // the last were given 250, and time has ticks of 1
+  // The longest ttl is 250 ms, and the clock counts whole milliseconds.
+  const bool all_on_time = elapsed >= 249ms;
   return ks.empty() && all_on_time ? 0 : 1;
 }

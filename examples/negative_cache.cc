@@ -1,10 +1,10 @@
-// A cache in front of a directory that also remembers what the directory does not have: for less
-// time, as it may be added. Ttls get jitter, so that the directory is not asked for everything at
-// once when the cache is filled in one go.
+// A cache in front of a directory. It also remembers which names the directory does not have, for a
+// shorter time, because they may be added. Its ttls get jitter. So names that were stored together
+// expire at different times, and do not reach the directory together.
 
+#include <keyspace/cache.h>
 #include <keyspace/clock.h>
 #include <keyspace/jitter.h>
-#include <keyspace/keyspace.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -17,17 +17,17 @@
 
 using namespace std::chrono_literals;
 
-// An address; nullopt: there is none.
+// An address; nullopt if the directory does not have the name.
 using Answer = std::optional<std::string>;
 
 template <class Clock = keyspace::SteadyClock>
 class Directory {
  public:
   explicit Directory(std::function<Answer(const std::string&)> ask, Clock clock = {})
-      : ask_(std::move(ask)), answers_(std::move(clock)) {}
+      : ask_(std::move(ask)), answers_({.capacity = 10'000, .clock = std::move(clock)}) {}
 
   Answer find(const std::string& name) {
-    // Null: not known. A nullopt: known not to be there.
+    // Null if the cache has no answer. The answer itself may be nullopt.
     if (const Answer* const known = answers_.find(name)) return *known;
     Answer answer = ask_(name);
     answers_.set(name, answer, jitter_(answer ? 10min : 30s));
@@ -37,12 +37,13 @@ class Directory {
  private:
   std::function<Answer(const std::string&)> ask_;
   keyspace::Jitter jitter_{0.2};
-  keyspace::Keyspace<std::string, Answer, Clock> answers_;
+  // Anyone can request names that do not exist. The capacity bounds the memory that they take.
+  keyspace::Cache<std::string, Answer, Clock> answers_;
 };
 
 void expect(bool held, const char* what) {
   if (held) return;
-  std::cerr << "surprise: " << what << '\n';
+  std::cerr << "not true: " << what << '\n';
   std::exit(1);
 }
 
@@ -59,8 +60,8 @@ int main() {
   Directory directory(ask, clock);
 
   expect(directory.find("ada") == "ada@example.com", "the directory has Ada");
-  expect(!directory.find("bob") && asked == 2, "it does not have Bob");
-  expect(!directory.find("bob") && asked == 2, "which is remembered");
+  expect(!directory.find("bob") && asked == 2, "the directory does not have Bob");
+  expect(!directory.find("bob") && asked == 2, "the cache remembers that");
 
   source["bob"] = "bob@example.com";
   clock.advance(30s);
@@ -70,7 +71,7 @@ int main() {
 
   clock.advance(10min);
   directory.find("ada");
-  expect(asked == 4, "but not for more than ten minutes");
+  expect(asked == 4, "but for at most ten minutes");
 
   std::cout << "asked the directory " << asked << " times\n";
 }

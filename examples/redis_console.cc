@@ -1,5 +1,5 @@
-// A Redis prompt on an embedded keyspace: reads commands from standard input, one a line, and
-// prints replies as redis-cli does on a terminal.
+// A console for Redis commands on an embedded keyspace. It reads commands from standard input, one
+// in each line. It prints replies as redis-cli does on a terminal.
 //
 //   $ printf 'SET mykey "Hello"\nPEXPIRE mykey 1500\nGET mykey\n' | redis_console
 //   OK
@@ -25,7 +25,7 @@
 
 namespace {
 
-// Returns whether a person sits in front of the program.
+// Returns whether the program runs at a terminal.
 bool at_terminal() {
 #if __has_include(<unistd.h>)
   return isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
@@ -36,7 +36,7 @@ bool at_terminal() {
 
 void print_usage(const redis::Command& command) {
   std::string name(command.name);
-  std::ranges::replace(name, '|', ' ');  // what stands between a command and its subcommand
+  std::ranges::replace(name, '|', ' ');  // between a command and its subcommand
   std::cout << "  " << name;
   if (!command.arguments.empty()) std::cout << ' ' << command.arguments;
   std::cout << '\n';
@@ -60,7 +60,7 @@ redis::Instance::Time now() {
   return std::chrono::floor<redis::Instance::Time::duration>(std::chrono::system_clock::now());
 }
 
-// Answers one line; returns whether to go on.
+// Answers one line. Returns false if the program should end.
 bool answer(redis::Instance& instance, redis::Session& session, std::string_view line) {
   const std::optional<redis::Words> words = redis::split_words(line);
   if (!words) {

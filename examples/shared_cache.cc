@@ -1,8 +1,11 @@
-// A cache that the threads of a server share: each page is rendered by one of them, whoever else
-// asks waits for it, and a page that is near its end is rendered anew while others get the old one.
+// A cache of rendered pages that the threads of a server share. One thread renders a page, and the
+// threads that request the same page wait for it. A page that expires soon is rendered again while
+// other threads get the old one.
 
 #include <keyspace/concurrent_keyspace.h>
+#include <keyspace/options.h>
 #include <keyspace/reaper.h>
+#include <keyspace/statistics.h>
 
 #include <atomic>
 #include <chrono>
@@ -14,9 +17,11 @@
 using namespace std::chrono_literals;
 
 int main() {  // NOLINT(bugprone-exception-escape)
-  keyspace::ConcurrentKeyspace<std::string, std::string> pages;
-  // Frees pages on time, on a thread of its own. Without it pages still die on time, but they take
-  // memory until erase_expired() is called.
+  // At most 10,000 pages. The number of shards is left to the library.
+  keyspace::ConcurrentCache<std::string, std::string, keyspace::WithStatistics> pages(
+      {.capacity = 10'000});
+  // Erases expired pages, on a thread of its own. Without a reaper, an expired page is not served
+  // either, but its memory is freed later.
   const keyspace::Reaper reaper(pages);
 
   std::atomic<int> rendered = 0;
@@ -25,7 +30,7 @@ int main() {  // NOLINT(bugprone-exception-escape)
     const std::string page = pages.get_or_compute(
         path, 10min,
         [&] {
-          ++rendered;  // slow: a database is asked
+          ++rendered;  // slow: a server would query a database here
           return "<h1>" + path + "</h1>";
         },
         /*refresh_ahead=*/30s);
@@ -43,11 +48,12 @@ int main() {  // NOLINT(bugprone-exception-escape)
       });
     }
   }
-  std::cout << "served " << served << " requests, rendered " << rendered << " pages\n";
+  std::cout << "served " << served << " requests, rendered " << rendered << " pages\n"
+            << to_string(pages.statistics());
 
-  // Instead of pointers, which other threads could invalidate, there are functions to call.
+  // Other threads could invalidate a pointer. So update() and visit() call a function.
   pages.update("/1", [](std::string& page) { page += "<p>news</p>"; });
-  const bool is_there =
+  const bool is_live =
       pages.visit("/1", [](const std::string& page) { std::cout << page << '\n'; });
-  return is_there && served == kThreads * kRequests && rendered == kPages ? 0 : 1;
+  return is_live && served == kThreads * kRequests && rendered == kPages ? 0 : 1;
 }

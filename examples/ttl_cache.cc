@@ -1,14 +1,15 @@
-// A cache for a slow function: each result is kept until it has not been asked for in ten minutes.
+// A cache for a slow function. A result expires when it was not requested for ten minutes.
 
 #include <keyspace/clock.h>
 #include <keyspace/keyspace.h>
+#include <keyspace/options.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
-#include <string>
 #include <utility>
 
 using namespace std::chrono_literals;
@@ -18,25 +19,26 @@ class Memo {
  public:
   Memo(std::function<std::uint64_t(std::uint64_t)> slow, std::chrono::milliseconds idle,
        Clock clock = {})
-      : slow_(std::move(slow)), idle_(idle), results_(std::move(clock)) {}
+      : slow_(std::move(slow)),
+        results_({.clock = std::move(clock), .expire_after_access = idle}) {}
 
   std::uint64_t operator()(std::uint64_t argument) {
-    // One look-up finds the result and starts its ten minutes anew.
-    if (const std::uint64_t* const known = results_.getex(argument, idle_)) return *known;
+    // One look-up finds the result and postpones its expiry.
+    if (const std::uint64_t* const known = results_.find(argument)) return *known;
     const std::uint64_t result = slow_(argument);
-    results_.set(argument, result, idle_);  // also erases up to two results that are over
+    results_.set(argument, result);  // also erases up to two expired results
     return result;
   }
 
+  // Returns the number of stored results. Expired ones count until they are erased.
   std::size_t size() const { return results_.size(); }
 
  private:
   std::function<std::uint64_t(std::uint64_t)> slow_;
-  std::chrono::milliseconds idle_;
-  keyspace::Keyspace<std::uint64_t, std::uint64_t, Clock> results_;
+  keyspace::Keyspace<std::uint64_t, std::uint64_t, Clock, keyspace::WithExpireAfterAccess> results_;
 };
 
-// Returns the number of steps in which `n` comes down to 1 by Collatz's rule.
+// Returns the number of steps from `n` to 1 by Collatz's rule.
 std::uint64_t collatz_steps(std::uint64_t n) {
   std::uint64_t steps = 0;
   for (; n > 1; ++steps) n = n % 2 == 0 ? n / 2 : 3 * n + 1;
@@ -45,7 +47,7 @@ std::uint64_t collatz_steps(std::uint64_t n) {
 
 void expect(bool held, const char* what) {
   if (held) return;
-  std::cerr << "surprise: " << what << '\n';
+  std::cerr << "not true: " << what << '\n';
   std::exit(1);
 }
 
@@ -56,27 +58,27 @@ int main() {
     return collatz_steps(n);
   };
 
-  // A clock that is moved by hand shows an hour in no time; a program leaves it out.
+  // With a ManualClock an hour passes at once. A program leaves the clock out.
   const keyspace::ManualClock clock;
   Memo memo(slow, 10min, clock);
 
   expect(memo(27) == 111, "27 takes 111 steps");
-  expect(memo(27) == 111 && computed == 1, "the second answer comes from the cache");
+  expect(memo(27) == 111 && computed == 1, "the second result comes from the cache");
 
   for (int i = 0; i < 6; ++i) {
     clock.advance(9min);
     memo(27);
   }
-  expect(computed == 1, "what is asked for every nine minutes stays for an hour");
+  expect(computed == 1, "a result that is requested every nine minutes is live for an hour");
 
   clock.advance(10min);
-  expect(memo(27) == 111 && computed == 2, "what nobody asked for in ten minutes is gone");
+  expect(memo(27) == 111 && computed == 2, "a result expires ten minutes after its last request");
 
   for (std::uint64_t n = 1; n <= 1000; ++n) {
     memo(n);
     clock.advance(1min);
   }
-  expect(memo.size() < 50, "writing alone keeps the cache from filling with results that are over");
+  expect(memo.size() < 50, "insertions alone keep expired results from filling the memory");
 
   std::cout << "computed " << computed << " results, " << memo.size() << " still stored\n";
 }

@@ -10,18 +10,18 @@ namespace expiration_lag {
 
 Lags lags_of_keyspace(const Plan& plan) {
   using Clock = std::chrono::steady_clock;
-  // Deadlines are whole milliseconds, so a period of exactly one would keep the same distance to
-  // all of them. This one goes through all distances in a second.
+  // Deadlines are whole milliseconds. With a period of 1 ms, all calls would have the same distance
+  // to the next deadline. With this period, they have all distances within a second.
   constexpr std::chrono::microseconds kPeriod{1'001};
 
   keyspace::Keyspace<Key, Key, Clock> store;
-  store.reserve(plan.staying + plan.deaths.size());
-  for (Key key = 0; key != plan.staying; ++key) store.set(key, key, Plan::ttl(key));
-  auto deadlines =
-      set_dying_keys<Clock>(plan, [&](Key key, auto deadline) { store.set(key, key, deadline); });
+  store.reserve(plan.lasting + plan.deadlines.size());
+  for (Key key = 0; key != plan.lasting; ++key) store.set(key, key, Plan::ttl(key));
+  auto deadlines = set_expiring_keys<Clock>(
+      plan, [&](Key key, auto deadline) { store.set(key, key, deadline); });
 
-  // A call removes everything that is dead by then, so keys are removed in the order of their
-  // deadlines. The time after the call is when the last of its keys is gone at the latest.
+  // A call removes all expired keys. So keys are removed in the order of their deadlines. The time
+  // after the call is an upper bound of the time of their removal.
   std::sort(deadlines.begin(), deadlines.end());
   std::vector<Lag> lags;
   auto tick = Clock::now();

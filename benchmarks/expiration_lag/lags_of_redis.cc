@@ -12,7 +12,7 @@ namespace {
 
 using Clock = std::chrono::system_clock;
 
-// Sets a key, to itself, with an expiry: "PX", or "PXAT", and its milliseconds.
+// Returns the command that sets a key to itself, with an expiry: "PX" or "PXAT", and milliseconds.
 std::string set_command(Key key, const char* expiry, std::chrono::milliseconds time) {
   std::ostringstream command;
   command << "SET " << key << ' ' << key << ' ' << expiry << ' ' << time.count() << "\r\n";
@@ -38,11 +38,11 @@ std::optional<Lags> lags_of_redis(const Plan& plan) {
   events.receive();
 
   redis::Pipeline pipeline(connection);
-  for (Key key = 0; key != plan.staying; ++key) {
+  for (Key key = 0; key != plan.lasting; ++key) {
     pipeline.add(set_command(key, "PX", Plan::ttl(key)));
   }
   pipeline.finish();
-  const auto deadlines = set_dying_keys<Clock>(plan, [&](Key key, auto deadline) {
+  const auto deadlines = set_expiring_keys<Clock>(plan, [&](Key key, auto deadline) {
     connection.send(set_command(key, "PXAT", deadline.time_since_epoch()));
     connection.receive();
   });
@@ -51,7 +51,7 @@ std::optional<Lags> lags_of_redis(const Plan& plan) {
   std::vector<Lag> lags;
   while (lags.size() != deadlines.size() && events.wait_until(end)) {
     const Key key = std::stoull(events.receive());
-    const Lag lag = Clock::now() - deadlines.at(key - plan.staying);
+    const Lag lag = Clock::now() - deadlines.at(key - plan.lasting);
     if (lag <= kPatience) lags.push_back(lag);
   }
   return Lags("Redis " + version_of(connection), deadlines.size(), std::move(lags));

@@ -1,10 +1,10 @@
-// How long after its deadline a dead key still takes up memory: in a Keyspace, and beside it in a
-// Redis server. In either, few of many volatile keys die. To the reader of a key it makes no
-// difference, as neither store returns a dead one.
+// Measures how long an expired key still takes memory, in a Keyspace and in a Redis server. In
+// both, a few of many volatile keys expire. Neither store returns an expired key, so only its
+// memory matters.
 //
-//   keyspace_expiration_lag [--keys N] [--dying N] [--seconds N]
+//   keyspace_expiration_lag [--keys N] [--expiring N] [--seconds N]
 //
-// If the environment variable KEYSPACE_LAG_JSON is set, the results go to the file it names too.
+// If the environment variable KEYSPACE_LAG_JSON is set, it also writes the results to that file.
 
 #include <charconv>
 #include <chrono>
@@ -34,7 +34,7 @@ using expiration_lag::Lags;
 
 struct Options {
   std::uint32_t keys = 1'000'000;
-  std::uint32_t dying = 1'000;
+  std::uint32_t expiring = 1'000;
   std::uint32_t seconds = 5;
 };
 
@@ -43,10 +43,10 @@ Options parse(const std::vector<std::string_view>& arguments) {
   for (std::size_t i = 0; i < arguments.size(); i += 2) {
     const std::string_view name = arguments[i];
     const std::string_view text = i + 1 < arguments.size() ? arguments[i + 1] : "";
-    std::uint32_t* const number = name == "--keys"      ? &options.keys
-                                  : name == "--dying"   ? &options.dying
-                                  : name == "--seconds" ? &options.seconds
-                                                        : nullptr;
+    std::uint32_t* const number = name == "--keys"       ? &options.keys
+                                  : name == "--expiring" ? &options.expiring
+                                  : name == "--seconds"  ? &options.seconds
+                                                         : nullptr;
     if (number == nullptr) throw std::invalid_argument("There is no option " + std::string(name));
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
     if (error != std::errc() || end != text.data() + text.size() || *number == 0) {
@@ -87,7 +87,7 @@ std::string text_of(const std::optional<Lag>& lag) {
 
 void write_row(const Lags& lags) {
   std::cout << std::left << std::setw(14) << lags.store() << std::right;
-  write_cell(std::to_string(lags.removed()) + " of " + std::to_string(lags.dying()));
+  write_cell(std::to_string(lags.removed()) + " of " + std::to_string(lags.expiring()));
   for (const Percentile& percentile : kPercentiles) {
     write_cell(text_of(lags.percentile(percentile.share)));
   }
@@ -96,9 +96,9 @@ void write_row(const Lags& lags) {
 
 // --- JSON ---
 
-// A lag that is longer than the patience is null.
+// A lag that is longer than kPatience is null.
 void write_json(std::ostream& out, const Options& options, const std::vector<Lags>& results) {
-  out << "{\n  \"keys\": " << options.keys << ", \"dying\": " << options.dying
+  out << "{\n  \"keys\": " << options.keys << ", \"expiring\": " << options.expiring
       << ", \"seconds\": " << options.seconds << ", \"patience_ms\": " << Lag(kPatience).count()
       << ",\n  \"results\": [";
   const char* separator = "\n    ";
@@ -119,22 +119,21 @@ void write_json(std::ostream& out, const Options& options, const std::vector<Lag
 }
 
 void run(const Options& options) {
-  std::cout
-      << "From deadline to removal: " << options.dying << " keys that die within "
-      << options.seconds << " s, beside " << options.keys << " that stay.\n"
-      << "Keyspace is told to erase_expired() every millisecond, Redis has its defaults; what "
-         "takes\nlonger than "
-      << kPatience.count() << " s is not waited for.\n\n";
+  std::cout << "From deadline to removal: " << options.expiring << " keys that expire within "
+            << options.seconds << " s, among " << options.keys << " others.\n"
+            << "The keyspace calls erase_expired() every millisecond, Redis has its defaults. The "
+               "measurement\nwaits "
+            << kPatience.count() << " s at most.\n\n";
   write_titles();
-  const auto plan =
-      expiration_lag::make_plan(options.keys, options.dying, std::chrono::seconds(options.seconds));
+  const auto plan = expiration_lag::make_plan(options.keys, options.expiring,
+                                              std::chrono::seconds(options.seconds));
   std::vector<Lags> results = {expiration_lag::lags_of_keyspace(plan)};
   write_row(results.back());
   if (auto lags = expiration_lag::lags_of_redis(plan)) {
     results.push_back(*std::move(lags));
     write_row(results.back());
   } else {
-    std::cout << "There is no redis-server on the PATH to measure beside it.\n";
+    std::cout << "There is no redis-server on the PATH to compare with.\n";
   }
 
   if (const char* const path = std::getenv("KEYSPACE_LAG_JSON")) {

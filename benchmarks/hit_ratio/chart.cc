@@ -17,9 +17,9 @@ namespace {
 
 // Lengths are in pixels.
 constexpr int kWidth = 800;
-constexpr int kTop = 56;  // of the first chart: above it stands the legend
+constexpr int kTop = 56;  // the top of the first chart, below the legend
 constexpr std::size_t kInARow = 3;
-constexpr int kLeft = 34;  // of the lines in a chart: to the left of it stand the numbers
+constexpr int kLeft = 34;  // the left end of the lines in a chart, right of the numbers
 constexpr int kChartWidth = 210;
 constexpr int kChartHeight = 120;
 constexpr int kStepRight = 265;
@@ -89,7 +89,7 @@ class Chart {
   }
 
  private:
-  // Returns the top of the axis, in percent: a multiple of twenty.
+  // Returns the greatest number of the axis, in percent. It is a multiple of 20.
   static double greatest(std::span<const Row> rows) {
     int most = 20;
     for (const Row& row : rows) {
@@ -101,7 +101,7 @@ class Chart {
   svg::Drawing drawing_;
 };
 
-// Returns how many rows the first trace has.
+// Returns the number of rows of the first trace.
 std::size_t first_trace(std::span<const Row> rows) {
   const auto end = std::find_if(rows.begin(), rows.end(),
                                 [&](const Row& row) { return row.trace != rows.front().trace; });

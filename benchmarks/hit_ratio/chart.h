@@ -8,8 +8,8 @@
 
 namespace hit_ratio {
 
-// The part of a trace's requests that found their key, in a cache with room for `percent` of all
-// keys: for each of policies(), and the most that is possible.
+// The hit ratios of a trace, in a cache for `percent` of all keys: for each of policies(), and the
+// greatest possible one.
 struct Row {
   std::string trace;
   std::size_t percent;
@@ -17,8 +17,8 @@ struct Row {
   double optimum;
 };
 
-// Draws a small chart for each trace, as an SVG: the ratios over the sizes, a line for each policy.
-// REQUIRES: the rows of a trace stand together, in the order of their sizes.
+// Draws a small chart for each trace, in an SVG: the ratios over the sizes, with a line for each
+// policy. REQUIRES: the rows of a trace are adjacent, in the order of their sizes.
 void write_chart(std::ostream& out, const std::vector<Row>& rows);
 
 }  // namespace hit_ratio

@@ -1,9 +1,9 @@
-// How many requests of a trace find their key in a cache of a given size, for several policies.
+// Measures the hit ratios of several policies, for traces and sizes of the cache.
 //
 //   hit_ratio [--requests N] [--keys FILE | --lirs FILE | --arc FILE]...
 //
 // Without a file it takes synthetic workloads of N requests each, by default a million. If the
-// environment has KEYSPACE_HIT_RATIO_SVG, it draws a chart to that file.
+// environment variable KEYSPACE_HIT_RATIO_SVG is set, it draws a chart to that file.
 
 #include <algorithm>
 #include <charconv>
@@ -27,7 +27,7 @@ namespace {
 
 using hit_ratio::Trace;
 
-// Of the different keys of a trace, that the cache has room for.
+// The sizes of the cache, in percent of the different keys of a trace.
 constexpr std::size_t kPercents[] = {1, 5, 10, 20, 50};
 
 Trace read_file(const std::string& path, hit_ratio::Form form) {
@@ -66,8 +66,8 @@ std::size_t hits(const Trace& trace, const hit_ratio::Policy& policy, std::size_
 }
 
 void print_head() {
-  std::cout << "hits in percent of requests, by what part of all keys the cache has room for\n\n"
-            << std::left << std::setw(16) << "trace" << std::right << std::setw(12) << "room";
+  std::cout << "hits in percent of requests, by capacity: in keys, and in percent of all keys\n\n"
+            << std::left << std::setw(16) << "trace" << std::right << std::setw(12) << "capacity";
   for (const hit_ratio::Policy& policy : hit_ratio::policies()) {
     std::cout << std::setw(11) << policy.name;
   }

@@ -1,7 +1,7 @@
 #include "hit_ratio/models.h"
 
 #include <keyspace/cache.h>
-#include <keyspace/features.h>
+#include <keyspace/options.h>
 
 #include <algorithm>
 #include <array>
@@ -71,7 +71,7 @@ class S3Fifo final : public Model {
       return true;
     }
     if (size() == capacity_) evict();
-    // Read again: the ghost may have gone in between.
+    // Reads the queue again, because evict() may have removed the ghost.
     queues_.put(queues_.queue_of(key) == kGhost ? kMain : kSmall, key);
     visits_[key] = 0;
     return false;
@@ -121,9 +121,8 @@ class S3Fifo final : public Model {
   std::vector<std::uint8_t> visits_;
 };
 
-// How often keys were asked for, in rough terms and as of late: each key has four counters up to
-// 15, of which the least counts, and all are halved after ten times as many requests as the cache
-// has room for.
+// Estimates how often keys were requested lately. Each key has four counters up to 15, and the
+// least is the estimate. All counters are halved after ten times as many requests as the capacity.
 class Sketch {
  public:
   explicit Sketch(std::size_t capacity)
@@ -189,7 +188,7 @@ class WTinyLfu final : public Model {
     }
     hits_ += is_hit;
     if (++requests_ == 10 * capacity_) climb();
-    move_the_border();
+    move_border();
     return is_hit;
   }
 
@@ -216,8 +215,8 @@ class WTinyLfu final : public Model {
       const Key candidate = queues_.front(kWindow);
       if (size() > capacity_) {
         const std::uint8_t queue = queues_.size(kProbation) != 0 ? kProbation : kProtected;
-        const bool stands_alone = queues_.size(queue) == 0;
-        const Key victim = stands_alone ? candidate : queues_.front(queue);
+        const bool is_alone = queues_.size(queue) == 0;
+        const Key victim = is_alone ? candidate : queues_.front(queue);
         queues_.remove(admits(candidate, victim) ? victim : candidate);
       }
       if (queues_.queue_of(candidate) == kWindow) queues_.put(kProbation, candidate);
@@ -225,15 +224,15 @@ class WTinyLfu final : public Model {
     if (size() > capacity_) queues_.remove(queues_.front(kWindow));
   }
 
-  // A key that was asked for quite often is sometimes let in all the same, so that nobody can keep
-  // keys out by making others collide.
+  // Sometimes admits a key that was requested often, whatever the victim's count. So an attacker
+  // cannot keep keys out with other keys that collide.
   bool admits(Key candidate, Key victim) {
     const int count = sketch_.count(candidate);
     return count > sketch_.count(victim) || (count > 5 && random_() % 128 == 0);
   }
 
-  // Sets out in the same direction while hits grow more frequent, else in the other one; by less
-  // and less, until they change a good deal.
+  // Moves the border in the same direction while the hit ratio grows, else in the other direction.
+  // The steps become smaller, until the hit ratio changes by 5 %.
   void climb() {
     const double ratio = static_cast<double>(hits_) / static_cast<double>(requests_);
     const double change = ratio - last_ratio_;
@@ -245,8 +244,8 @@ class WTinyLfu final : public Model {
     hits_ = requests_ = 0;
   }
 
-  // Makes the window larger or smaller by what is left to do, a key at a time.
-  void move_the_border() {
+  // Makes the window larger or smaller by one key, if the border has to move.
+  void move_border() {
     if (border_ >= 1 && window_capacity_ + 1 < capacity_) {
       border_ -= 1;
       ++window_capacity_;
@@ -262,7 +261,7 @@ class WTinyLfu final : public Model {
   std::size_t capacity_;
   std::size_t window_capacity_;
   double step_;
-  double border_ = 0;  // how many keys the window is to gain
+  double border_ = 0;  // by how many keys the window has to grow
   double last_ratio_ = 0;
   std::size_t hits_ = 0;
   std::size_t requests_ = 0;
@@ -271,8 +270,8 @@ class WTinyLfu final : public Model {
   Sketch sketch_;
 };
 
-// No model, but a cache.
-template <class P>
+// The library's cache itself, with one of its policies.
+template <class CachePolicy>
 class Keyspace final : public Model {
  public:
   Keyspace(std::size_t capacity, std::size_t) : cache_({.capacity = capacity}) {}
@@ -285,15 +284,14 @@ class Keyspace final : public Model {
 
  private:
   struct Nothing {};
-  // The default differs from process to process, and with it which ghosts share a bucket.
+  // The default hash differs between processes, and with it the hits.
   struct SameEveryTime {
     using is_avalanching = void;
     std::size_t operator()(Key key) const noexcept { return hash(key); }
   };
-  struct Features : keyspace::DefaultFeatures {
-    using Policy = P;
-  };
-  keyspace::Cache<Key, Nothing, Features, std::chrono::steady_clock, SameEveryTime> cache_;
+  keyspace::Cache<Key, Nothing, CachePolicy, std::chrono::steady_clock,
+                  keyspace::WithHash<SameEveryTime>>
+      cache_;
 };
 
 template <class M>

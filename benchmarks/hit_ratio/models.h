@@ -10,8 +10,7 @@
 
 namespace hit_ratio {
 
-// A cache of keys alone, which keeps as many keys as it was made for and has one policy as to
-// which.
+// A cache that stores only keys. Its policy chooses which key it evicts.
 class Model {
  public:
   Model() = default;
@@ -19,27 +18,31 @@ class Model {
   Model& operator=(const Model&) = delete;
   virtual ~Model() = default;
 
-  // Asks for a key. Returns whether it was there; if not, it is offered to the cache.
+  // Requests a key. Returns whether it was stored. If not, offers it to the cache.
   virtual bool request(Key key) = 0;
 };
 
 struct Policy {
   std::string_view name;
-  // Makes a model for that many keys, of a trace of `keys` different ones. REQUIRES: capacity != 0
+  // Makes a model that stores `capacity` keys, for a trace with `keys` different keys.
+  // REQUIRES: capacity != 0
   std::unique_ptr<Model> (*make)(std::size_t capacity, std::size_t keys);
 };
 
-// Returns the policies that are compared:
+// Returns the policies to compare:
 //
-//   LRU         keyspace::Lru, which lets go of the key whose last request is the longest ago
-//   SIEVE       a hand that passes over keys that were asked for since it came by (Zhang et al.,
-//               NSDI 2024)
-//   S3-FIFO     a tenth is a queue for new keys, and those that come again go to the rest (Yang et
-//               al., SOSP 2023)
-//   W-TinyLFU   a window, behind which a key is let in if it was asked for more often than the one
-//               that would go, by counts that are halved at times (Einziger et al., ACM TOS 2017);
-//               the window's size climbs towards more hits, as in Caffeine 3
-//   Keyspace    keyspace::ScanResistant, the policy of keyspace::Cache
+//   LRU         keyspace::Lru, which evicts the least recently used key
+//   SIEVE       a hand moves over the keys. It evicts the first key that was not requested since
+//   its
+//               last pass (Zhang et al., NSDI 2024)
+//   S3-FIFO     a tenth is a queue for new keys. Keys that are requested again move to the rest
+//   (Yang
+//               et al., SOSP 2023)
+//   W-TinyLFU   a window for new keys. A key that leaves it is admitted if it was requested more
+//   often
+//               than the next victim. Counts are halved at times (Einziger et al., ACM TOS 2017).
+//               The size of the window adapts to the hits, as in Caffeine 3
+//   Keyspace    keyspace::ScanResistant, the default policy of keyspace::Cache
 std::span<const Policy> policies();
 
 }  // namespace hit_ratio

@@ -7,8 +7,7 @@
 namespace hit_ratio {
 namespace {
 
-// Returns for each request when its key is asked for next; or, if it never is, the end of the
-// trace.
+// Returns for each request the next request of its key, or the end of the trace if there is none.
 std::vector<std::size_t> next_requests(const Trace& trace) {
   const std::size_t end = trace.requests.size();
   std::vector<std::size_t> next(end);
@@ -24,8 +23,8 @@ std::vector<std::size_t> next_requests(const Trace& trace) {
 std::size_t optimal_hits(const Trace& trace, std::size_t capacity) {
   if (capacity == 0) return 0;
   const std::vector<std::size_t> next = next_requests(trace);
-  // When a stored key is asked for next; 0 for a key that is not stored. The queue has these times
-  // too, and older ones, which have come: none of those is the latest.
+  // The next request of each stored key; 0 for a key that is not stored. The queue has the same
+  // requests. It also has past requests, which are never the latest.
   std::vector<std::size_t> stored(trace.keys, 0);
   std::priority_queue<std::pair<std::size_t, Key>> latest;
   std::size_t size = 0;

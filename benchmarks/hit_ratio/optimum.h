@@ -7,8 +7,9 @@
 
 namespace hit_ratio {
 
-// Returns the most hits that any cache of that many keys can have: those of Belady's, which knows
-// the future and always lets go of the key that is asked for last, be it the newest.
+// Returns the greatest number of hits of any cache with this capacity. Belady's algorithm has them:
+// it knows the future, and evicts the key whose next request is the latest, which may be the new
+// key.
 std::size_t optimal_hits(const Trace& trace, std::size_t capacity);
 
 }  // namespace hit_ratio

@@ -11,12 +11,12 @@
 
 namespace hit_ratio {
 
-// A few queues of the keys of a trace, each key in at most one: to be taken from the front, put at
+// Queues of the keys of a trace. Each key is in at most one. A key can be read at the front, put at
 // the back, and removed from anywhere.
 class Queues {
  public:
   static constexpr std::size_t kCount = 3;
-  static constexpr std::uint8_t kNone = kCount;  // the queue of a key that is in none
+  static constexpr std::uint8_t kNone = kCount;  // the queue number of a key in no queue
 
   explicit Queues(std::size_t keys) : links_(keys + kCount), queues_(keys, kNone) {
     for (std::size_t queue = 0; queue != kCount; ++queue) {
@@ -32,13 +32,13 @@ class Queues {
     assert(sizes_[queue] != 0);
     return links_[end(queue)].next;
   }
-  // Returns the key behind `key`, and behind the last one the first.
+  // Returns the key behind `key`; the first key if `key` is the last.
   [[nodiscard]] Key after(Key key) const {
     const Key next = links_[key].next;
     return next == end(queues_[key]) ? front(queues_[key]) : next;
   }
 
-  // Puts a key at the back of a queue, from wherever it is.
+  // Moves a key to the back of a queue.
   void put(std::uint8_t queue, Key key) {
     remove(key);
     const Key last = links_[end(queue)].previous;
@@ -49,7 +49,7 @@ class Queues {
     ++sizes_[queue];
   }
 
-  // Takes a key out of the queue it is in, if it is in one.
+  // Removes a key from its queue, if it is in one.
   void remove(Key key) {
     if (queues_[key] == kNone) return;
     links_[links_[key].previous].next = links_[key].next;
@@ -64,7 +64,7 @@ class Queues {
     Key next = 0;
   };
 
-  // Where a queue ends and begins, among the links.
+  // Returns the index of the links to the last and first key of a queue.
   [[nodiscard]] Key end(std::size_t queue) const {
     return static_cast<Key>(queues_.size() + queue);
   }

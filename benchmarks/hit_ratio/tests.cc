@@ -16,7 +16,7 @@
 namespace hit_ratio {
 namespace {
 
-// How many of workloads() come first: zipf, scans, loops, mixed.
+// The first of workloads(): zipf, scans, loops, mixed.
 constexpr std::size_t kCommonWorkloads = 7;
 
 using Numbers = std::vector<std::uint64_t>;
@@ -32,18 +32,18 @@ std::size_t hits(const Trace& trace, const Policy& policy, std::size_t capacity)
       std::ranges::count_if(trace.requests, [&](Key key) { return model->request(key); }));
 }
 
-TEST_CASE("A trace of keys has one a line, whatever it is") {
+TEST_CASE("A trace of keys has one key in each line, which may be any text") {
   const Trace trace = read("a\nb c\r\n\na\n*\n", Form::kKeys);
   CHECK(trace.requests == std::vector<Key>{0, 1, 2, 0, 3});
   CHECK(trace.keys == 4);
 }
 
-TEST_CASE("A trace in the form of LIRS has the number of a block a line") {
+TEST_CASE("A trace in the form of LIRS has the number of a block in each line") {
   const Trace trace = read("7\n 9\r\n7\n*\n\n18446744073709551615\n", Form::kLirs);
   CHECK(trace.requests == std::vector<Key>{0, 1, 0, 2});
   CHECK(trace.keys == 3);
   CHECK_THROWS_WITH(read("7\n7 8\n", Form::kLirs),
-                    "text, line 2: this is not what such a trace consists of");
+                    "text, line 2: this line does not have the form of such a trace");
   CHECK_THROWS(read("-1\n", Form::kLirs));
   CHECK_THROWS(read("18446744073709551616\n", Form::kLirs));
 }
@@ -61,7 +61,7 @@ TEST_CASE("An empty trace has no keys") {
   CHECK(optimal_hits(read("", Form::kArc), 1) == 0);
 }
 
-// Tries every choice of what to let go of.
+// Tries every choice of victims.
 std::size_t most_hits(const Trace& trace, std::size_t capacity, std::size_t at,
                       const std::vector<Key>& stored) {
   if (at == trace.requests.size()) return 0;
@@ -81,7 +81,7 @@ std::size_t most_hits(const Trace& trace, std::size_t capacity, std::size_t at,
   return most;
 }
 
-TEST_CASE("No choice of what to let go of has more hits than the optimum") {
+TEST_CASE("No choice of victims has more hits than the optimum") {
   for (std::uint64_t seed = 1; seed != 200; ++seed) {
     Numbers numbers;
     std::uint64_t state = seed;
@@ -96,7 +96,7 @@ TEST_CASE("No choice of what to let go of has more hits than the optimum") {
   }
 }
 
-TEST_CASE("With room for all keys, every policy misses each key once") {
+TEST_CASE("With a capacity for all keys, every policy misses each key once") {
   for (const Trace& trace : workloads(3'000)) {
     for (const Policy& policy : policies()) {
       INFO(trace.name << ", " << policy.name);
@@ -116,7 +116,7 @@ TEST_CASE("No policy has more hits than the optimum, in a cache of any size") {
   }
 }
 
-// Counts the hits of a list in which each key that is asked for comes first.
+// Counts the hits of a list that moves each requested key to its front.
 std::size_t hits_of_list(const Trace& trace, std::size_t capacity) {
   std::list<Key> keys;
   std::size_t hits = 0;
@@ -130,7 +130,7 @@ std::size_t hits_of_list(const Trace& trace, std::size_t capacity) {
   return hits;
 }
 
-TEST_CASE("LRU lets go of the key whose last request is the longest ago") {
+TEST_CASE("LRU evicts the least recently used key") {
   for (const Trace& trace : workloads(20'000)) {
     for (const std::size_t capacity : {1U, 2U, 10U, 100U, 700U}) {
       INFO(trace.name << ", " << capacity);
@@ -139,7 +139,7 @@ TEST_CASE("LRU lets go of the key whose last request is the longest ago") {
   }
 }
 
-// The rest of the workloads are made to be hard for whatever protects what it has.
+// The other workloads are hard for every policy that protects older keys.
 TEST_CASE("On the common workloads the default policy has no fewer hits than LRU") {
   const std::vector<Trace> traces = workloads(100'000);
   for (std::size_t i = 0; i != kCommonWorkloads; ++i) {
@@ -171,7 +171,7 @@ TEST_CASE("In a loop that does not fit, LRU has no hits and the default policy h
   CHECK(hits(trace, policies().back(), 150) >= optimal_hits(trace, 150) * 95 / 100);
 }
 
-TEST_CASE("The chart has a line for each policy and the optimum, of each trace") {
+TEST_CASE("The chart has lines for each policy and the optimum, for each trace") {
   const std::vector<double> ratios(policies().size(), 0.25);
   std::ostringstream out;
   write_chart(out, {{"a < b", 1, ratios, 0.5}, {"a < b", 10, ratios, 1}, {"c", 1, ratios, 0.5}});
@@ -184,7 +184,7 @@ TEST_CASE("The chart has a line for each policy and the optimum, of each trace")
   CHECK(svg.starts_with("<svg"));
   CHECK(svg.ends_with("</svg>\n"));
   CHECK(count("a &lt; b</text>") == 1);
-  // Beside those of the traces there are those of the legend.
+  // The two traces and the legend have lines.
   CHECK(count("<polyline") == 3 * (policies().size() + 1));
   CHECK(count("class=\"policy4\"") == 3);
 }

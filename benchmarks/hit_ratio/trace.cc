@@ -14,7 +14,7 @@
 namespace hit_ratio {
 namespace {
 
-// Gives things numbers in the order in which they are met.
+// Numbers objects in the order of their first use.
 template <class T>
 class Numbers {
  public:
@@ -31,7 +31,7 @@ class Numbers {
   absl::flat_hash_map<T, Key> numbers_;
 };
 
-// Takes a number off the start of a line, and the blanks before it.
+// Removes blanks and a number from the start of a line. Returns the number.
 std::optional<std::uint64_t> take_number(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
   std::uint64_t number = 0;
@@ -45,7 +45,7 @@ bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
-// Returns whether the line has the form.
+// Adds the requests of a line. Returns false if the line has another form.
 bool add_blocks(std::string_view line, Form form, Numbers<std::uint64_t>& blocks, Trace& trace) {
   const auto first = take_number(line);
   const auto count = form == Form::kArc ? take_number(line) : 1;
@@ -70,7 +70,7 @@ Trace read_trace(std::istream& in, Form form, std::string name) {
     } else if (!is_blank(line) && !(form == Form::kLirs && line.starts_with('*')) &&
                !add_blocks(line, form, blocks, trace)) {
       throw std::runtime_error(trace.name + ", line " + std::to_string(number) +
-                               ": this is not what such a trace consists of");
+                               ": this line does not have the form of such a trace");
     }
   }
   if (in.bad()) throw std::runtime_error(trace.name + " cannot be read");

@@ -9,27 +9,27 @@
 
 namespace hit_ratio {
 
-// A key of a trace: keys have numbers from 0 on, in the order in which they first appear.
+// A key of a trace. Keys are numbered from 0, in the order of their first requests.
 using Key = std::uint32_t;
 
-// What a cache is asked for.
+// A sequence of requests to a cache.
 struct Trace {
   std::string name;
   std::vector<Key> requests;
-  std::size_t keys = 0;  // how many different ones
+  std::size_t keys = 0;  // the number of different keys
 };
 
-// What a line of a trace file means.
+// The meaning of a line of a trace file.
 enum class Form : std::uint8_t {
-  kKeys,  // a key, whatever it is
-  kLirs,  // the number of a block; a line "*" means nothing
-  kArc,   // the number of a block, how many blocks from there on, and two numbers that mean nothing
+  kKeys,  // a key, which may be any text
+  kLirs,  // the number of a block; a line "*" is ignored
+  kArc,   // the number of the first block, the number of blocks, and two numbers that are ignored
 };
 
-// Reads a trace. Throws std::runtime_error, with the number of the line, if one has another form.
+// Reads a trace. Throws std::runtime_error with the number of a line that has another form.
 Trace read_trace(std::istream& in, Form form, std::string name);
 
-// Returns the trace of these numbers.
+// Returns the trace with these numbers as keys.
 Trace make_trace(std::string name, const std::vector<std::uint64_t>& numbers);
 
 }  // namespace hit_ratio

@@ -14,10 +14,10 @@ namespace {
 
 using Requests = std::vector<std::uint64_t>;
 
-constexpr std::uint64_t kKeys = 100'000;  // of those that are asked for again
+constexpr std::uint64_t kKeys = 100'000;  // without those that are requested only once
 
-// Always the same numbers: those of the distributions of the standard library depend on whose it
-// is.
+// Gives the same numbers everywhere. The distributions of the standard library differ between its
+// implementations.
 class Random {
  public:
   // Returns a number from 0 to below 1.
@@ -50,7 +50,7 @@ class Zipf {
   std::vector<double> sums_;
 };
 
-// Keys that no other workload part uses, each once.
+// New keys, each once.
 class Fresh {
  public:
   std::uint64_t operator()() { return next_++; }
@@ -59,7 +59,7 @@ class Fresh {
   std::uint64_t next_ = std::uint64_t{1} << 32;
 };
 
-// The keys of a loop in turn.
+// The keys of a loop, in order.
 class Loop {
  public:
   explicit Loop(std::uint64_t keys) : keys_(keys) {}
@@ -99,7 +99,7 @@ Requests loop(std::size_t size) {
   return requests;
 }
 
-// So many keys in the loop that it fits into a tenth of all keys, but with a scan it does not.
+// The loop alone fits into a tenth of all keys. The loop with a scan does not.
 Requests loop_with_scans(std::size_t size) {
   const std::size_t keys = size / 30;
   Loop loop(keys);
@@ -146,7 +146,7 @@ Requests phases(std::size_t size) {
 }
 
 Requests bursts(std::size_t size) {
-  using Due = std::pair<std::size_t, std::uint64_t>;  // when a key is asked for again
+  using Due = std::pair<std::size_t, std::uint64_t>;  // when a key is requested again
   Random random;
   Fresh fresh;
   const Zipf popular(kKeys, 0.8);

@@ -8,17 +8,16 @@
 
 namespace hit_ratio {
 
-// Returns synthetic traces of about that many requests each, drawn with a fixed seed.
+// Returns synthetic traces of about `requests` requests each, from a fixed seed.
 //
-//   zipf           keys at random, the n-th most popular with a probability in proportion to n^-s
-//   scans          zipf 0.9, and now and then a run of keys that are never asked for again
-//   loop           the same keys in the same order, over and over
-//   loop + scans   the same, and after each turn half as many keys that are never asked for again
-//   mixed          zipf 0.9, a loop, and keys that are asked for once, at random
-//   drift          zipf 0.9, where the popular keys are ever new ones
-//   phases         zipf 0.9, where all keys are new ones after every tenth of the trace
-//   bursts         zipf 0.8, and keys that are asked for some times within a while, then never
-//   again
+//   zipf           random keys, the n-th most popular with a probability in proportion to n^-s
+//   scans          zipf 0.9, and at times a sequence of keys that are requested only once
+//   loop           the same keys in the same order, again and again
+//   loop + scans   the same, and after each turn half as many keys that are requested only once
+//   mixed          zipf 0.9, a loop, and keys that are requested only once, in random order
+//   drift          zipf 0.9, where the popular keys change all the time
+//   phases         zipf 0.9, where all keys are new after every tenth of the trace
+//   bursts         zipf 0.8, and keys that are requested a few times within a short time
 std::vector<Trace> workloads(std::size_t requests);
 
 }  // namespace hit_ratio

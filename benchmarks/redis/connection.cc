@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 60s;  // with a reply
+constexpr auto kPatience = 60s;  // the longest wait for a reply
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -57,8 +57,8 @@ std::string Connection::receive_line(std::size_t size) {
     }
     std::array<char, 4096> chunk;
     const ssize_t received = ::recv(socket_.handle(), chunk.data(), chunk.size(), 0);
-    if (received < 0) fail("Nothing can be received from the server");
-    if (received == 0) throw std::runtime_error("The server has ended the connection");
+    if (received < 0) fail("Cannot receive from the server");
+    if (received == 0) throw std::runtime_error("The server ended the connection");
     bytes_.append(chunk.data(), static_cast<std::size_t>(received));
   }
   std::string line = bytes_.substr(0, end);
@@ -67,15 +67,15 @@ std::string Connection::receive_line(std::size_t size) {
 }
 
 bool Connection::wait_for_bytes_until(std::chrono::system_clock::time_point time) {
-  // Waits in short turns: a signal that comes just before poll() does not interrupt it.
+  // Waits in short turns, because a signal just before poll() does not interrupt it.
   constexpr std::chrono::system_clock::duration kTurn = 100ms;
   for (auto left = kTurn; left > 0ms;) {
     left = time - std::chrono::system_clock::now();
     const auto turn = std::chrono::ceil<std::chrono::milliseconds>(std::clamp(left, {}, kTurn));
     pollfd events = {socket_.handle(), POLLIN, 0};
     const int ready = ::poll(&events, 1, static_cast<int>(turn.count()));
-    if (is_told_to_end()) throw std::runtime_error("The program was told to end");
-    if (ready < 0 && errno != EINTR) fail("The server cannot be waited for");
+    if (is_told_to_end()) throw std::runtime_error("The program received a signal to end");
+    if (ready < 0 && errno != EINTR) fail("Cannot wait for the server");
     if (ready > 0) return true;
   }
   return false;
@@ -84,7 +84,7 @@ bool Connection::wait_for_bytes_until(std::chrono::system_clock::time_point time
 // --- Pipeline ---
 
 void Pipeline::add(std::string_view command) {
-  // So few that neither side has to wait for the other to read.
+  // With this number neither side has to wait until the other reads.
   constexpr std::size_t kMost = 1'000;
   commands_ += command;
   if (++size_ == kMost) finish();

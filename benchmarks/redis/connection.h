@@ -9,9 +9,8 @@
 
 #include "servers/socket.h"
 
-// A client of a server that speaks Redis's protocol, as small as can be. What goes wrong is thrown,
-// as a std::runtime_error that says it in a sentence; so is, while a reply is waited for, that the
-// program is told to end.
+// A small client for Redis's protocol. Errors are thrown as a std::runtime_error with a sentence.
+// If the program receives a signal to end while it waits for a reply, that is an error too.
 namespace redis {
 
 class Connection {
@@ -19,33 +18,32 @@ class Connection {
   // Connects to a server that may still be starting.
   explicit Connection(const std::filesystem::path& socket) : socket_(socket) {}
 
-  // Sends commands. Each is words with a space between them, and ends with "\r\n".
+  // Sends commands. A command is words with spaces between them and "\r\n" at the end.
   void send(std::string_view commands) { socket_.send(commands); }
 
-  // Waits for a reply and returns it as text; of an array, the last element. Throws if it is an
-  // error.
+  // Waits for a reply. Returns it as text; of an array, the last element. Throws if it is an error.
   std::string receive();
 
-  // Waits for a reply to come, until `time` at most. Returns true if one has.
+  // Waits for a reply, until `time` at most. Returns true iff there is one.
   bool wait_until(std::chrono::system_clock::time_point time);
 
  private:
-  // Returns what comes before "\r\n", which is looked for from the byte at `size` on.
+  // Returns the bytes before "\r\n". Ignores a "\r\n" within the first `size` bytes.
   std::string receive_line(std::size_t size = 0);
   bool wait_for_bytes_until(std::chrono::system_clock::time_point time);
 
   Socket socket_;
-  std::string bytes_;  // received, and not yet part of a reply that was returned
+  std::string bytes_;  // received, and not returned yet
 };
 
-// Sends many commands, without waiting for the reply to one before the next is sent.
+// Sends many commands without waiting for the reply to each.
 class Pipeline {
  public:
   explicit Pipeline(Connection& connection) : connection_(connection) {}
 
   void add(std::string_view command);
 
-  // Waits until all that was added is done.
+  // Sends the remaining commands and waits for all replies.
   void finish();
 
  private:

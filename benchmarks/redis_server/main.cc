@@ -1,9 +1,10 @@
-// redis_server beside a real redis-server: how many requests a second, as redis-benchmark counts
-// them, and how long a client waits for a PING while many keys die.
+// Compares redis_server with a real redis-server: the requests in a second, as redis-benchmark
+// counts them, and how long a client waits for a PING while many keys expire.
 //
 //   keyspace_redis_server_benchmark SERVER [--keys N] [--requests N] [--rounds N]
 //
-// Both run on Unix sockets, in turn. What is not installed is left out, with a sentence.
+// Both listen on Unix sockets, and are measured in turns. If a program is not installed, its part
+// is left out with a message.
 
 #include <algorithm>
 #include <charconv>
@@ -34,8 +35,8 @@ using Millis = std::chrono::duration<double, std::milli>;
 
 struct Options {
   std::string server;
-  std::uint32_t keys = 1'000'000;      // that die
-  std::uint32_t requests = 1'000'000;  // of each kind and round
+  std::uint32_t keys = 1'000'000;      // keys that expire
+  std::uint32_t requests = 1'000'000;  // requests of each kind in a round
   std::uint32_t rounds = 5;
 };
 
@@ -80,7 +81,7 @@ struct Work {
   const char* arguments;  // of redis-benchmark
 };
 
-// Keys are taken at random out of a hundred thousand; those of PEXPIRE are what SET has stored.
+// Keys are random ones of a hundred thousand. PEXPIRE finds the keys that SET stored.
 constexpr Work kWorks[] = {
     {"SET", "-t set"},
     {"GET", "-t get"},
@@ -90,7 +91,7 @@ constexpr Work kWorks[] = {
     {"PEXPIRE GT", "PEXPIRE key:__rand_int__ 2000000 GT"},
 };
 
-// Returns requests a second; nullopt if there is no redis-benchmark.
+// Returns the requests in a second; nullopt if there is no redis-benchmark.
 std::optional<double> throughput(const PrivateServer& server, const Work& work,
                                  std::uint32_t requests) {
   const std::string command = "redis-benchmark -s " + server.socket().string() + " -n " +
@@ -98,7 +99,7 @@ std::optional<double> throughput(const PrivateServer& server, const Work& work,
                               work.arguments + " 2>/dev/null";
   const auto close = [](FILE* file) { ::pclose(file); };
   const std::unique_ptr<FILE, decltype(close)> output(::popen(command.c_str(), "r"), close);
-  if (output == nullptr) throw std::runtime_error("redis-benchmark cannot be started");
+  if (output == nullptr) throw std::runtime_error("Cannot start redis-benchmark");
   // A line of titles, and one of figures: "name","requests a second",...
   std::string text;
   for (int c = 0; (c = std::fgetc(output.get())) != EOF;) text += static_cast<char>(c);
@@ -134,7 +135,7 @@ void compare_throughput(const Servers& servers, const Options& options) {
   }
 }
 
-// --- PING while many keys die ---
+// --- PING while many keys expire ---
 
 struct Waits {
   std::size_t pings = 0;
@@ -143,30 +144,30 @@ struct Waits {
   std::size_t left = 0;  // keys still stored at the end
 };
 
-// Stores keys that die within one second, and sends one PING after the other from before that
+// Stores keys that expire within one second. Sends one PING after the other, from before that
 // second until five seconds after it.
 Waits wait_for_pings(const PrivateServer& server, std::uint32_t keys) {
   using Clock = std::chrono::system_clock;
   redis::Connection connection(server.socket());
   connection.send("FLUSHALL\r\n");
   connection.receive();
-  const auto death = Clock::now() + 5s + keys * 4us;
-  const auto first = std::chrono::floor<std::chrono::milliseconds>(death.time_since_epoch());
+  const auto expiry = Clock::now() + 5s + keys * 4us;
+  const auto first = std::chrono::floor<std::chrono::milliseconds>(expiry.time_since_epoch());
   redis::Pipeline pipeline(connection);
   for (std::uint32_t key = 0; key != keys; ++key) {
     pipeline.add("SET key:" + std::to_string(key) + " value PXAT " +
                  std::to_string(first.count() + key % 1000) + "\r\n");
   }
   pipeline.finish();
-  if (Clock::now() > death) throw std::runtime_error("To store the keys took too long");
+  if (Clock::now() > expiry) throw std::runtime_error("It took too long to store the keys");
 
   std::vector<Millis> waits;
-  while (Clock::now() < death + 6s) {
+  while (Clock::now() < expiry + 6s) {
     const auto start = std::chrono::steady_clock::now();
     connection.send("PING\r\n");
     connection.receive();
     const auto end = std::chrono::steady_clock::now();
-    if (Clock::now() >= death - 500ms) waits.push_back(end - start);
+    if (Clock::now() >= expiry - 500ms) waits.push_back(end - start);
   }
   connection.send("DBSIZE\r\n");
   const std::size_t left = std::stoul(connection.receive());
@@ -182,7 +183,7 @@ void write_waits(const char* name, const Waits& waits) {
 
 void compare_waits(const Servers& servers, const Options& options) {
   std::cout << "\nPING, one after the other, while " << options.keys
-            << " keys die in one second and until 5 s after it:\n"
+            << " keys expire in one second and until 5 s after it:\n"
             << std::left << std::setw(22) << "" << std::right << std::setw(14) << "PINGs"
             << std::setw(14) << "p99, ms" << std::setw(14) << "longest, ms" << std::setw(14)
             << "keys left" << std::endl;
@@ -195,7 +196,7 @@ void run(const Options& options) {
                            PrivateServer::start_real(Engine::kRedis, {})};
   if (servers.ours == nullptr) throw std::runtime_error("There is no " + options.server);
   if (servers.theirs == nullptr) {
-    std::cout << "There is no redis-server on the PATH to measure beside it.\n";
+    std::cout << "There is no redis-server on the PATH to compare with.\n";
     return;
   }
   redis::Connection(servers.ours->socket());

@@ -10,7 +10,7 @@
 
 namespace redis {
 
-// One command being run.
+// One command that is running.
 struct Call {
   std::string_view name;  // as in the table
   Instance& instance;

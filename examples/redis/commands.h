@@ -15,12 +15,13 @@ struct Call;
 
 // A row of the command table.
 struct Command {
-  enum class Keys : std::uint8_t { kNone, kFirst, kTwo, kAll, kPairs };  // which words are keys
+  // Which of the arguments are keys.
+  enum class Keys : std::uint8_t { kNone, kFirst, kTwo, kAll, kPairs };
 
   std::string_view name;       // in lower case; "a|b" is subcommand b of a
-  int arity;                   // how many words, the name included; -n means n or more
-  Reply (*handler)(Call&);     // called with a number of words that fits
-  std::string_view arguments;  // for people
+  int arity;                   // the number of words with the name; -n means n or more
+  Reply (*handler)(Call&);     // REQUIRES: the number of words fits the arity
+  std::string_view arguments;  // for the help
   Keys keys = Keys::kNone;
   bool writes = false;
 };
@@ -31,9 +32,8 @@ struct Command {
 // Returns the command with that name, in any case, or null.
 [[nodiscard]] const Command* find_command(std::string_view name);
 
-// Runs one command, its name in words[0], in any case, at the instance's time. Replies, error texts
-// and the order of checks are those of Redis 7.0. A command that is unknown, misspelt or refused
-// changes nothing and gets an Error.
+// Runs one command at the instance's time. Its name is words[0], in any case. Replies, error texts
+// and the order of checks are those of Redis 7.0. A command that returns an Error changed nothing.
 // REQUIRES: !words.empty()
 Reply run(Instance& instance, Session& session, WordViews words);
 

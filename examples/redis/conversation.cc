@@ -7,7 +7,7 @@
 namespace redis {
 namespace {
 
-// Whether this is a line of an HTTP request, such as a web page can have a browser send here.
+// Returns whether this is a line of an HTTP request. A web page can make a browser send one here.
 bool is_http(WordViews words) {
   return is_option(words[0], "post") || is_option(words[0], "host:");
 }
@@ -25,23 +25,23 @@ void Conversation::answer() {
       case RequestReader::Next::kMore:
         return;
       case RequestReader::Next::kError:
-        say(requests_.error());
+        append(requests_.error());
         session_.is_over = true;
         return;
       case RequestReader::Next::kRequest:
         if (is_http(requests_.words())) {
-          // As Redis: hangs up, before what follows is taken for commands.
+          // As in Redis: ends the conversation, so that the next lines are not run as commands.
           unsent_.clear();
           session_.is_over = true;
           return;
         }
-        say(run(instance_, session_, requests_.words()));
+        append(run(instance_, session_, requests_.words()));
     }
   }
 }
 
-void Conversation::say(const Reply& reply) {
-  // As in Redis, a server that is to shut down says no more.
+void Conversation::append(const Reply& reply) {
+  // As in Redis, a server sends no reply after SHUTDOWN.
   if (instance_.shutdown_asked) return;
   if (resp_size_bound(reply) > limits_.reply) {
     session_.is_over = true;

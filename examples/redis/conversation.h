@@ -11,15 +11,15 @@
 
 namespace redis {
 
-// What is said between an instance and one client, apart from how it travels: bytes in, bytes out.
-//
-// What is not yet sent is bounded: see Limits.
+// The requests of one client and the replies of the instance, as bytes. The caller moves the bytes
+// between this object and the client. The size of the replies that are not sent yet is bounded: see
+// Limits.
 class Conversation {
  public:
   // In bytes.
   struct Limits {
-    std::size_t unsent = std::size_t{64} << 20;  // above it, no request is answered
-    std::size_t reply = std::size_t{1} << 30;    // a larger one ends the conversation
+    std::size_t unsent = std::size_t{64} << 20;  // with more, no request is answered
+    std::size_t reply = std::size_t{1} << 30;    // a larger reply ends the conversation
   };
 
   Conversation(Instance& instance, std::uint64_t id) : Conversation(instance, id, Limits()) {}
@@ -28,26 +28,27 @@ class Conversation {
     session_.id = id;
   }
 
-  // Returns room for bytes from the client, of which received() then says how many came.
+  // Returns a buffer for bytes from the client. Then call received() with the number of bytes that
+  // came.
   [[nodiscard]] std::span<char> room() { return requests_.room(); }
   void received(std::size_t size) { requests_.received(size); }
 
-  // Answers the requests that are there, until none is left or the limit is reached. The instance
-  // knows the time.
+  // Answers the complete requests, until none is left or the limit is reached.
+  // REQUIRES: the time of the instance is set.
   void answer();
 
-  // The bytes for the client, for the caller to take away.
+  // The bytes that are not sent yet. The caller removes them when it sends them.
   [[nodiscard]] std::string& unsent() { return unsent_; }
 
-  // Whether answer() has stopped at the limit, so that it is to be called again once what is unsent
-  // is taken away; more bytes from the client can wait until then.
+  // Returns whether answer() stopped at the limit. If so, remove the unsent bytes and call answer()
+  // again, before you read more bytes from the client.
   [[nodiscard]] bool is_paused() const { return is_paused_; }
 
-  // Whether there will be no more answers. The client gets what is unsent, and no more.
+  // Returns whether the conversation ended: send the unsent bytes and close the connection.
   [[nodiscard]] bool is_over() const { return session_.is_over; }
 
  private:
-  void say(const Reply& reply);
+  void append(const Reply& reply);
 
   Instance& instance_;
   const Limits limits_;

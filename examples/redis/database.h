@@ -1,10 +1,10 @@
 #ifndef EXAMPLES_REDIS_DATABASE_H_
 #define EXAMPLES_REDIS_DATABASE_H_
 
-#include <keyspace/cache.h>
 #include <keyspace/clock.h>
 #include <keyspace/condition.h>
-#include <keyspace/features.h>
+#include <keyspace/keyspace.h>
+#include <keyspace/options.h>
 #include <keyspace/statistics.h>
 
 #include <cstddef>
@@ -16,20 +16,18 @@
 
 namespace redis {
 
-// Unix time in milliseconds: what Redis counts deadlines in.
+// Unix time in milliseconds, the unit of Redis's deadlines.
 using Instant = keyspace::ManualClock::time_point;
 
-// A keyspace of strings that numbers its keys and counts what is done with them. The verbs mean
-// what they mean in keyspace::Keyspace.
+// A keyspace of strings that numbers its keys and counts requests. The calls do what those of
+// keyspace::Keyspace do.
 class Database {
-  struct Counted : keyspace::DefaultFeatures {
-    static constexpr bool kStatistics = true;
-  };
   using Store =
-      keyspace::Cache<Name, std::string, Counted, keyspace::ManualClock, NameHash, NameEqual>;
+      keyspace::Keyspace<Name, std::string, keyspace::ManualClock,
+                         keyspace::WithHash<NameHash, NameEqual>, keyspace::WithStatistics>;
 
  public:
-  static constexpr auto kNever = Store::kNever;
+  using Expiry = Store::Expiry;
 
   explicit Database(const keyspace::ManualClock& clock) : store_(clock) {}
 
@@ -38,14 +36,14 @@ class Database {
   [[nodiscard]] auto pttl(std::string_view key) const { return store_.pttl(key); }
   [[nodiscard]] auto pexpiretime(std::string_view key) const { return store_.pexpiretime(key); }
 
-  void set(std::string_view key, std::string_view value, Instant deadline = Instant::max()) {
-    store_.set(NewName{names_, key}, value, deadline);
+  void set(std::string_view key, std::string_view value, Expiry expiry = {}) {
+    store_.set(NewName{names_, key}, value, expiry);
   }
-  bool insert(std::string_view key, std::string_view value, Instant deadline = Instant::max()) {
-    return store_.insert(NewName{names_, key}, value, deadline);
+  bool insert(std::string_view key, std::string_view value, Expiry expiry = {}) {
+    return store_.insert(NewName{names_, key}, value, expiry);
   }
-  bool replace(std::string_view key, std::string_view value, Instant deadline = Instant::max()) {
-    return store_.replace(NewName{names_, key}, value, deadline);
+  bool replace(std::string_view key, std::string_view value, Expiry expiry = {}) {
+    return store_.replace(NewName{names_, key}, value, expiry);
   }
 
   bool pexpireat(std::string_view key, Instant deadline,
@@ -63,17 +61,18 @@ class Database {
   std::size_t erase_expired(std::size_t limit) { return store_.erase_expired(limit); }
   [[nodiscard]] auto next_deadline() const { return store_.next_deadline(); }
 
-  // The number of stored keys; of those that are volatile. Dead keys count until they are erased.
+  // The number of stored keys, and of those with a deadline. Expired keys count until they are
+  // erased.
   [[nodiscard]] std::size_t size() const { return store_.size(); }
   [[nodiscard]] std::size_t volatile_size() const { return store_.volatile_size(); }
 
-  // The stored keys, dead ones included.
+  // The stored keys, expired ones included.
   [[nodiscard]] const Names& names() const { return names_; }
 
   [[nodiscard]] keyspace::Statistics statistics() const { return store_.statistics(); }
 
  private:
-  Names names_;  // outlives the store, as the keys stored leave it
+  Names names_;  // outlives the store, because its keys remove themselves from the names
   Store store_;
 };
 

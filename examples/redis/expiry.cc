@@ -1,5 +1,7 @@
 // The commands that read and change deadlines.
 
+#include <keyspace/expiry.h>
+
 #include <cstdint>
 
 #include "handlers.h"
@@ -22,7 +24,7 @@ Reply expire_by(Call& call, ExpiryForm form) {
 std::int64_t remaining_millis(const Call& call) {
   const auto ttl = call.database().pttl(call.key());
   if (!ttl) return kNoKey;
-  return *ttl == Database::kNever ? kPersistent : ttl->count();
+  return *ttl == keyspace::kNever ? kPersistent : ttl->count();
 }
 
 std::int64_t deadline_millis(const Call& call) {
@@ -31,7 +33,7 @@ std::int64_t deadline_millis(const Call& call) {
   return *deadline == Instant::max() ? kPersistent : deadline->time_since_epoch().count();
 }
 
-// Rounds to the nearest second; leaves what stands for no key and no expiry as it is.
+// Rounds to the nearest second. Does not change kNoKey and kPersistent.
 std::int64_t to_seconds(std::int64_t millis) {
   if (millis < 0) return millis;
   return millis / 1000 + (millis % 1000 >= 500 ? 1 : 0);

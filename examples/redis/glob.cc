@@ -6,8 +6,8 @@
 namespace redis {
 namespace {
 
-// Matches `c` against the set whose inside starts `pattern`, and moves `pattern` past the set.
-// Bytes order as `char` does, like in a Redis built for the same machine.
+// Matches `c` against a set, and moves `pattern` behind the set. `pattern` starts behind the
+// bracket that opens the set. Bytes are compared as `char`, as in a Redis for the same machine.
 bool take_set(std::string_view& pattern, char c) {
   const bool negated = pattern.starts_with('^');
   if (negated) pattern.remove_prefix(1);
@@ -31,9 +31,8 @@ bool take_set(std::string_view& pattern, char c) {
   return found != negated;
 }
 
-// Matches `c` against the first element of `pattern`, which is not a *, and moves `pattern` past
-// that element.
-// REQUIRES: `pattern` is not empty.
+// Matches `c` against the first element of `pattern`, and moves `pattern` behind that element.
+// REQUIRES: `pattern` is not empty and does not start with *.
 bool take_one(std::string_view& pattern, char c) {
   const char element = pattern[0];
   pattern.remove_prefix(1);
@@ -50,8 +49,8 @@ bool take_one(std::string_view& pattern, char c) {
 bool glob_matches(std::string_view pattern, std::string_view text) {
   if (text.empty()) return pattern.empty() || pattern == "*";
 
-  // Every element but * takes exactly one byte, so when a match fails it is enough to let the last
-  // * seen take one byte more; no earlier choice can help.
+  // Every element but * matches exactly one byte. So after a mismatch it is enough that the last *
+  // matches one more byte. A longer match of an earlier * finds nothing more.
   bool star_seen = false;
   std::string_view after_star;
   std::string_view retry;

@@ -5,13 +5,13 @@
 
 namespace redis {
 
-// Returns whether all of `text` matches `pattern`, as KEYS matches a key.
+// Returns whether the whole `text` matches `pattern`, as in KEYS.
 //
-// * stands for any bytes, ? for any one, [abc] [a-z] [^a] for one in or not in a set, and \ takes
-// the next character literally, inside a set too. A set that is not closed ends with the pattern.
-// The empty text matches only the patterns "" and "*", as in Redis; "**" does not match it.
+// * matches any bytes, ? any one byte, and [abc] [a-z] [^a] one byte that is or is not in a set. A
+// backslash takes the next character literally, also inside a set. A set that is not closed ends
+// with the pattern. As in Redis, the empty text matches only the patterns "" and "*", and not "**".
 //
-// Time is at most proportional to both lengths multiplied, whatever the pattern.
+// Takes at most time proportional to the product of both lengths.
 [[nodiscard]] bool glob_matches(std::string_view pattern, std::string_view text);
 
 }  // namespace redis

@@ -4,8 +4,8 @@
 #include "call.h"
 #include "reply.h"
 
-// What the rows of the command table call. Each carries out the command of its name, with a number
-// of words that fits the row.
+// The handlers of the command table. Each runs the command of its name.
+// REQUIRES: the number of words fits the row.
 namespace redis::handlers {
 
 // strings.cc

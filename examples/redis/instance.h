@@ -15,13 +15,13 @@
 
 namespace redis {
 
-// What all clients of a server share: sixteen databases, and one time. One thread at a time.
+// The part of a server that all clients share: sixteen databases, and one time. Not thread-safe.
 class Instance {
  public:
   static constexpr std::size_t kDatabases = 16;
   using Time = std::chrono::sys_time<std::chrono::microseconds>;
 
-  // Figures that the program around an instance keeps, for INFO.
+  // Numbers that the program sets, for INFO.
   struct Host {
     Time start = {};
     int port = 0;
@@ -31,7 +31,7 @@ class Instance {
 
   Instance();
 
-  // An instance never asks for the time: this says what it is, until the next call.
+  // Sets the time. An instance never reads a clock.
   void set_time(Time now);
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] Instant instant() const { return clock_.now(); }
@@ -40,16 +40,16 @@ class Instance {
   [[nodiscard]] Database& database(std::size_t index) { return databases_[index]; }
   [[nodiscard]] const Database& database(std::size_t index) const { return databases_[index]; }
 
-  // Erases dead keys of each database, with work bounded by `limit` as in Keyspace.
+  // Erases expired keys of each database. `limit` bounds the work on each, as in a Keyspace.
   void erase_expired(std::size_t limit);
 
-  // Returns a time before which no key of any database dies; nullopt if none ever will.
+  // Returns a time before which no key of any database expires; nullopt if no key can expire.
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   Host host;
   std::uint64_t commands = 0;   // run so far
-  bool active_expire = true;    // the program is to reclaim dead keys, at next_deadline()
-  bool shutdown_asked = false;  // the program is to end
+  bool active_expire = true;    // whether the program should call erase_expired()
+  bool shutdown_asked = false;  // whether the program should end
   std::minstd_rand random;
 
  private:
@@ -58,13 +58,13 @@ class Instance {
   std::deque<Database> databases_;
 };
 
-// What an instance knows of one client.
+// The state of one client.
 struct Session {
   std::uint64_t id = 0;
   std::string name;
   std::size_t database = 0;
   int protocol = 2;      // of RESP
-  bool is_over = false;  // the client has said so
+  bool is_over = false;  // whether the server should close the connection
 };
 
 }  // namespace redis

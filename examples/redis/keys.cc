@@ -1,4 +1,4 @@
-// The commands that have to do with keys, whatever their values.
+// The commands on keys that do not depend on their values.
 
 #include <algorithm>
 #include <cerrno>
@@ -32,7 +32,7 @@ Result<std::size_t> parse_database(std::string_view word) {
   return static_cast<std::size_t>(*index);
 }
 
-// Returns the error in the words after FLUSHALL or FLUSHDB, if there is one.
+// Returns the error in the options of FLUSHALL or FLUSHDB, if there is one.
 std::optional<Error> check_flush_options(WordViews words) {
   if (words.empty()) return std::nullopt;
   const bool is_known = is_option(words[0], "async") || is_option(words[0], "sync");
@@ -40,8 +40,8 @@ std::optional<Error> check_flush_options(WordViews words) {
   return std::nullopt;
 }
 
-// A 64-bit Redis reads a cursor with strtoul(), which accepts a sign too. strtoull() does the same
-// on every machine.
+// A 64-bit Redis parses a cursor with strtoul(), which also accepts a sign. strtoull() does the
+// same on every machine.
 std::optional<unsigned long long> parse_cursor(std::string_view word) {  // NOLINT: strtoull's type
   constexpr std::string_view kBlanks = " \t\n\v\f\r";
   const std::string text(before_nul(word));
@@ -82,7 +82,8 @@ Result<ScanOptions> parse_scan_options(WordViews words) {
 
 }  // namespace
 
-// --- One key, or some ---------------------------------------------------------------------------
+// --- One or several keys
+// -----------------------------------------------------------------------------
 
 Reply del(Call& call) {
   return std::ranges::count_if(call.words_from(1),
@@ -161,13 +162,13 @@ Reply randomkey(Call& call) {
     std::uniform_int_distribution<std::size_t> number(0, names.size() - 1);
     const std::string_view name = names[number(call.instance.random)];
     if (database.contains(name)) return name;
-    database.erase(name);  // It is dead. So each turn that finds none leaves fewer.
+    database.erase(name);  // It is expired. So the loop ends.
   }
   return Nil();
 }
 
-// The cursor is how many names, from number 0 on, are still to be visited: see Names. 0 asks for
-// all, and tells that none are left.
+// The cursor is a number of names: those with smaller numbers are not visited yet (see Names). In a
+// request 0 means all names, in a reply it means that none is left.
 Reply scan(Call& call) {
   const auto cursor = parse_cursor(call.words[1]);
   if (!cursor) return Error("ERR invalid cursor");
@@ -189,7 +190,7 @@ Reply scan(Call& call) {
   return Array{std::to_string(left), std::move(found)};
 }
 
-// Dead keys count until they are erased, which is soon: the more of them here, the sooner.
+// Expired keys count until they are erased. This command erases some of them first.
 Reply dbsize(Call& call) {
   constexpr std::size_t kEraseLimit = 1000;
   if (call.instance.active_expire) call.database().erase_expired(kEraseLimit);

@@ -15,12 +15,13 @@ namespace redis {
 
 class Name;
 
-// The names of all keys that a keyspace stores, dead ones included, by number: 0 to size() - 1.
+// The names of all keys that a keyspace stores, expired ones included, by number: 0 to size() - 1.
 //
-// A keyspace has no order that lasts, and RANDOMKEY and SCAN need one. So each stored key, a Name,
-// enters itself here when it is made and leaves when it is destroyed, whoever destroys it. When one
-// leaves, the last takes its number. So a name's number only ever falls: who walks from the last
-// to the first, and remembers no more than a number, meets every name that is there throughout.
+// RANDOMKEY and SCAN need an order of the keys that lasts, and a keyspace has none. So each stored
+// key is a Name. It adds itself to the Names in its constructor, and removes itself in its
+// destructor. When a name is removed, the last name takes its number. So the number of a name only
+// decreases. A walk from the last number to the first finds every name that is stored throughout,
+// and has to remember only a number between two steps.
 class Names {
  public:
   Names() = default;
@@ -29,7 +30,7 @@ class Names {
 
   [[nodiscard]] std::size_t size() const { return names_.size(); }
 
-  // Returns the name with that number, as text that is valid until the keyspace changes.
+  // Returns the name with that number. The text is valid until the keyspace changes.
   // REQUIRES: number < size()
   [[nodiscard]] inline std::string_view operator[](std::size_t number) const;
 
@@ -39,18 +40,18 @@ class Names {
   std::vector<Name*> names_;
 };
 
-// A name that is not stored yet: what a keyspace makes a Name of, if it comes to that.
+// A name that is not stored yet. A keyspace makes a Name of it if it stores the key.
 struct NewName {
   Names& names;
   std::string_view text;
 
-  operator std::string_view() const noexcept { return text; }  // NOLINT: it is that text
+  operator std::string_view() const noexcept { return text; }  // NOLINT: implicit by design
 };
 
 // A stored key. It must not outlive its Names.
 class Name {
  public:
-  Name(const NewName& name)  // NOLINT: a keyspace converts it
+  Name(const NewName& name)  // NOLINT: implicit, for the keyspace
       : text_(name.text), names_(&name.names), number_(name.names.names_.size()) {
     names_->names_.push_back(this);
   }
@@ -71,11 +72,11 @@ class Name {
     names.pop_back();
   }
 
-  operator std::string_view() const noexcept { return text_; }  // NOLINT: it is that text
+  operator std::string_view() const noexcept { return text_; }  // NOLINT: implicit by design
 
  private:
   std::string text_;
-  Names* names_;  // null: it was moved from
+  Names* names_;  // null if this object was moved from
   std::size_t number_;
 };
 
@@ -84,7 +85,7 @@ inline std::string_view Names::operator[](std::size_t number) const {
   return *names_[number];
 }
 
-// Hash and equality for names, stored or not, by their text.
+// Hash and equality of names by their text, stored or not.
 struct NameHash {
   using is_avalanching = void;
   using is_transparent = void;

@@ -39,7 +39,7 @@ std::optional<long double> parse_float(std::string_view text) {
   errno = 0;
   const long double number = std::strtold(terminated.c_str(), &stop);
   if (stop != terminated.c_str() + terminated.size() || std::isnan(number)) return std::nullopt;
-  // A subnormal result is out of range to strtold(), yet a number.
+  // strtold() reports ERANGE for a subnormal number too, which Redis accepts.
   if (errno == ERANGE && (number == 0 || std::isinf(number))) return std::nullopt;
   return number;
 }

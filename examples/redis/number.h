@@ -8,16 +8,16 @@
 
 namespace redis {
 
-// Returns the integer that `text` spells in the one form Redis accepts: digits with no leading
-// zero, and a minus before a number below zero. No blanks, no plus, no "-0".
+// Returns the integer in `text`, in the only form that Redis accepts: digits without a leading
+// zero, and a minus before a negative number. No blanks, no plus, no "-0".
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 
-// Returns a + b, or nullopt where it does not fit.
+// Returns a + b; nullopt if it overflows.
 [[nodiscard]] std::optional<std::int64_t> checked_add(std::int64_t a, std::int64_t b);
 
-// Returns the number that `text` spells, in any form strtold() reads (hexadecimal and "inf"
-// included) that does not begin with a blank and is no NaN; nullopt if it is too large, too close
-// to zero, or 5 KiB long.
+// Returns the number in `text`, in any form that strtold() accepts, such as hexadecimal and "inf".
+// Returns nullopt for another text, a NaN, a text that begins with a blank, a number that is too
+// large or too close to zero, and a text of 5 KiB or more.
 [[nodiscard]] std::optional<long double> parse_float(std::string_view text);
 
 // Returns `number` in decimal with at most 17 digits after the point, no zeros at the end and no

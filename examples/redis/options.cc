@@ -48,25 +48,26 @@ std::optional<ExpiryForm> expiry_form(std::string_view word) {
   return std::nullopt;
 }
 
-// Takes words[i] and the number behind it if they are an expiry of the form seen before, if any.
-// Leaves `i` on the last word taken. Returns whether it took any.
-bool take_expiry(WordViews words, std::size_t& i, std::optional<Expiry>& expiry) {
+// Takes words[i] and the number behind it, if they are an expiry. If there was one before, both
+// must have the same form. Leaves `i` on the last word that was taken. Returns whether it took any.
+bool take_expiry(WordViews words, std::size_t& i, std::optional<ExpiryOption>& expiry) {
   const std::optional<ExpiryForm> form = expiry_form(words[i]);
   if (!form || i + 1 == words.size()) return false;
   if (expiry && expiry->form != *form) return false;
-  expiry = Expiry{*form, words[++i]};
+  expiry = ExpiryOption{*form, words[++i]};
   return true;
 }
 
 }  // namespace
 
-Result<Instant> deadline(const Expiry& expiry, Instant now, std::string_view command) {
+Result<Instant> deadline(const ExpiryOption& expiry, Instant now, std::string_view command) {
   const std::optional<std::int64_t> number = parse_integer(expiry.number);
   if (!number) return not_an_integer();
   return deadline(*number, expiry.form, now, command);
 }
 
-Result<Instant> positive_deadline(const Expiry& expiry, Instant now, std::string_view command) {
+Result<Instant> positive_deadline(const ExpiryOption& expiry, Instant now,
+                                  std::string_view command) {
   const std::optional<std::int64_t> number = parse_integer(expiry.number);
   if (!number) return not_an_integer();
   if (*number <= 0) return invalid_expire_time(command);
@@ -128,7 +129,7 @@ Result<keyspace::Condition> parse_condition(WordViews words) {
   }
   if (gt && lt) return Error("ERR GT and LT options at the same time are not compatible");
   if (nx) return Condition::kNx;
-  if (gt) return Condition::kGt;  // A key without expiry fails GT by itself, so XX adds nothing.
+  if (gt) return Condition::kGt;  // XX GT is the same: GT already refuses a key without an expiry.
   if (lt) return xx ? Condition::kXxLt : Condition::kLt;
   return xx ? Condition::kXx : Condition::kAlways;
 }

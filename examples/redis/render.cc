@@ -43,8 +43,8 @@ void append_quoted(std::string& out, std::string_view bytes) {
   out += '"';
 }
 
-// Appends a reply to `out`. Every line but the first is indented by `indent` columns: the first
-// one follows the numbers of the arrays around it.
+// Appends a reply to `out`. Indents every line but the first by `indent` columns. The first line
+// follows the numbers of the arrays around it.
 class Renderer {
  public:
   Renderer(std::string& out, std::size_t indent) : out_(out), indent_(indent) {}

@@ -8,12 +8,12 @@
 
 namespace redis {
 
-// Returns a reply as redis-cli shows it on a terminal, the last line break included: `OK`,
+// Returns a reply as redis-cli shows it on a terminal, with the last line break: `OK`,
 // `(integer) 1`, `"Hello"`, `(nil)`, `(error) ERR syntax error`, `1) "a"`, `(empty array)`.
 [[nodiscard]] std::string render(const Reply& reply);
 
-// Returns `bytes` in double quotes, with escapes for what does not print; split_words() reads it
-// back as one word.
+// Returns `bytes` in double quotes, with escapes for bytes that do not print. split_words() parses
+// the result as one word.
 [[nodiscard]] std::string quoted(std::string_view bytes);
 
 }  // namespace redis

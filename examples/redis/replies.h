@@ -10,7 +10,7 @@
 
 namespace redis {
 
-// The replies that more than one command gives, in Redis's words.
+// The replies of more than one command, with the texts of Redis.
 
 inline Reply ok() { return Status{"OK"}; }
 inline Reply count(std::size_t n) { return static_cast<std::int64_t>(n); }

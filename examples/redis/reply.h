@@ -15,15 +15,15 @@ struct Reply;
 
 struct Nil {};
 
-// Words of the program's own, such as OK.
+// A constant text, such as OK.
 struct Status {
   std::string_view text;
 };
 
-// A refusal. Its text starts with a code word, mostly ERR, and holds no line break, because a line
+// An error. Its text starts with a code word, mostly ERR. It contains no line break, because a line
 // break ends an error in Redis's protocol.
 struct Error {
-  // Takes any text: drops line breaks at its ends and turns those inside into spaces.
+  // Takes any text. Removes line breaks at its ends, and replaces those inside by spaces.
   explicit Error(std::string_view message);
 
   std::string text;
@@ -31,26 +31,26 @@ struct Error {
 
 using Bulk = std::string;
 
-// A bulk that stands in a database or in the command: valid until the next command.
+// A bulk that belongs to a database or to the command. Valid until the next command.
 using View = std::string_view;
 
-// A bulk for people to read.
+// A bulk that is a text for people.
 struct Text {
   std::string text;
 };
 
 using Array = std::vector<Reply>;
 
-// Keys and values in turn.
+// Keys and values, alternating.
 struct Map {
   Array elements;
 };
 
-// What a command answers, before any protocol or screen gives it a form.
+// The result of a command, independent of a protocol.
 struct Reply {
   using Value = std::variant<Nil, Status, Error, std::int64_t, Bulk, View, Text, Array, Map>;
 
-  Reply(Nil) {}                                          // NOLINT: a nil is a reply, and so on
+  Reply(Nil) {}                                          // NOLINT: implicit by design
   Reply(Status status) : value(status) {}                // NOLINT
   Reply(Error error) : value(std::move(error)) {}        // NOLINT
   Reply(std::int64_t number) : value(number) {}          // NOLINT
@@ -63,11 +63,11 @@ struct Reply {
   Value value;
 };
 
-// A T, or the error that stands in its place.
+// A T, or an error.
 template <class T>
 class Result {
  public:
-  Result(T value) : state_(std::move(value)) {}      // NOLINT: both are results
+  Result(T value) : state_(std::move(value)) {}      // NOLINT: implicit by design
   Result(Error error) : state_(std::move(error)) {}  // NOLINT
 
   [[nodiscard]] explicit operator bool() const { return std::holds_alternative<T>(state_); }
@@ -79,7 +79,7 @@ class Result {
   }
   [[nodiscard]] const T* operator->() const { return &**this; }
 
-  // REQUIRES: there is none.
+  // REQUIRES: there is no value.
   [[nodiscard]] const Error& error() const {
     assert(!*this);
     return *std::get_if<Error>(&state_);

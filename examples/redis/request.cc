@@ -9,7 +9,7 @@
 namespace redis {
 namespace {
 
-// As Redis looks for the end of a line: not beyond a NUL byte.
+// Returns the position of `c`. As in Redis, does not find it behind a NUL byte.
 std::size_t find_in_text(std::string_view bytes, char c) {
   const std::size_t found = bytes.find(c);
   return bytes.substr(0, found).find('\0') == std::string_view::npos ? found
@@ -30,7 +30,7 @@ std::span<char> RequestReader::room() {
   if (position_ == end_ && words_left_ == 0) {
     request_ = position_ = end_ = 0;
     free_if_large(buffer_);
-    free_if_large(places_);
+    free_if_large(positions_);
     free_if_large(words_);
   }
   if (buffer_.size() - end_ < kLeast) {
@@ -72,7 +72,7 @@ RequestReader::Next RequestReader::take_line(const char* what, std::string_view&
     const bool is_too_long = rest.size() > kLineLimit;
     return is_too_long ? refuse(std::string("too big ") + what + " string") : Next::kMore;
   }
-  // Whatever follows the carriage return is taken for a line feed, as in Redis.
+  // As in Redis, the byte behind the carriage return is skipped, whatever it is.
   if (size + 2 > rest.size()) return Next::kMore;
   line = rest.substr(0, size);
   position_ += size + 2;
@@ -100,8 +100,8 @@ RequestReader::Next RequestReader::next_array() {
   while (words_left_ != 0) {
     if (const Next next = read_word(); next != Next::kRequest) return next;
   }
-  for (const Place& place : places_) {
-    words_.emplace_back(buffer_.data() + request_ + place.begin, place.size);
+  for (const Position& position : positions_) {
+    words_.emplace_back(buffer_.data() + request_ + position.begin, position.size);
   }
   return Next::kRequest;
 }
@@ -114,7 +114,7 @@ RequestReader::Next RequestReader::read_count() {
     return refuse("invalid multibulk length");
   }
   words_left_ = std::max<std::int64_t>(*count, 0);
-  places_.clear();
+  positions_.clear();
   return Next::kRequest;
 }
 
@@ -131,7 +131,7 @@ RequestReader::Next RequestReader::read_word() {
     word_size_ = static_cast<std::size_t>(*size);
   }
   if (unread().size() < *word_size_ + 2) return Next::kMore;
-  places_.push_back(
+  positions_.push_back(
       {static_cast<std::uint32_t>(position_ - request_), static_cast<std::uint32_t>(*word_size_)});
   position_ += *word_size_ + 2;
   word_size_.reset();

@@ -14,37 +14,39 @@
 
 namespace redis {
 
-// Takes the requests out of the bytes that a client sends, in whatever pieces they come: Redis's
-// protocol, or lines to be split as a console's. Its limits and errors are Redis's.
+// Parses the requests in the bytes that a client sends. A request may come in any number of pieces.
+// It is an array of Redis's protocol, or a line, which split_words() splits. Limits and errors are
+// Redis's.
 class RequestReader {
  public:
   enum class Next : std::uint8_t {
-    kRequest,  // words() holds it
-    kMore,     // it takes more bytes
-    kError,    // what was sent is no request: error() says why, and nothing else can be read
+    kRequest,  // words() returns it
+    kMore,     // the next request is not complete yet
+    kError,    // the bytes are no request: error() says why. All later calls return kError too
   };
 
-  // Returns room for bytes to come, of which received() then says how many did.
+  // Returns a buffer for bytes. Then call received() with the number of bytes that came.
   [[nodiscard]] std::span<char> room();
   void received(std::size_t size);
 
-  // Looks for the next request. A request without words counts as none.
+  // Parses the next request. Skips requests without words.
   Next next();
 
-  // The words of the request found last, at least one. Valid until the next call of room() or
-  // next().
+  // Returns the words of the last request, at least one. They are valid until the next call of
+  // room() or next().
   [[nodiscard]] WordViews words() const { return words_; }
   [[nodiscard]] const Error& error() const { return *error_; }
 
  private:
-  // Where a word is, counted from the start of its request: bytes move while a request comes in.
-  struct Place {
+  // The position of a word, from the start of its request. (The bytes of a request may move until
+  // it is complete.)
+  struct Position {
     std::uint32_t begin;
     std::uint32_t size;
   };
 
   [[nodiscard]] std::string_view unread() const;
-  // Takes a line, without its end; kRequest means that it did.
+  // Takes a line, without its end. Returns kRequest if there was one.
   Next take_line(const char* what, std::string_view& line);
   Next next_line();
   Next next_array();
@@ -52,21 +54,21 @@ class RequestReader {
   Next read_word();
   Next refuse(const std::string& why);
 
-  // What is received and not yet done with is [request_, end_) of the buffer, of which the bytes
-  // before position_ are read.
+  // [request_, end_) of the buffer holds the bytes from the start of the current request on. The
+  // bytes before position_ are parsed.
   std::vector<char> buffer_;
   std::size_t request_ = 0;
   std::size_t position_ = 0;
   std::size_t end_ = 0;
 
-  // Of a request that is an array: how many words are still to come, the size of the next one if it
-  // is read, and where those before it are.
+  // The state of an array: the number of words that are missing, the size of the next word if it is
+  // parsed, and the positions of the words before it.
   std::int64_t words_left_ = 0;
   std::optional<std::size_t> word_size_;
-  std::vector<Place> places_;
+  std::vector<Position> positions_;
 
   std::vector<std::string_view> words_;
-  Words line_words_;  // what words_ views, of a request that is a line
+  Words line_words_;  // owns the words of a request that is a line
   std::optional<Error> error_;
 };
 

@@ -60,7 +60,7 @@ class Writer {
   int protocol_;
 };
 
-// What types, numbers and line ends take, of one value.
+// An upper bound of the bytes of the type, the number and the line ends of one value.
 constexpr std::size_t kFrame = 32;
 
 struct Bound {

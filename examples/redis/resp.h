@@ -11,7 +11,7 @@ namespace redis {
 // Appends a reply to `out` in Redis's protocol, version 2 or 3.
 void append_resp(std::string& out, const Reply& reply, int protocol);
 
-// Returns a bound for how many bytes append_resp() appends.
+// Returns an upper bound of the number of bytes that append_resp() appends.
 [[nodiscard]] std::size_t resp_size_bound(const Reply& reply);
 
 }  // namespace redis

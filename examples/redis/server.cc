@@ -1,6 +1,6 @@
-// The commands that have to do with the server and the connection to it.
+// The commands on the server and on the connection to it.
 
-#include <keyspace/features.h>
+#include <keyspace/removal.h>
 #include <keyspace/statistics.h>
 #include <keyspace/version.h>
 
@@ -29,7 +29,7 @@
 namespace redis::handlers {
 namespace {
 
-// What clients take this for: they choose by it which commands to send.
+// Clients choose by this version which commands they send.
 constexpr std::string_view kRedisVersion = "7.0.15";
 
 std::string upper_case(std::string_view text) {
@@ -61,7 +61,7 @@ std::optional<Error> check_client_name(std::string_view name) {
   return Error("ERR Client names cannot contain spaces, newlines or special characters.");
 }
 
-// There are no passwords, and one user, who may have any.
+// There is one user, and any password is right.
 std::optional<Error> check_user(std::string_view user) {
   if (user == "default") return std::nullopt;
   return Error("WRONGPASS invalid username-password pair or user is disabled.");
@@ -69,13 +69,13 @@ std::optional<Error> check_user(std::string_view user) {
 
 // --- COMMAND ------------------------------------------------------------------------------------
 
-struct KeyPlaces {
+struct KeyPositions {
   std::int64_t first;
-  std::int64_t last;  // -1: the last word
+  std::int64_t last;  // -1 is the last word
   std::int64_t step;
 };
 
-KeyPlaces places_of(Command::Keys keys) {
+KeyPositions positions_of(Command::Keys keys) {
   switch (keys) {
     case Command::Keys::kNone:
       return {0, 0, 0};
@@ -92,10 +92,11 @@ KeyPlaces places_of(Command::Keys keys) {
 }
 
 Reply describe(const Command& command) {
-  const KeyPlaces places = places_of(command.keys);
+  const KeyPositions positions = positions_of(command.keys);
   const Array flags = {Status{command.writes ? "write" : "readonly"}};
-  return Array{View(command.name), std::int64_t{command.arity}, flags, places.first, places.last,
-               places.step};
+  return Array{
+      View(command.name), std::int64_t{command.arity}, flags, positions.first, positions.last,
+      positions.step};
 }
 
 bool is_subcommand(const Command& command) {
@@ -104,7 +105,7 @@ bool is_subcommand(const Command& command) {
 
 // --- INFO ---------------------------------------------------------------------------------------
 
-// Returns how many bytes the program has allocated, or 0 where there is no way to know.
+// Returns how many bytes the program has allocated, or 0 if the system does not tell.
 std::uint64_t used_bytes() {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
   const auto heap = ::mallinfo2();
@@ -149,7 +150,7 @@ void report_clients(Report& report, const Instance& instance) {
 
 void report_memory(Report& report, const Instance&) { report.line("used_memory", used_bytes()); }
 
-// Clients look here whether a server is ready.
+// Clients read here whether a server is ready.
 void report_persistence(Report& report, const Instance&) { report.line("loading", "0"); }
 
 void report_stats(Report& report, const Instance& instance) {
@@ -242,7 +243,7 @@ Reply hello(Call& call) {
     if (*wanted < 2 || *wanted > 3) return Error("NOPROTO unsupported protocol version");
     protocol = *wanted;
   }
-  // Each option takes effect before the next is looked at.
+  // Each option takes effect before the next is read.
   for (std::size_t i = 2; i < call.words.size(); ++i) {
     const std::size_t more = call.words.size() - 1 - i;
     if (is_option(call.words[i], "auth") && more >= 2) {
@@ -352,7 +353,7 @@ Reply config_get(Call& call) {
 
 Reply debug(Call& call) {
   if (is_option(call.words[1], "set-active-expire") && call.words.size() == 3) {
-    // Read as atoi() does: what is no number is off.
+    // As atoi() reads it: a word that is no number means 0.
     int wanted = 0;
     const std::string_view word = before_nul(call.words[2]);
     std::from_chars(word.data(), word.data() + word.size(), wanted);
@@ -362,7 +363,7 @@ Reply debug(Call& call) {
   return unknown_subcommand_or_arity(call);
 }
 
-// There are no functions to flush; test tools do it on every connection.
+// There are no functions. Test tools send this on every connection.
 Reply function_flush(Call& call) {
   if (call.words.size() > 3) return unknown_subcommand_or_arity(call);
   const bool is_known = call.words.size() == 2 || is_option(call.words[2], "async") ||
@@ -392,9 +393,9 @@ Reply shutdown(Call& call) {
   const bool contradicts_itself =
       (asked & (kSave | kNosave)) == (kSave | kNosave) || (asked > kAbort);
   if (contradicts_itself) return syntax_error();
-  // A shutdown takes no time in which it could be called off.
+  // A shutdown takes no time, so none can be in progress.
   if (asked == kAbort) return Error("ERR No shutdown in progress.");
-  // There is nowhere to save to.
+  // This server cannot save.
   const bool saves = (asked & kSave) != 0 && (asked & kForce) == 0;
   if (saves) return Error("ERR Errors trying to SHUTDOWN. Check logs.");
   call.instance.shutdown_asked = true;

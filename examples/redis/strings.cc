@@ -1,5 +1,7 @@
 // The commands that read and write values.
 
+#include <keyspace/expiry.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -24,32 +26,33 @@ Reply view_or_nil(const std::string* value) {
   return View(*value);
 }
 
-// For a command that then changes the value.
+// The same for a command that changes the value afterwards.
 Reply copy_or_nil(const std::string* value) {
   if (value == nullptr) return Nil();
   return *value;
 }
 
-// Returns whether the value was stored, which a condition may forbid.
-bool store_value(Call& call, const SetOptions& options, Instant deadline) {
+// Returns the expiry that the options of a SET mean.
+Result<Database::Expiry> expiry_of(const SetOptions& options, const Call& call) {
+  if (options.keep_ttl) return Database::Expiry(keyspace::kKeep);
+  if (!options.expiry) return Database::Expiry();
+  const auto deadline = positive_deadline(*options.expiry, call.now(), call.name);
+  if (!deadline) return deadline.error();
+  return Database::Expiry(*deadline);
+}
+
+// Returns whether the value was stored: NX and XX may forbid it.
+bool store_value(Call& call, SetOptions::Presence presence, Database::Expiry expiry) {
   const std::string_view value = call.words[2];
-  Database& database = call.database();
-  if (options.keep_ttl) {
-    if (std::string* const current = database.find(call.key())) {
-      if (options.presence == SetOptions::Presence::kAbsent) return false;
-      *current = value;
-      return true;
-    }
-  }
-  switch (options.presence) {
+  switch (presence) {
     case SetOptions::Presence::kAbsent:
-      return database.insert(call.key(), value, deadline);
+      return call.database().insert(call.key(), value, expiry);
     case SetOptions::Presence::kPresent:
-      return database.replace(call.key(), value, deadline);
+      return call.database().replace(call.key(), value, expiry);
     case SetOptions::Presence::kAny:
       break;
   }
-  database.set(call.key(), value, deadline);
+  call.database().set(call.key(), value, expiry);
   return true;
 }
 
@@ -60,7 +63,8 @@ Reply set_for(Call& call, ExpiryForm form) {
   return ok();
 }
 
-// Stores what an existing value, or none, became. The ttl stays as it is.
+// Stores the new value of a key. `value` is the old one, or null if the key is not live. Keeps the
+// expiry.
 void store_back(Call& call, std::string* value, std::string_view changed) {
   if (value != nullptr) {
     *value = changed;
@@ -88,14 +92,10 @@ Reply get(Call& call) { return view_or_nil(call.database().find(call.key())); }
 Reply set(Call& call) {
   const auto options = parse_set_options(call.words_from(3));
   if (!options) return options.error();
-  Instant deadline = Instant::max();
-  if (options->expiry) {
-    const auto wanted = positive_deadline(*options->expiry, call.now(), call.name);
-    if (!wanted) return wanted.error();
-    deadline = *wanted;
-  }
+  const auto expiry = expiry_of(*options, call);
+  if (!expiry) return expiry.error();
   Reply previous = options->get ? copy_or_nil(call.database().find(call.key())) : Nil();
-  const bool stored = store_value(call, *options, deadline);
+  const bool stored = store_value(call, options->presence, *expiry);
   if (options->get) return previous;
   return stored ? ok() : Nil();
 }
@@ -119,7 +119,7 @@ Reply getex(Call& call) {
   if (options->expiry) {
     const auto deadline = positive_deadline(*options->expiry, call.now(), call.name);
     if (!deadline) return deadline.error();
-    Reply value = *found;  // a deadline that is over erases it
+    Reply value = *found;  // a copy, because a deadline in the past erases the key
     database.pexpireat(call.key(), *deadline);
     return value;
   }
@@ -177,14 +177,14 @@ Reply getrange(Call& call) {
   if (value == nullptr) return View();
   if (*first < 0 && *last < 0 && *first > *last) return View();
 
-  // A negative place counts from the end. What lies outside is cut off, except that a range ahead
-  // of the value still has its first byte, as in Redis.
+  // A negative index counts from the end. Indices outside the value are cut off. A range before the
+  // value still has the first byte, as in Redis.
   const auto size = static_cast<std::int64_t>(value->size());
-  const auto place = [&](std::int64_t i) {
+  const auto index = [&](std::int64_t i) {
     return std::max<std::int64_t>(i < 0 ? size + i : i, 0);
   };
-  const std::int64_t begin = place(*first);
-  const std::int64_t end = std::min(place(*last), size - 1) + 1;
+  const std::int64_t begin = index(*first);
+  const std::int64_t end = std::min(index(*last), size - 1) + 1;
   if (begin >= end) return View();
   return View(*value).substr(static_cast<std::size_t>(begin),
                              static_cast<std::size_t>(end - begin));

@@ -9,7 +9,7 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\v' || c == '\f' || c == '\r';
 }
 
-// Inside a word a vertical tab or a form feed is text, as in redis-cli.
+// As in redis-cli, a vertical tab or a form feed inside a word belongs to the word.
 bool ends_word(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 // Returns 0 to 15, or -1 if `c` is no hexadecimal digit.
@@ -22,8 +22,8 @@ int hex_digit(char c) {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-char escaped(char letter) {
-  switch (letter) {
+char escaped(char c) {
+  switch (c) {
     case 'n':
       return '\n';
     case 'r':
@@ -35,22 +35,22 @@ char escaped(char letter) {
     case 'a':
       return '\a';
     default:
-      return letter;
+      return c;
   }
 }
 
-// Takes a line apart from left to right.
+// Splits a line from left to right.
 class Splitter {
  public:
   explicit Splitter(std::string_view line) : rest_(before_nul(line)) {}
 
-  // Skips blanks; returns whether a word follows.
+  // Skips blanks. Returns whether a word follows.
   bool at_word() {
     while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
     return !rest_.empty();
   }
 
-  // Appends the next word to `word`; returns false if its quotes do not balance.
+  // Appends the next word to `word`. Returns false if its quotes do not balance.
   bool take_word(std::string& word) {
     while (!rest_.empty() && !ends_word(rest_.front())) {
       const char c = take();
@@ -92,11 +92,11 @@ class Splitter {
   }
 
   char take_escape() {
-    const char letter = take();
-    if (letter != 'x' || rest_.size() < 2) return escaped(letter);
+    const char c = take();
+    if (c != 'x' || rest_.size() < 2) return escaped(c);
     const int high = hex_digit(rest_[0]);
     const int low = hex_digit(rest_[1]);
-    if (high < 0 || low < 0) return letter;
+    if (high < 0 || low < 0) return c;
     rest_.remove_prefix(2);
     return static_cast<char>(high * 16 + low);
   }

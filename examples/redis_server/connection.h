@@ -11,8 +11,9 @@
 
 namespace redis_server {
 
-// Carries a conversation over a socket. It lives as long as an operation on the socket is under
-// way: it ends when the client has ended its side and has got all replies, or cannot be reached.
+// Moves the bytes of a conversation over a socket. The object is destroyed when no operation on the
+// socket is running any more: after the client ended its side and received all replies, or after an
+// error.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Socket = asio::generic::stream_protocol::socket;
@@ -32,7 +33,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Server& server_;
   Socket socket_;
   redis::Conversation conversation_;
-  std::string sending_;  // empty: nothing is being sent
+  std::string sending_;  // the bytes that are being sent; empty if there are none
 };
 
 }  // namespace redis_server

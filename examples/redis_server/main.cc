@@ -1,5 +1,5 @@
-// An embedded keyspace behind Redis's protocol: redis-cli, client libraries and redis-benchmark
-// work with it as with a Redis server. A string keyspace with expiry, kept in memory alone.
+// A server for Redis's protocol on an embedded keyspace. redis-cli, client libraries and
+// redis-benchmark work with it as with a Redis server. It stores strings, in memory only.
 //
 //   $ redis_server --port 7000 &
 //   $ redis-cli -p 7000 set mykey Hello px 1500
@@ -22,11 +22,11 @@ namespace {
 constexpr std::string_view kUsage =
     R"(Usage: redis_server [--bind ADDRESS]... [--port N] [--unixsocket PATH]
 
-  --bind ADDRESS     listens on this IP address, in place of 127.0.0.1; may be given several times
-  --port N           listens on this port, in place of 6379; on none with 0
-  --unixsocket PATH  listens on this path too
+  --bind ADDRESS     listens on this IP address instead of 127.0.0.1; may be given several times
+  --port N           listens on this port instead of 6379; 0 means no port
+  --unixsocket PATH  also listens on this path
 
-It asks for no password: who reaches it can read and change all it holds.
+There is no password. Everyone who can connect can read and change all data.
 )";
 
 std::uint16_t parse_port(std::string_view text) {

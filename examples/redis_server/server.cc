@@ -26,7 +26,7 @@ redis::Instance::Time now() {
   return std::chrono::floor<redis::Instance::Time::duration>(std::chrono::system_clock::now());
 }
 
-// Calls listen(); an error then says where it was to be.
+// Calls listen(). Adds the address or path to its error.
 template <class F>
 void listen_on(const std::string& where, F listen) {
   try {
@@ -36,7 +36,7 @@ void listen_on(const std::string& where, F listen) {
   }
 }
 
-// Removes the socket that a server has left at a path, if it was killed.
+// Removes the socket at a path if no server listens on it: a killed server leaves it behind.
 void remove_stale_socket(const std::string& path) {
   if (!std::filesystem::is_socket(path)) return;
   asio::io_context io;
@@ -76,7 +76,7 @@ void Server::begin_turn() { instance_.set_time(now()); }
 
 void Server::end_turn() {
   if (instance_.shutdown_asked) io_.stop();
-  aim_timer();
+  set_timer();
 }
 
 // --- Listening ---
@@ -86,7 +86,7 @@ void Server::listen_on_port(const std::string& address, std::uint16_t port) {
   const asio::ip::address parsed = asio::ip::make_address(address, error);
   if (error) throw std::invalid_argument(address + " is not an IP address");
   if (!parsed.is_loopback()) {
-    std::cerr << "redis_server: whoever reaches " << address << " needs no password\n";
+    std::cerr << "redis_server: clients that reach " << address << " need no password\n";
   }
   accept(ports_.emplace_back(io_, asio::ip::tcp::endpoint(parsed, port)));
 }
@@ -105,7 +105,7 @@ void Server::accept(Acceptor& acceptor) {
       accept(acceptor);
       return;
     }
-    // No room for a socket, say: there may be some in a while.
+    // For example, there are too many open files. Tries again later.
     const auto pause = std::make_shared<asio::steady_timer>(io_, 100ms);
     pause->async_wait([this, &acceptor, pause](std::error_code) { accept(acceptor); });
   });
@@ -120,29 +120,29 @@ void Server::greet(Socket socket) {
     socket.send(asio::buffer(kRefusal), 0, ignored);
     return;
   }
-  // Of a path, a socket has no such option.
+  // Fails for a socket at a path, which has no such option.
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   std::make_shared<Connection>(*this, std::move(socket), ++instance_.host.connections)->start();
 }
 
 // --- Expiry ---
 
-void Server::aim_timer() {
-  // For so long at most it does not matter if the system's clock is set anew.
+void Server::set_timer() {
+  // If someone sets the system's clock, keys are erased late by at most this time.
   constexpr std::chrono::milliseconds kLongestWait = 1s;
-  // Dead keys for each turn of the event loop: as many as take a fraction of a millisecond.
+  // Expired keys in each turn of the event loop. This number takes a fraction of a millisecond.
   constexpr std::size_t kEraseLimit = 128;
 
   const auto next = instance_.active_expire ? instance_.next_deadline() : std::nullopt;
   if (!next) return;
   const auto wait = std::clamp(*next - instance_.instant(), 0ms, kLongestWait);
-  const auto aim = instance_.instant() + wait;
-  if (timer_aim_ && *timer_aim_ <= aim) return;
-  timer_aim_ = aim;
+  const auto time = instance_.instant() + wait;
+  if (timer_time_ && *timer_time_ <= time) return;
+  timer_time_ = time;
   timer_.expires_after(wait);
   timer_.async_wait([this](std::error_code error) {
-    if (error) return;  // it was given another aim
-    timer_aim_.reset();
+    if (error) return;  // the timer was set to another time
+    timer_time_.reset();
     begin_turn();
     if (instance_.active_expire) instance_.erase_expired(kEraseLimit);
     end_turn();

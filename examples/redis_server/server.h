@@ -19,18 +19,18 @@ namespace redis_server {
 
 struct Options {
   std::vector<std::string> addresses = {"127.0.0.1"};
-  std::uint16_t port = 6379;  // 0: none
-  std::string unix_socket;    // a path; empty: none
+  std::uint16_t port = 6379;  // 0 for none
+  std::string unix_socket;    // a path; empty for none
 };
 
 // An instance that clients reach over sockets, on one thread.
 //
-// Dead keys are reclaimed on a timer that aims at the next deadline, a bounded number in each turn
-// of the event loop, so that clients are served in between however many keys die at once.
+// A timer erases expired keys. It runs at the next deadline, and erases a bounded number of keys in
+// each turn of the event loop. So clients are served in between, even if many keys expire at once.
 class Server {
  public:
-  // Listens as the options say. Throws std::system_error if that is not possible, and
-  // std::invalid_argument if an address is none.
+  // Listens on the addresses and the path of the options. Throws std::system_error if that is not
+  // possible, and std::invalid_argument if an address is no IP address.
   explicit Server(const Options& options);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -43,7 +43,8 @@ class Server {
 
   [[nodiscard]] redis::Instance& instance() { return instance_; }
 
-  // To be called before commands run and after: sets their time, and does what they asked for.
+  // Call begin_turn() before commands run: it sets their time. Call end_turn() after it: it sets
+  // the timer, and ends the server after a SHUTDOWN.
   void begin_turn();
   void end_turn();
 
@@ -55,7 +56,7 @@ class Server {
   template <class Acceptor>
   void accept(Acceptor& acceptor);
   void greet(Socket socket);
-  void aim_timer();
+  void set_timer();
 
   asio::io_context io_{1};
   redis::Instance instance_;
@@ -63,7 +64,7 @@ class Server {
   std::optional<asio::local::stream_protocol::acceptor> path_;
   asio::signal_set signals_{io_};
   asio::steady_timer timer_{io_};
-  std::optional<redis::Instant> timer_aim_;  // empty: the timer does not run
+  std::optional<redis::Instant> timer_time_;  // nullopt if the timer does not run
 };
 
 }  // namespace redis_server

@@ -1,26 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_CACHE_H_
 #define KEYSPACE_CACHE_H_
 
 #include "keyspace/internal/config.h"
 
-#include <chrono>
-#include <memory>
-#include <utility>
-
-#include "keyspace/features.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/options.h"
 
 namespace keyspace {
 
-// A keyspace with a bound, in the order of parameters that suits a cache.
+// A Keyspace with a capacity: when it is full, the policy chooses which entry is evicted. The
+// policy is ScanResistant unless the options name another.
 //
 //   keyspace::Cache<std::string, Page> pages({.capacity = 10'000});
 //   pages.set("/", render("/"), 10min);
-template <class Key, class Value, FeatureSet Features = CacheFeatures,
-          TimeSource Clock = SteadyClock, class Hash = internal::DefaultHash<Key>,
-          class Equal = internal::DefaultEqual<Key>,
-          class Allocator = std::allocator<std::pair<const Key, Value>>>
-using Cache = Keyspace<Key, Value, Clock, Hash, Equal, Allocator, Features>;
+template <class Key, class Value, class... Options>
+using Cache = internal::AddDefaultPolicy<Keyspace, Key, Value, Options...>;
 
 }  // namespace keyspace
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_CLOCK_H_
 #define KEYSPACE_CLOCK_H_
 
@@ -16,21 +18,24 @@
 
 namespace keyspace {
 
-// An object that tells the time: `now()` is const and returns a std::chrono::time_point. The
-// clocks of <chrono> qualify, and being empty they cost a keyspace no bytes. A keyspace reads its
-// clock in whole milliseconds, rounded towards the past.
+// A clock for a keyspace: an object whose const member now() returns a std::chrono::time_point. The
+// clocks of <chrono> qualify. A keyspace keeps a copy of its clock; an empty clock takes no bytes.
+// A keyspace rounds the time down to whole milliseconds. The threads of a
+// ConcurrentKeyspace call now() of its clock at the same time.
+//
+//   keyspace::Keyspace<std::string, int, std::chrono::system_clock> sessions;
 template <class C>
 concept TimeSource = std::copy_constructible<C> && requires(const C& clock) {
   []<class Tag, class Duration>(std::chrono::time_point<Tag, Duration>) {}(clock.now());
 };
 
 namespace internal {
-// The clock that a TimeSource's time points belong to.
+// The clock to which the time points of a TimeSource belong.
 template <TimeSource C>
 using ClockOf = typename std::remove_cvref_t<decltype(std::declval<const C&>().now())>::clock;
 
-// A time that all copies of this share. Any thread may read or move it. A move copies: there is no
-// clock without a time.
+// A time that all copies of this object share. Any thread may read or set it. A move copies, so a
+// moved-from object still has a time.
 template <class Clock>
 class SharedTime {
  public:
@@ -56,25 +61,29 @@ class SharedTime {
 };
 }  // namespace internal
 
-// std::chrono::steady_clock in whole milliseconds, rounded down, and faster to read: in less than
-// half of the time of std::chrono::steady_clock::now(). This is the default clock. Its time points
-// are those of std::chrono::steady_clock.
+// The default clock: std::chrono::steady_clock in whole milliseconds, rounded down. now() takes
+// less than half of the time of std::chrono::steady_clock::now(). The time points are those of
+// std::chrono::steady_clock.
 //
-// now() returns what std::chrono::steady_clock returns, rounded: never earlier, never later. It
-// reads that clock a few times a millisecond. In between, the processor's counter tells that the
-// millisecond is not over. That is so on Linux, on x86-64 and AArch64, if the kernel uses the
-// counter for its own clocks; elsewhere, each call reads std::chrono::steady_clock. The first call
-// of a program opens a file of the kernel's, and takes a tenth of a millisecond to measure the
-// counter's rate. now() is not for signal handlers.
+// now() returns exactly what std::chrono::steady_clock returns, rounded down. It reads that clock
+// only a few times in a millisecond. In between, a counter of the processor tells that the same
+// millisecond still lasts. This works on Linux on x86-64 and AArch64, if the kernel uses the
+// counter for its own clocks. Elsewhere, each call reads std::chrono::steady_clock.
+//
+// The first call of a program opens a file of the kernel, and takes 0.1 ms to measure the rate of
+// the counter. Any thread may call now(), but a signal handler must not.
 class SteadyClock : public internal::MillisecondClock<std::chrono::steady_clock> {};
 
-// The same for std::chrono::system_clock, for deadlines that are dates. Its time points are those
-// of std::chrono::system_clock, so std::chrono::sys_days converts to them. A change of the system's
-// time is seen within a millisecond.
+// std::chrono::system_clock, read in the same way. For deadlines that are dates: the time points
+// are those of std::chrono::system_clock, so std::chrono::sys_days converts to them. If the system
+// time is set, now() shows it within a millisecond.
+//
+//   keyspace::Keyspace<std::string, Offer, keyspace::SystemClock> offers;
+//   offers.set("summer", offer, std::chrono::sys_days(std::chrono::year(2030) / 9 / 1));
 class SystemClock : public internal::MillisecondClock<std::chrono::system_clock> {};
 
 namespace internal {
-// CLOCK_BOOTTIME of Linux, as a clock of <chrono>; elsewhere std::chrono::steady_clock.
+// CLOCK_BOOTTIME of Linux as a clock of <chrono>. Elsewhere the time of std::chrono::steady_clock.
 struct BootTime {
   using duration = std::chrono::nanoseconds;
   using rep = duration::rep;
@@ -94,14 +103,15 @@ struct BootTime {
 };
 }  // namespace internal
 
-// The same for the time since the machine was started, which goes on while the machine is
-// suspended, as a laptop that sleeps. On other systems than Linux it is the time of SteadyClock.
+// The time since the machine was started, read in the same way. It includes the time in which the
+// machine was suspended, for example a laptop with a closed lid. The time of SteadyClock does not,
+// on Linux. On other systems than Linux, the two clocks show the same time.
 class BootClock : public internal::MillisecondClock<internal::BootTime> {};
 
-// A clock that moves only when told to, for tests. It starts at the epoch.
+// A clock for tests. Its time changes only by advance() and set().
 //
-// It is a handle: copies share one time, so the test keeps one and gives the other to the code
-// under test. Any thread may read or move it.
+// Copies share one time. So a test keeps one copy and gives another to the code under test. Any
+// thread may call any member.
 //
 //   keyspace::ManualClock clock;
 //   keyspace::Keyspace<std::string, int, keyspace::ManualClock> sessions(clock);
@@ -116,29 +126,33 @@ class ManualClock {
   using time_point = std::chrono::time_point<ManualClock, duration>;
   static constexpr bool is_steady = false;
 
+  // Starts at `start`; by default at the epoch, time_point().
   ManualClock() : ManualClock(time_point()) {}
   explicit ManualClock(time_point start) : time_(start) {}
 
   [[nodiscard]] time_point now() const noexcept { return time_.get(); }
 
-  // Moves the time of all copies by `step`, backwards if it is negative.
-  // REQUIRES: the result is a time_point.
+  // Moves the time of all copies by `step` milliseconds. A negative step moves it back.
+  // REQUIRES: the result fits a time_point.
   void advance(duration step) const noexcept { time_.add(step); }
 
-  // Moves the time of all copies to `time`, which may lie in the past.
+  // Sets the time of all copies. It may be earlier than the current time.
   void set(time_point time) const noexcept { time_.set(time); }
 
  private:
   internal::SharedTime<ManualClock> time_;
 };
 
-// The time of another clock when refresh() was last called: for a program that lives in turns, as
-// an event loop does, and need not ask for the time in each call. To read it is one load, where
-// SteadyClock also reads the processor's counter.
+// The time of another clock at the last refresh(). For an event loop, which needs to read the clock
+// only once in each iteration. now() is one load from memory; SteadyClock also reads the
+// processor's counter.
 //
-// Keys expire when the time is refreshed: call it at least as often as their ttls are to be exact.
-// It is a handle, as ManualClock is, and counts whole milliseconds, rounded towards the past, in
-// the time points of the other clock.
+// An entry expires at the first refresh() at or after its deadline. So it may live too long, by the
+// time between two calls of refresh().
+//
+// Copies share one time, as those of a ManualClock do. The time points are those of the other
+// clock, in whole milliseconds, rounded down. Any thread may call now(). Any thread may call
+// refresh() if it may read the other clock.
 //
 //   keyspace::CachedClock clock;
 //   keyspace::Keyspace<std::string, Session, keyspace::CachedClock<>> sessions(clock);
@@ -156,12 +170,14 @@ class CachedClock {
   using time_point = std::chrono::time_point<internal::ClockOf<Source>, duration>;
   static constexpr bool is_steady = false;
 
+  // Reads `source` once. Throws what it throws.
   explicit CachedClock(Source source = {}) : source_(std::move(source)), time_(read()) {}
 
   [[nodiscard]] time_point now() const noexcept { return time_.get(); }
 
-  // Moves the time of all copies to that of the other clock. Throws what that throws. Where several
-  // threads call it at once, the time may stay at what any of them read.
+  // Reads the other clock and sets the time of all copies. Throws what the other clock throws; the
+  // time is then unchanged. If several threads call it at once, the last one to store its reading
+  // wins, which may be an earlier reading.
   void refresh() const { time_.set(read()); }
 
  private:
@@ -173,13 +189,15 @@ class CachedClock {
   internal::SharedTime<internal::ClockOf<Source>> time_;
 };
 
-// The kernel's coarse monotonic clock: the time of the last timer interrupt. It is behind by its
-// resolution or less (1 to 10 ms; 4 ms where Linux runs at 250 Hz), but on a virtual machine under
-// load by far more: 18 ms were seen. Keys may outlive their deadlines by as much. Prefer
-// SteadyClock, unless the processor has no counter that SteadyClock can use.
+// The coarse monotonic clock of the kernel (CLOCK_MONOTONIC_COARSE): the time of the last timer
+// interrupt. Prefer SteadyClock, unless the processor has no counter that SteadyClock can use.
 //
-// It counts from the same instant as std::chrono::steady_clock, which it is where there is no
-// CLOCK_MONOTONIC_COARSE, as outside Linux.
+// now() is late by up to resolution(): 1 to 10 ms, or 4 ms if Linux runs at 250 Hz. On a virtual
+// machine under load it may be late by far more: 18 ms were measured. Entries live too long by the
+// same time.
+//
+// The epoch is that of std::chrono::steady_clock. Without CLOCK_MONOTONIC_COARSE, for example
+// outside Linux, the time is that of std::chrono::steady_clock, rounded to milliseconds.
 class CoarseClock {
  public:
   using duration = std::chrono::milliseconds;
@@ -199,7 +217,7 @@ class CoarseClock {
 #endif
   }
 
-  // The step by which now() moves.
+  // Returns the time between two changes of now().
   [[nodiscard]] static std::chrono::nanoseconds resolution() noexcept {
 #ifdef CLOCK_MONOTONIC_COARSE
     timespec step;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_CONDITION_H_
 #define KEYSPACE_CONDITION_H_
 
@@ -7,20 +9,27 @@
 
 namespace keyspace {
 
-// When a new deadline may replace the current one: the options of Redis's PEXPIRE. What excludes
-// each other there (NX with any other, GT with LT) cannot be written here; XX GT is kGt.
+// When pexpire() and pexpireat() may change the deadline of a live key: the options of Redis's
+// PEXPIRE. A missing or expired key stays as it is, whatever the condition.
+//
+// A key without a deadline counts as a key with a deadline later than any other. So kGt never
+// changes it, and kLt accepts every finite deadline for it.
+//
+//   sessions.pexpire("alice", 30min, keyspace::Condition::kGt);  // prolongs, never shortens
+//
+// There is no value for options that Redis refuses together (NX with any other, GT with LT). XX
+// with GT is the same as kGt.
 enum class Condition : std::uint8_t {
   kAlways,
-  kNx,    // only when the key has no expiry
-  kXx,    // only when the key has one
-  kGt,    // only when the new deadline is later than the current one
-  kLt,    // only when the new deadline is sooner than the current one
-  kXxLt,  // only when the key has an expiry and the new deadline is sooner
+  kNx,    // only if the key has no deadline
+  kXx,    // only if the key has a deadline
+  kGt,    // only if the new deadline is later than the current one
+  kLt,    // only if the new deadline is sooner than the current one
+  kXxLt,  // only if the key has a deadline and the new one is sooner
 };
 
-// Returns whether `condition` lets `next` replace `current`. TimePoint::max() means "no expiry",
-// which is later than every deadline; from that alone follows that kGt refuses every key without
-// expiry and kLt accepts every finite deadline for it. Comparisons are strict.
+// Returns true if `condition` lets the deadline `next` replace `current`. TimePoint::max() means no
+// deadline, on both sides. An equal deadline is neither later nor sooner.
 //
 // Source: the PEXPIRE page of the Redis documentation, and Redis 7.0.15 observed.
 template <class TimePoint>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_JITTER_H_
 #define KEYSPACE_JITTER_H_
 
@@ -12,26 +14,31 @@
 
 namespace keyspace {
 
-// Shortens ttls at random, so that entries stored together do not all die together, and are not all
-// asked for anew from where they came.
+// Shortens ttls at random. Entries that are stored together then expire at different times, so they
+// are not all loaded again at the same time.
 //
 //   keyspace::Jitter jitter(0.1);
 //   for (const auto& [key, value] : rows) cache.set(key, value, jitter(10min));  // 9 to 10 minutes
 //
-// It never lengthens a ttl, which says how old an entry may become. Its numbers are not hard to
-// guess. A call changes it: threads need one each, or a lock.
+// It never lengthens a ttl, because a ttl limits the age of an entry. Its random numbers are easy
+// to guess.
+//
+// Not thread-safe: a call changes the Jitter. Use one for each thread, or a lock.
 class Jitter {
  public:
-  // Takes away up to `part` of a ttl: a tenth if it is 0.1. The same seed leads to the same ttls,
+  // Takes up to `part` of each ttl away: up to a tenth for 0.1. The same seed gives the same ttls
   // on every machine. REQUIRES: 0 <= part <= 1
   explicit constexpr Jitter(double part, std::uint64_t seed = 0) noexcept
       : part_(part), state_(seed) {
     assert(0 <= part && part <= 1);
   }
 
-  // Returns one of the whole milliseconds from (1 - part) * ttl up to `ttl`, each as likely as the
-  // others; at least 1 ms. A ttl of zero or less, and one that means "no expiry", stays as it is.
-  // Any unit converts that a keyspace takes as a ttl, and saturates as there.
+  // Returns a random number of whole milliseconds from (1 - part) * ttl to `ttl`, both included,
+  // but at least 1 ms. All are equally likely. Returns the same ttl if it is zero or negative, or
+  // means "no deadline" (milliseconds::max()).
+  //
+  // Takes the same units as a keyspace: milliseconds and coarser, counted in integers. A ttl that
+  // is too long for milliseconds saturates to milliseconds::max() - 1 ms.
   template <class Rep, class Period>
   requires internal::WholeMilliseconds<Rep, Period>
   [[nodiscard]] constexpr std::chrono::milliseconds operator()(
@@ -47,7 +54,7 @@ class Jitter {
   }
 
  private:
-  // SplitMix64, of Steele, Lea and Flood (OOPSLA 2014).
+  // SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
   constexpr std::uint64_t next_random() noexcept {
     std::uint64_t bits = state_ += 0x9e3779b97f4a7c15;
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9;

@@ -1,606 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_KEYSPACE_H_
 #define KEYSPACE_KEYSPACE_H_
 
 #include "keyspace/internal/config.h"
 
-#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <iterator>
-#include <memory>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "absl/base/attributes.h"
 #include "keyspace/clock.h"
 #include "keyspace/condition.h"
-#include "keyspace/features.h"
-#include "keyspace/internal/hashing.h"
+#include "keyspace/expiry.h"
+#include "keyspace/internal/call_time.h"
+#include "keyspace/internal/engine.h"
+#include "keyspace/internal/key_concepts.h"
 #include "keyspace/internal/millis.h"
-#include "keyspace/internal/store.h"
+#include "keyspace/options.h"
 #include "keyspace/statistics.h"
 
 namespace keyspace {
 
-// A key-value store in which keys can expire: Redis's keyspace, in the process. The verbs mean what
-// they mean in Redis (the commands of the same names), to the millisecond, with the exceptions that
-// the README lists.
+// A key-value store in which keys can expire: Redis's keyspace, in your process. The calls have the
+// names and the meanings of Redis's commands, to the millisecond. The README lists the differences.
 //
-//   keyspace::Keyspace<std::string, std::string> store;
-//   store.set("mykey", "Hello");
-//   store.pexpire("mykey", 1500ms);                       // true: it dies in 1.5 seconds
-//   store.pexpire("mykey", 1s, keyspace::Condition::kXx);  // true: it had an expiry
-//   store.pexpire("mykey", 1s, keyspace::Condition::kNx);  // false: it has one
-//   store.pttl("mykey");                                  // 1000ms, or less
-//   store.find("mykey");                                  // "Hello"; null a second later
+//   keyspace::Keyspace<std::string, std::string> ks;
+//   ks.set("mykey", "Hello");
+//   ks.pexpire("mykey", 1500ms);                        // true: the key expires in 1.5 seconds
+//   ks.pexpire("mykey", 1s, keyspace::Condition::kXx);  // true: it had an expiry
+//   ks.pexpire("mykey", 1s, keyspace::Condition::kNx);  // false: it has one
+//   ks.pttl("mykey");                                   // 1000ms or less
+//   ks.find("mykey");                                   // "Hello"; null a second later
 //
-// It holds what is put in until that expires or is erased, unless its Features give it a bound;
-// they can also make it call a listener for what leaves, count, and let expiries slide (features.h;
-// see cache.h for an alias). It has no thread of its own: memory of dead entries is freed by
-// erase_expired(), which the program calls when it suits it, and a little by every call that adds
-// an entry.
+// Options choose a clock, a capacity with a policy, a listener and more: see options.h. cache.h has
+// the same class with a capacity, concurrent_keyspace.h the same calls for many threads.
 //
-// Words. A key is *volatile* if it has a deadline, else *persistent*. A *ttl* is the time from now
-// to the deadline; "no expiry" is the latest possible deadline, and kNever its ttl. An entry is
-// *live* while now < deadline, and *dead* from then on, though it may still be stored.
+// A Keyspace has no thread of its own. Entries stay stored until they are erased, expired ones too.
+// To erase expired entries, call erase_expired() when it suits the program. Calls that add an entry
+// erase up to two of them.
+//
+// Terms. A key is *volatile* if it has a deadline, else *persistent*. A *ttl* is the time from now
+// until the deadline. A persistent key counts as having the latest possible deadline. An entry is
+// *live* while now < deadline, and *expired* from then on. A deadline not after now is *over*.
 //
 // Invariants
-//   1. An entry is live iff now < deadline. A ttl of n ms lasts exactly n ms of the clock's time.
-//   2. A dead entry is visible to no call but size(), volatile_size(), weight() and statistics();
-//      no call revives it or takes over its deadline (but a clock that goes back does). A const
-//      call changes nothing.
+//   1. An entry is live iff now < deadline. A ttl of n ms lasts n ms of the clock's time.
+//   2. Only size(), volatile_size(), empty(), weight(), statistics(), next_deadline() and the
+//      listener see an expired entry. No call makes it live or keeps its deadline. (If the clock
+//      goes back, it is live again.) A const call changes nothing.
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
-//   4. A call does O(1) work, whatever the number of keys, plus the limit it is given. Exceptions
-//      are clear(), for_each(), reserve(), erase_expired() without a limit, and the one insertion
-//      in many that rebuilds the hash map, or in a full keyspace sorts its way to a dead entry;
-//      likewise one in many of the deadlines that are not within five centuries after the clock's
-//      epoch.
-//   5. A set, insert or copy that adds an entry first erases up to two dead ones.
-//   6. After erase_expired() without a limit no dead entry is stored.
-//   7. An exception from a key, a value, the hash, the equality or the allocator leaves every other
-//      entry as it was, and the keyspace usable. Unless said otherwise the call then had no effect,
-//      but an assignment to a value, or a move from an argument, may have happened in part, and a
-//      request counts. (Where room has to be made within a capacity, see Options.)
+//   4. A call takes constant time, plus time in proportion to its limit. Exceptions: clear(),
+//      for_each(), reserve(), erase_expired() without a limit, and a call that evicts many entries
+//      for a heavy one. One insertion in many takes longer: it grows the hash map, searches a full
+//      keyspace for an expired entry, or drops stale records. So does one in many that has a
+//      deadline before the clock's epoch or more than 500 years after it.
+//   5. A call that adds an entry first erases up to two expired entries.
+//   6. After erase_expired() without a limit, no expired entry is stored.
+//   7. An exception from a key, a value, the hash, the equality or the allocator leaves all other
+//      entries as they were, and the keyspace usable. Unless said otherwise, the call had no effect
+//      then. Exceptions: an assignment to a value or a move from an argument may be done in part, a
+//      request may be recorded, and entries may have been evicted (see Config::capacity).
 //
-// Time. A Clock is an object with `now()` (see TimeSource); the default counts from the start of
-// the machine, so use SystemClock for deadlines that mean a date. Time is kept in
-// whole milliseconds; a finer clock is rounded down. Durations and time points in any coarser unit
-// convert by themselves, finer ones and bare numbers do not compile. What is too large saturates
-// to the latest finite deadline, one millisecond before time_point::max(). The clock may go
-// backwards: what was dead, and not yet erased, is then live again.
+// Time. The clock is an object with a `now()`: see TimeSource in clock.h. The default, SteadyClock,
+// counts from the start of the machine. For deadlines that are dates use SystemClock. A keyspace
+// counts whole milliseconds: a finer clock is rounded down. Ttls and deadlines: see expiry.h.
 //
-// Keys are found by any type that Hash and Equal both accept transparently (std::string_view and
-// const char* for string keys), else by what converts to Key. Key and Value need a move
-// constructor; if it may throw, the object is kept in a heap allocation of its own. A Hash that
-// may throw is called once for each stored key and its result kept, which takes 8 bytes: a hash
-// should be noexcept. Copies of Hash, Equal and Allocator must not throw. Any hash is correct; one
-// that collides costs time. The result of a Hash is mixed before it is used, so std::hash will do,
-// unless Hash has a type `is_avalanching`, as it is called in other hash maps too.
+// Keys and values. A key is found by any type that hash and equality accept as it is (for string
+// keys std::string_view and const char*), or by a type that converts to Key. Key and Value need a
+// move constructor. If it may throw, the object is kept in a heap allocation of its own. A
+// move-only Value supports everything but get() and copy(), and getdel() if there is a listener.
 //
-// A pointer to a value is valid until its entry is erased, or until the next call of set, insert,
-// replace, copy, rename, reserve, clear or erase_expired. Time alone invalidates nothing.
+// Pointers. A pointer to a value is valid until its entry is erased, or until the next call of
+// set(), insert(), replace(), copy(), rename(), reserve(), clear() or erase_expired(). The passing
+// of time invalidates no pointer.
 //
-// Thread safety: as a standard container. Calls on one object need a lock unless all are const.
-// Hash, equality, allocator, clock, weigher, and the operations of keys and values must not call
-// the keyspace; a listener may (see RemovalCause).
-template <class Key, class Value, TimeSource Clock = SteadyClock,
-          class Hash = internal::DefaultHash<Key>, class Equal = internal::DefaultEqual<Key>,
-          class Allocator = std::allocator<std::pair<const Key, Value>>,
-          FeatureSet Features = DefaultFeatures>
+// Requests. Where a policy, statistics or an idle time depends on which keys are requested, find(),
+// get() and mget() change the keyspace: they do not compile on a const one. peek() and contains()
+// are not requests.
+//
+// Thread safety: as a standard container. Calls on one object need a lock unless all are const. The
+// hash, the equality, the allocator, the clock, the weigher, and the operations of keys and values
+// must not call the keyspace. A listener may (see removal.h).
+template <class Key, class Value, class... Options>
 class Keyspace {
-  using Store = internal::Store<Key, Value, Hash, Equal, Allocator, Features>;
-  // A ttl and a deadline, as calls take them: see "Time" above.
-  using Ttl = internal::Ttl;
-  using Deadline = internal::Deadline<internal::ClockOf<Clock>>;
+  using Choices = internal::Choices<Key, Value, Options...>;
+  using Engine = internal::Engine<Choices>;
+  static constexpr bool kUsesRequests = Engine::kUsesRequests;
 
  public:
   using key_type = Key;
   using mapped_type = Value;
-  using clock_type = Clock;
-  using hasher = Hash;
-  using key_equal = Equal;
-  using allocator_type = Allocator;
+  using clock_type = typename Choices::Clock;
+  using hasher = typename Choices::Hash;
+  using key_equal = typename Choices::Equal;
+  using allocator_type = typename Choices::Allocator;
   using size_type = std::size_t;
   using duration = std::chrono::milliseconds;
-  using time_point = std::chrono::time_point<internal::ClockOf<Clock>, duration>;
+  using time_point = std::chrono::time_point<internal::ClockOf<clock_type>, duration>;
 
-  // "No expiry" as a ttl. As a deadline it is time_point::max().
-  static constexpr duration kNever = (duration::max)();
+  using Expiry = keyspace::Expiry<internal::ClockOf<clock_type>>;
+  using Deadline = keyspace::Deadline<internal::ClockOf<clock_type>>;
+  using Config = keyspace::Config<Choices, /*kIsConcurrent=*/false>;
+  static constexpr duration kNever = keyspace::kNever;
+  static constexpr KeepExpiry kKeep = keyspace::kKeep;
 
-  explicit Keyspace(
-      Clock clock = {}, const Hash& hash = {}, const Equal& equal = {},
-      const Allocator& allocator = {}) requires(!internal::kNeedsCapacityOrTtl<Features>)
-      : Keyspace(std::move(clock), Options(), hash, equal, allocator) {}
+  Keyspace() requires(!Choices::kNeedsConfig && std::default_initializable<clock_type>)
+      : Keyspace(Config()) {}
+  explicit Keyspace(clock_type clock) requires(!Choices::kNeedsConfig)
+      : Keyspace(Config{.clock = std::move(clock)}) {}
+  explicit Keyspace(Config config)
+      : clock_(std::move(config.clock)),
+        engine_(internal::engine_config<Choices>(std::move(config))) {}
 
-  // What the features need; a capacity has to be given (see features.h).
-  using Options = keyspace::Options<Features>;
-  explicit Keyspace(Options options) : Keyspace(Clock(), std::move(options)) {}
-  Keyspace(Clock clock, Options options, const Hash& hash = {}, const Equal& equal = {},
-           const Allocator& allocator = {})
-      : clock_(std::move(clock)),
-        expire_after_access_(options.expire_after_access),
-        store_(std::move(options), hash, equal, allocator) {}
-
-  // What was moved from is empty, and has its capacity; its clock, weigher and listener are what a
-  // move makes of them.
+  // A moved-from keyspace is empty and keeps its capacity. Its clock, weigher and listener are
+  // moved-from.
   Keyspace(Keyspace&&) noexcept = default;
   Keyspace& operator=(Keyspace&&) noexcept = default;
 
-  // SET [PX | PXAT]. Stores `value`, and with it the given expiry or none, in place of whatever the
-  // key had. A ttl or deadline that is already over leaves the key absent; and so does an entry
-  // that has no room within the capacity, where there is one (see features.h).
+  // SET [PX | PXAT | KEEPTTL]. Stores a value and an expiry in place of what the key had. If the
+  // expiry is over, or the capacity has no room for the entry, the key is absent afterwards.
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value, Expiry expiry = {}) {
     Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), default_deadline(now), now);
-  }
-  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value, Ttl ttl) {
-    Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), ttl.from(now), now);
-  }
-  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value, Deadline deadline) {
-    Now now(clock_);
-    set_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(), now);
+    engine_.set(as_key(std::forward<K>(key)), std::forward<V>(value), expiry.time(), now);
   }
 
-  // SET NX. As set(), but only if the key is missing or dead. Returns true iff it was, and the
-  // entry had room within the capacity. If the key is live, nothing happens, and the arguments are
-  // not moved from (a key of a type that must be converted to Key before it can be looked for may
-  // be).
+  // SET NX. Does what set() does if the key is not live; else nothing. Returns true iff the key was
+  // not live and the capacity had room. If the key is live, the arguments are not moved from. (A
+  // key that is converted to Key may be moved from.)
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value, Expiry expiry = {}) {
     Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), default_deadline(now),
-                        now);
-  }
-  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value, Ttl ttl) {
-    Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), ttl.from(now), now);
-  }
-  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value, Deadline deadline) {
-    Now now(clock_);
-    return insert_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(),
-                        now);
+    return engine_.insert(as_key(std::forward<K>(key)), std::forward<V>(value), expiry.time(), now);
   }
 
-  // SET XX. As set(), but only if the key is live. Returns true iff it was, and the entry
-  // had room within the capacity (else the key is erased). If the key is not live, nothing happens,
-  // and the arguments are not moved from, as in insert().
+  // SET XX. Does what set() does if the key is live; else nothing. Returns true iff the key was
+  // live and the capacity had room. (If it had no room, the key is erased.) If the key is not live,
+  // the arguments are not moved from, as in insert().
   template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  bool replace(K&& key, V&& value) {
+  bool replace(K&& key, V&& value, Expiry expiry = {}) {
     Now now(clock_);
-    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value),
-                         default_deadline(now), now);
-  }
-  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  bool replace(K&& key, V&& value, Ttl ttl) {
-    Now now(clock_);
-    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value), ttl.from(now), now);
-  }
-  template <internal::KeyFor<Keyspace> K = Key, internal::ValueFor<Keyspace> V = Value>
-  bool replace(K&& key, V&& value, Deadline deadline) {
-    Now now(clock_);
-    return replace_until(as_key(std::forward<K>(key)), std::forward<V>(value), deadline.millis(),
-                         now);
+    return engine_.replace(as_key(std::forward<K>(key)), std::forward<V>(value), expiry.time(),
+                           now);
   }
 
-  // GET. Returns the value of a live key, else null. To change the value in place (as INCR and
-  // APPEND do) keeps its expiry.
+  // GET. Returns the value of a live key; null if the key is missing or expired. A request. A
+  // change of the value through the pointer (like INCR and APPEND) keeps the expiry.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Value* find(const K& key) {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Value* find(const K& key)
+      ABSL_ATTRIBUTE_LIFETIME_BOUND {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    return request(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
+    return engine_.find(as_key(key), now);
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* find(const K& key) const {
-    Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    return store_.is_live(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* find(const K& key) const
+      ABSL_ATTRIBUTE_LIFETIME_BOUND requires(!kUsesRequests) {
+    return peek(key);
   }
 
-  // Returns what find() does, and leaves no trace: to a policy, statistics or an expiry that slides
-  // it is no request. So it is with all calls that are const.
+  // GET. Returns what find() returns. Not a request.
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] const Value* peek(const K& key) const {
-    return find(key);
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* peek(const K& key) const
+      ABSL_ATTRIBUTE_LIFETIME_BOUND {
+    Now now(clock_);
+    return engine_.peek(as_key(key), now);
   }
 
-  // GET. Returns a copy of the value of a live key.
+  // GET. Returns a copy of the value of a live key; nullopt if the key is missing or expired. A
+  // request.
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] std::optional<Value> get(const K& key) requires std::copy_constructible<Value> {
     return copy_of(find(key));
   }
   template <internal::KeyFor<Keyspace> K = Key>
-  [[nodiscard]] std::optional<Value> get(
-      const K& key) const requires std::copy_constructible<Value> {
-    return copy_of(find(key));
+  [[nodiscard]] std::optional<Value> get(const K& key) const
+      requires(std::copy_constructible<Value> && !kUsesRequests) {
+    return copy_of(peek(key));
   }
 
-  // EXISTS. Returns whether the key is live.
+  // EXISTS. Returns whether the key is live. Not a request.
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] bool contains(const K& key) const {
-    return find(key) != nullptr;
+    return peek(key) != nullptr;
   }
 
-  // MGET. Looks up many keys: writes to `out`, for each key in turn, what find() returns for it,
-  // and returns `out` behind the last. The clock is read once for all; and beyond the size of the
-  // caches this takes less time than as many calls of find(), as it waits for the memory of several
-  // keys at once. `keys` is a container, array or span, of what find() accepts.
+  // MGET. Writes to `out` what find() returns for each key, in order. Returns the end of what was
+  // written. Reads the clock once. With more keys than the processor's caches hold, this is faster
+  // than calls of find(), because it waits for the memory of several keys at once. `keys` is a
+  // container, array or span of what find() accepts.
   template <internal::KeysFor<Keyspace> Keys, std::output_iterator<Value*> Out>
   Out mget(const Keys& keys, Out out) {
-    return find_all(*this, keys, std::move(out));
+    Now now(clock_);
+    return engine_.find_all(keys, kAsKey, std::move(out), now);
   }
   template <internal::KeysFor<Keyspace> Keys, std::output_iterator<const Value*> Out>
-  Out mget(const Keys& keys, Out out) const {
-    return find_all(*this, keys, std::move(out));
-  }
-
-  // GETEX. Returns the value of a live key, else null, and gives the key a new ttl, in one look-up:
-  // an expiry that slides with use. kNever makes the key persistent; a ttl of zero or less erases
-  // it, and the result is null.
-  template <internal::KeyFor<Keyspace> K = Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Value* getex(const K& key, Ttl ttl) {
+  Out mget(const Keys& keys, Out out) const requires(!kUsesRequests) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    if (!note_request(found, now)) [[unlikely]]
-      return nullptr;
-    const Millis deadline = ttl.from(now);
-    if (Store::is_over(deadline, now)) [[unlikely]] {
-      store_.erase(found.entry->first);
-      store_.deliver();
-      return nullptr;
-    }
-    store_.set_deadline(found, deadline);
-    return std::addressof(found.entry->second.get());
+    return engine_.peek_all(keys, kAsKey, std::move(out), now);
   }
 
-  // GETDEL. Erases a live key and returns its value, moved out; nullopt if the key is not live.
-  // (For a listener it is copied.)
+  // GETEX. Returns the value of a live key, else null, and gives the key a new expiry. If that is
+  // over, erases the key and returns null. A request.
   template <internal::KeyFor<Keyspace> K = Key>
-  std::optional<Value> getdel(const K& key) requires(!Store::kIsObserved ||
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Value* getex(const K& key,
+                                            Expiry expiry) ABSL_ATTRIBUTE_LIFETIME_BOUND {
+    Now now(clock_);
+    return engine_.getex(as_key(key), expiry.time(), now);
+  }
+
+  // GETDEL. Erases a live key and returns its value, moved out; nullopt if the key is missing or
+  // expired. (If there is a listener, the value is copied.) A request.
+  template <internal::KeyFor<Keyspace> K = Key>
+  std::optional<Value> getdel(const K& key) requires(!Choices::kIsObserved ||
                                                      std::copy_constructible<Value>) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    std::optional<Value> value;  // the only one returned, so that it is not moved once more
-    if (note_request(found, now)) {
-      Value& stored = found.entry->second.get();
-      if constexpr (Store::kIsObserved) {
-        value.emplace(std::as_const(stored));
-      } else {
-        value.emplace(std::move(stored));
-      }
-      store_.erase(found, /*was_live=*/true, now);
-    }
-    store_.deliver();
-    return value;
+    return engine_.getdel(as_key(key), now);
   }
 
-  // DEL. Erases the key. Returns true iff it was live.
+  // DEL. Erases a key. Returns true iff it was live.
   template <internal::KeyFor<Keyspace> K = Key>
   bool erase(const K& key) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    if (found.entry == nullptr) return false;
-    const bool was_live = store_.is_live(found, now);
-    store_.erase(found, was_live, now);
-    store_.deliver();
-    return was_live;
+    return engine_.erase(as_key(key), now);
   }
 
-  // PEXPIRE and PEXPIREAT, with or without NX, XX, GT or LT. In this order:
-  //   - the key is missing or dead: false;
-  //   - the condition does not admit the new deadline (see condition.h): false, and nothing
-  //     happens, even if the deadline has passed;
-  //   - the deadline is not after now: the key is erased, true;
-  //   - the deadline becomes the key's: true, also if it had that one already.
+  // PEXPIRE and PEXPIREAT [NX | XX | GT | LT]. The first of these that applies decides:
+  //   1. The key is missing or expired: returns false.
+  //   2. The condition does not admit the new deadline (see condition.h): returns false and changes
+  //      nothing, even if the deadline is over.
+  //   3. The deadline is not after now: erases the key and returns true.
+  //   4. Stores the deadline and returns true, also if the key had the same deadline before.
   // A ttl of kNever, or a deadline of time_point::max(), makes the key persistent.
   // Source: the PEXPIRE page of the Redis documentation, and Redis 7.0.15 observed.
   template <internal::KeyFor<Keyspace> K = Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool pexpire(const K& key, Ttl ttl,
                                             Condition condition = Condition::kAlways) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    if (!store_.is_live(found, now)) [[unlikely]]
-      return false;
-    return expire(found, ttl.from(now), condition, now);
+    return engine_.expire(as_key(key), ttl, condition, now);
   }
   template <internal::KeyFor<Keyspace> K = Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool pexpireat(const K& key, Deadline deadline,
                                               Condition condition = Condition::kAlways) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    if (!store_.is_live(found, now)) [[unlikely]]
-      return false;
-    return expire(found, deadline.millis(), condition, now);
+    return engine_.expire(as_key(key), deadline, condition, now);
   }
 
-  // PTTL. Returns the time that a live key has left, at least 1 ms; kNever if it is persistent;
-  // nullopt if the key is not live. If the time left is too large for a duration it saturates to
-  // 1 ms less than kNever.
+  // PTTL. Returns the time left of a live key, at least 1 ms; kNever if it is persistent; nullopt
+  // if the key is missing or expired. Note that `pttl(key) < 1s` is true for a missing key, because
+  // nullopt compares less than every duration. A ttl that is too large is returned as 1 ms less
+  // than kNever.
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] std::optional<duration> pttl(const K& key) const {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    if (!store_.is_live(found, now)) return std::nullopt;
-    const Millis deadline = store_.deadline(found.entry->first);
-    if (deadline == internal::kNeverMillis) return kNever;
-    return duration(internal::time_left(deadline, now()));
+    return internal::ttl_until(engine_.deadline(as_key(key), now), now);
   }
 
-  // PEXPIRETIME. Returns the deadline of a live key, time_point::max() if it is persistent; nullopt
-  // if the key is not live.
+  // PEXPIRETIME. Returns the deadline of a live key; time_point::max() if it is persistent; nullopt
+  // if the key is missing or expired.
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] std::optional<time_point> pexpiretime(const K& key) const {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    if (!store_.is_live(found, now)) return std::nullopt;
-    return to_time_point(store_.deadline(found.entry->first));
+    const auto deadline = engine_.deadline(as_key(key), now);
+    return deadline ? std::optional(to_time_point(*deadline)) : std::nullopt;
   }
 
   // PERSIST. Makes a key persistent. Returns true iff it was live and volatile.
   template <internal::KeyFor<Keyspace> K = Key>
   bool persist(const K& key) {
     Now now(clock_);
-    const auto found = store_.locate(as_key(key));
-    if (!store_.is_live(found, now) || !found.entry->first.is_volatile()) return false;
-    store_.set_deadline(found, internal::kNeverMillis);
-    return true;
+    return engine_.persist(as_key(key), now);
   }
 
-  // RENAME. Moves value and expiry of `from` to `to`, in place of whatever `to` had. Returns true
-  // iff `from` was live; a key renamed to itself stays as it is.
+  // RENAME. Moves the value and the expiry of `from` to `to`, in place of what `to` had. Returns
+  // true iff `from` was live. A key that is renamed to itself stays as it is.
   template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
   bool rename(const K& from, L&& to) {
-    return rename_to(as_key(from), as_key(std::forward<L>(to)));
+    Now now(clock_);
+    return engine_.rename_to(engine_, as_key(from), as_key(std::forward<L>(to)), now);
   }
 
-  // COPY. Copies value and expiry of `from` to `to`. Returns true iff `from` was live and `to` was
-  // not, and there was room within the capacity; so a key is not copied to itself. `from` may have
-  // to go for the copy.
+  // COPY. Copies the value and the expiry of `from` to `to`. Returns true iff `from` was live, `to`
+  // was not, and the capacity had room. (`from` may be evicted for the copy.)
   template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
   bool copy(const K& from, L&& to) requires std::copy_constructible<Value> {
-    return copy_to(as_key(from), as_key(std::forward<L>(to)));
+    Now now(clock_);
+    return engine_.copy_to(engine_, as_key(from), as_key(std::forward<L>(to)), now);
   }
 
-  // KEYS, SCAN. Calls f(key, value, deadline) for each live entry, in no order, with const
-  // references and time_point::max() for "persistent". `f` must not call a member that is not
-  // const; what it throws ends the walk. O(capacity).
+  // KEYS, SCAN. Calls f(const Key&, const Value&, time_point deadline) for each live entry, in no
+  // order. The deadline of a persistent key is time_point::max(). `f` must call only const members.
+  // If it throws, the walk ends. Takes time in proportion to the largest size so far.
   template <class F>
   void for_each(F&& f) const {
     Now now(clock_);
-    for (const auto& [stored, value] : store_.entries()) {
-      if (!store_.is_live(stored, now)) continue;
-      f(stored.key(), value.get(), to_time_point(store_.deadline(stored)));
-    }
+    engine_.for_each([&](const Key& key, const Value& value,
+                         internal::Millis deadline) { f(key, value, to_time_point(deadline)); },
+                     now);
   }
 
-  // What was counted (see statistics.h).
-  [[nodiscard]] Statistics statistics() const noexcept requires(Features::kStatistics) {
-    return store_.statistics();
+  // With WithStatistics: what was counted so far.
+  [[nodiscard]] Statistics statistics() const noexcept requires(Choices::kStatistics) {
+    return engine_.statistics();
   }
 
-  // What all stored entries weigh together, dead ones included, and may weigh at most.
-  [[nodiscard]] size_type weight() const noexcept requires(Store::kIsBounded) {
-    return store_.weight();
+  // With a policy: the weight of all stored entries, expired ones included; and its bound.
+  [[nodiscard]] size_type weight() const noexcept requires(Choices::kIsBounded) {
+    return engine_.weight();
   }
-  [[nodiscard]] size_type capacity() const noexcept requires(Store::kIsBounded) {
-    return store_.capacity();
+  [[nodiscard]] size_type capacity() const noexcept requires(Choices::kIsBounded) {
+    return engine_.capacity();
   }
 
-  // DBSIZE. The number of stored entries; of those that are volatile. Dead entries count until they
-  // are erased.
-  [[nodiscard]] size_type size() const noexcept { return store_.entries().size(); }
-  [[nodiscard]] size_type volatile_size() const noexcept { return store_.volatile_size(); }
+  // DBSIZE. The number of stored entries, and of those with a deadline. Expired entries count until
+  // they are erased.
+  [[nodiscard]] size_type size() const noexcept { return engine_.size(); }
+  [[nodiscard]] size_type volatile_size() const noexcept { return engine_.volatile_size(); }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
-  // FLUSHDB. Erases everything. O(capacity).
+  // FLUSHDB. Erases everything, in time proportional to the largest size so far.
   void clear() {
     Now now(clock_);
-    store_.clear(now);
-    store_.deliver();
+    engine_.clear(now);
   }
 
-  // Makes room for `size` entries in all, so that the hash map, and what the policy keeps, need not
-  // grow before.
-  void reserve(size_type size) { store_.reserve(size); }
+  // Reserves memory for `size` entries in all. Up to that size, neither the hash map nor the
+  // policy's memory grows.
+  void reserve(size_type size) { engine_.reserve(size); }
 
-  // Erases dead entries, at most `limit` of them, and returns how many it erased.
+  // Erases expired entries, at most `limit`. Returns how many it erased.
   //
-  // The work is bounded by the limit too, and not all work erases: entries whose deadline was put
-  // off are filed again, and index entries are sorted as their time comes nearer. So a result
-  // below the limit, even zero, does not mean that nothing dead is left; that is so when
-  // next_deadline() is after now. Without a limit, nothing dead is left.
+  // The limit also bounds the work on entries that are not expired: for example, an entry whose
+  // deadline was postponed gets a new record in the timer wheel. So a result below the limit, even
+  // 0, does not mean that no expired entry is left. None is left if next_deadline() is after now,
+  // or if there was no limit.
   //
-  // Throws what the allocator or a listener throws; entries not yet erased are left for the next
+  // Throws what the allocator or a listener throws. Entries not yet erased are left to the next
   // call.
   size_type erase_expired(size_type limit = internal::kUnlimited) {
     Now now(clock_);
-    size_type erased = 0;
-    if constexpr (Store::kIsObserved) {
-      // Without a limit, the listener has its turn now and then; but not for ever, if what it
-      // stores is dead at once, as the clock has gone back.
-      const size_type most = limit == internal::kUnlimited ? size() : 0;
-      while (erased < most && store_.is_due(now)) {
-        erased += store_.erase_due(kEraseStep, now);
-        store_.deliver();
-      }
-    }
-    erased += store_.erase_due(limit, now);
-    store_.deliver();
-    return erased;
+    return engine_.erase_expired(limit, now);
   }
 
-  // Returns a time before which no entry dies; nullopt if none ever will. Entries may die later
-  // than that, but a loop that sleeps until then and calls erase_expired() makes progress each
-  // time. It is in the past if dead entries are stored.
+  // Returns a time before which no entry expires; nullopt if there is no volatile entry. The first
+  // entry may expire later. A loop that sleeps until that time and then calls erase_expired() makes
+  // progress each time. The time is not after now if expired entries are stored.
   [[nodiscard]] std::optional<time_point> next_deadline() const noexcept {
-    if (volatile_size() == 0) return std::nullopt;
-    return to_time_point(store_.next_due());
+    const internal::Millis due = engine_.next_due();
+    return due == internal::kNeverMillis ? std::nullopt : std::optional(to_time_point(due));
   }
 
-  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] const clock_type& clock() const noexcept ABSL_ATTRIBUTE_LIFETIME_BOUND {
+    return clock_;
+  }
+
+  // Calls that do not compile. A compiler prints the deleted function that was called, with the
+  // comment that says what to do instead.
+  // clang-format off
+  Keyspace() requires(Choices::kNeedsConfig || !std::default_initializable<clock_type>) = delete;  // give a Config with what is missing: the capacity, the expire_after_access, or what has no default constructor; as in ({.capacity = 10'000})
+  explicit Keyspace(clock_type) requires(Choices::kNeedsConfig) = delete;  // give a Config with what is missing: the capacity, the expire_after_access, or what has no default constructor; as in ({.capacity = 10'000, .clock = clock})
+  template <internal::OtherClock<Keyspace> Clock>
+  explicit Keyspace(const Clock&) = delete;  // a keyspace takes the clock that its options name, or a Config, as in ({.capacity = 10'000, .clock = clock})
+  template <internal::KeyFor<Keyspace> K = Key>
+  const Value* find(const K& key) const requires(kUsesRequests) = delete;  // a request changes this keyspace: use peek(), or a keyspace that is not const
+  template <internal::KeyFor<Keyspace> K = Key>
+  std::optional<Value> get(const K& key) const requires(std::copy_constructible<Value> && kUsesRequests) = delete;  // a request changes this keyspace: use peek(), or a keyspace that is not const
+  template <internal::KeyFor<Keyspace> K = Key>
+  std::optional<Value> get(const K& key) const requires(!std::copy_constructible<Value>) = delete;  // the value cannot be copied: use find() or peek(), or in a ConcurrentKeyspace visit()
+  template <internal::KeysFor<Keyspace> Keys, std::output_iterator<const Value*> Out>
+  Out mget(const Keys& keys, Out out) const requires(kUsesRequests) = delete;  // a request changes this keyspace: use peek(), or a keyspace that is not const
+  template <class Keys, class Out>
+  Out mget(const Keys& keys, Out out) const = delete;  // `keys` is a container of keys; `out` is an output iterator for Value* (const Value* if the keyspace is const)
+  template <internal::KeyFor<Keyspace> K = Key>
+  std::optional<Value> getdel(const K& key) requires(Choices::kIsObserved && !std::copy_constructible<Value>) = delete;  // the value cannot be copied for the caller and the listener: use erase(), which passes it to the listener
+  template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
+  bool copy(const K& from, L&& to) requires(!std::copy_constructible<Value>) = delete;  // the value cannot be copied: use rename() to move it, or store a std::shared_ptr
+  void begin() const = delete;  // a keyspace is not a range: use for_each(f)
+  void end() const = delete;    // a keyspace is not a range: use for_each(f)
+  Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options
+  size_type weight() const requires(!Choices::kIsBounded) = delete;    // only a keyspace with a policy has a weight: use size(), or a Cache
+  size_type capacity() const requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
+  // clang-format on
 
   // ----------------------------------------------------------------------------------------------
   // Implementation details follow.
   // ----------------------------------------------------------------------------------------------
  private:
   friend struct internal::TestPeer;
-  friend struct internal::ShardAccess;
-  using Millis = internal::Millis;
-
-  static constexpr bool kSlides = Features::kExpireAfterAccess;
-  static constexpr size_type kEraseStep = 256;  // between two turns of the listener
-
-  // The time of one call: read when it is first asked for.
-  class Now {
-   public:
-    explicit Now(const Clock& clock) noexcept : clock_(clock) {}
-    Millis operator()() {
-      if (!is_read_) {
-        time_ = internal::floor_millis(clock_.now().time_since_epoch());
-        is_read_ = true;
-      }
-      return time_;
-    }
-
-   private:
-    const Clock& clock_;
-    Millis time_ = 0;
-    bool is_read_ = false;
-  };
-
-  static time_point to_time_point(Millis millis) noexcept { return time_point(duration(millis)); }
+  using Now = internal::CallTime<clock_type>;
 
   template <class K>
   static decltype(auto) as_key(K&& key) {
     return internal::as_key<Keyspace>(std::forward<K>(key));
   }
-
-  template <class Self, class Keys, class Out>
-  static Out find_all(Self& self, const Keys& keys, Out out) {
-    constexpr std::size_t kAhead = 8;  // with more, a core has to wait for fetches to begin
-    std::array<std::size_t, kAhead> hashes;
-    auto ahead = std::begin(keys);
-    for (std::size_t i = 0; i != kAhead && ahead != std::end(keys); ++i, ++ahead) {
-      hashes[i] = self.store_.prefetch(as_key(*ahead));
-    }
-    Now now(self.clock_);
-    std::size_t i = 0;
-    for (auto next = std::begin(keys); next != std::end(keys); ++next) {
-      const auto found = self.store_.locate(as_key(*next), hashes[i]);
-      *out++ = self.request(found, now) ? std::addressof(found.entry->second.get()) : nullptr;
-      if (ahead != std::end(keys)) hashes[i] = self.store_.prefetch(as_key(*ahead++));
-      i = (i + 1) % kAhead;
-    }
-    return out;
-  }
-
-  // The deadline of what is stored without one.
-  Millis default_deadline(Now& now) const {
-    if constexpr (Features::kExpireAfterAccess) {
-      return expire_after_access_.from(now);
-    } else {
-      return internal::kNeverMillis;
-    }
-  }
-
-  // Returns whether a request found a live key, after all that a request does.
-  template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const F& found, Now& now) {
-    if (!note_request(found, now)) return false;
-    if constexpr (Features::kExpireAfterAccess) {
-      expire(found, expire_after_access_.from(now), Condition::kGt, now);
-    }
-    return true;
-  }
-  template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const F& found, Now& now) const {
-    return store_.is_live(found, now);
-  }
-  // The same, but without an expiry that slides.
-  template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool note_request(const F& found, Now& now) {
-    const bool is_hit = store_.is_live(found, now);
-    store_.note_request(found, is_hit);
-    return is_hit;
-  }
+  static constexpr auto kAsKey = [](auto&& key) -> decltype(auto) {
+    return as_key(std::forward<decltype(key)>(key));
+  };
 
   static std::optional<Value> copy_of(const Value* value) {
     return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
   }
-
-  template <class K, class V>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void set_until(K&& key, V&& value, Millis deadline, Now& now) {
-    store_.template put</*kOverwrites=*/true>(std::forward<K>(key), std::forward<V>(value),
-                                              deadline, now);
-    store_.deliver();
-  }
-  template <class K, class V>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const bool is_stored = store_.template put</*kOverwrites=*/false>(
-        std::forward<K>(key), std::forward<V>(value), deadline, now);
-    store_.deliver();
-    return is_stored;
-  }
-  template <class K, class V>
-  bool replace_until(K&& key, V&& value, Millis deadline, Now& now) {
-    const auto found = store_.locate(key);
-    const bool is_stored =
-        store_.is_live(found, now) &&
-        store_.put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
-    store_.deliver();
-    return is_stored;
+  static time_point to_time_point(internal::Millis millis) noexcept {
+    return time_point(duration(millis));
   }
 
-  template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool expire(const F& found, Millis deadline, Condition condition,
-                                           Now& now) {
-    const Millis current = store_.deadline(found.entry->first);
-    if (!admits(condition, to_time_point(current), to_time_point(deadline))) return false;
-    if (Store::is_over(deadline, now)) [[unlikely]] {
-      store_.erase(found.entry->first);
-      store_.deliver();
-    } else {
-      store_.set_deadline(found, deadline);
-    }
-    return true;
-  }
-
-  template <class K, class L>
-  bool rename_to(const K& from, L&& to) {
-    Now now(clock_);
-    const auto source = store_.locate(from);
-    if (!store_.is_live(source, now)) return false;
-    const auto target = store_.locate(to);
-    if (target.entry != source.entry) store_.move(source, target, std::forward<L>(to), now);
-    store_.deliver();
-    return true;
-  }
-
-  template <class K, class L>
-  bool copy_to(const K& from, L&& to) {
-    Now now(clock_);
-    const auto source = store_.locate(from);
-    if (!store_.is_live(source, now)) return false;
-    const auto target = store_.locate(to);
-    if (store_.is_live(target, now)) return false;
-    const bool is_stored =
-        store_.put_at(target, std::forward<L>(to), std::as_const(source.entry->second.get()),
-                      store_.deadline(source.entry->first), now);
-    store_.deliver();
-    return is_stored;
-  }
-
-  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Clock clock_;
-  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS decltype(Options::expire_after_access) expire_after_access_;
-  Store store_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS clock_type clock_;
+  Engine engine_;
 };
 
 }  // namespace keyspace

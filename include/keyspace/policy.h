@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_POLICY_H_
 #define KEYSPACE_POLICY_H_
 
@@ -13,8 +15,8 @@ namespace keyspace {
 // one word beside the key that it finds, and Lru also counts it.
 //
 // To evict an entry takes constant time, with one exception: with Lru or EarliestDeadline, one
-// eviction in many also removes stale records from an index, up to two for each entry. To make room
-// for a heavy entry may take many evictions.
+// eviction in many also removes stale records from an index, up to two for each entry. A heavy
+// entry may need many evictions.
 
 // Evicts nothing: there is no capacity.
 struct Unbounded {};
@@ -23,27 +25,26 @@ struct Unbounded {};
 // never evicted: a keyspace that is full of them refuses new entries. (An entry that is too heavy
 // for the room that they leave is refused after all other entries were evicted, as in Redis.)
 //
-// Exact for up to 1,000 entries with a deadline. If there are more, it compares 1,000 of them: it
-// may evict another entry than the soonest where many deadlines lie close together, or where many
-// were postponed lately.
+// Exact for up to 1,000 entries with a deadline. Above that it compares 1,000 of them. It may then
+// miss the soonest if many deadlines lie close together or were postponed lately.
 struct EarliestDeadline {};
 
-// Evicts the least recently used entry. It is the best known policy. But one walk over many keys
-// evicts everything else, and ScanResistant nearly always has more hits.
+// Evicts the least recently used entry. It is the most widely known policy. But one walk over many
+// keys evicts everything else, and ScanResistant nearly always has more hits.
 //
-// Exact for up to 1,000 entries. If there are more, it compares some thousands: it may evict
-// another entry than the oldest where many of these were requested or erased lately.
+// Exact for up to 1,000 entries. Above that it compares some thousands. It may then miss the oldest
+// entry if many old entries were requested or erased lately.
 struct Lru {};
 
-// Evicts entries that were not requested again, before those that were. A new key first has to be
-// requested again while it is in a small queue; most of the capacity is for keys that were. So keys
-// that are requested once do not displace others, and a loop over more keys than the capacity has
-// hits. The size of the small queue adapts to the requests.
+// Evicts entries that were not requested again before those that were. A new key enters a small
+// queue. If it is requested again there, it moves to the main queue, which has most of the
+// capacity. So keys that are requested once do not displace others, and a loop over more keys than
+// the capacity has hits. The size of the small queue adapts to the requests.
 //
 // The queues are those of S3-FIFO (Yang et al., SOSP 2023). A key that comes back after its
 // eviction is compared with the next victim by the time since the last request, as in LIRS (Jiang
-// and Zhang, SIGMETRICS 2002). It takes about 70 bytes for each entry of the capacity. Lru takes
-// half as much, and as much where many entries are erased.
+// and Zhang, SIGMETRICS 2002). ScanResistant takes about 70 bytes for each entry of the
+// capacity. Lru takes 35, or 70 if many entries are erased.
 struct ScanResistant {};
 
 }  // namespace keyspace

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_REAPER_H_
 #define KEYSPACE_REAPER_H_
 
@@ -6,71 +8,83 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <thread>
-#include <type_traits>
 
-#include "keyspace/internal/millis.h"
-#include "keyspace/internal/reaped.h"
+#include "keyspace/expiry.h"
+#include "keyspace/internal/reaper_client.h"
 
 namespace keyspace {
 
 namespace internal {
-// A ConcurrentKeyspace, that is; not a const one, nor a Keyspace, which has no lock.
+// A keyspace that a Reaper can look after: a ConcurrentKeyspace that is not const. A Keyspace does
+// not satisfy this, because it has no lock.
 template <class K>
 concept Reapable = requires(K& keyspace) {
-  {keyspace.shards()};
-}
-&&!std::is_const_v<K>;
+  { reaper_client(keyspace) } -> std::same_as<ReaperClient&>;
+};
 }  // namespace internal
 
-// Erases dead entries of ConcurrentKeyspaces, on a thread of its own that lives as long as this.
+// Erases the expired entries of ConcurrentKeyspaces, on a thread of its own. The constructor starts
+// the thread, and the destructor stops it.
 //
 //   keyspace::ConcurrentKeyspace<std::string, Session> sessions;
 //   keyspace::ConcurrentKeyspace<std::string, Page> pages;
 //   keyspace::Reaper reaper(sessions, pages);
 //
-// The thread sleeps until the next deadline, and is woken when a sooner one is set. It erases in
-// steps, between which it holds no lock. The destructor waits for the step under way, and no
-// longer; keyspaces and reapers may be destroyed in any order, but not by a listener. Where
-// update() or visit() is long at one key, the thread may have to wait for it, and so may the other
-// keyspaces.
+// The thread sleeps until the next deadline. A call that sets a sooner deadline wakes it. It erases
+// in steps, and holds no lock between two steps. It waits for the lock of each shard. So if the
+// function of an update() or visit() runs long, the entries of all keyspaces may be erased late.
 //
-// The listeners of the keyspaces are called on the thread. What they throw ends the program, as
-// from any thread; so does memory that runs out.
+// Lifetime. Keyspaces and reapers may be destroyed in any order, but not by a listener. The
+// destructor of either waits for the step that is running, and for nothing else.
 //
-// Time left is counted in real time. Where a clock may leap ahead, as a ManualClock does, the dead
-// are found when the thread looks the next time: call wake(). Any thread may call any member.
+// Listeners. The thread calls the listeners of the keyspaces. If a listener throws, or if memory
+// runs out, the program ends, as with an exception on any thread.
+//
+// Clocks. The thread measures its sleep in real time. If the clock of a keyspace can jump ahead, as
+// a ManualClock can, call wake() after the jump. Without that call the thread notices the jump
+// within `longest_sleep`.
+//
+// Thread-safe: any thread may call any member.
 class Reaper {
  public:
-  struct Options {
-    // How long the thread sleeps at least between two looks, once nothing is due: so many
-    // milliseconds may dead entries stay, but it wakes no more often.
-    internal::Ttl interval = std::chrono::milliseconds(1);
-    // How long it sleeps at most; a day if this is longer. REQUIRES: interval <= longest_sleep
-    internal::Ttl longest_sleep = std::chrono::seconds(1);
-    // How many entries it erases in a step, of one keyspace. REQUIRES: at least 1
+  struct Config {
+    // The shortest sleep between two passes. Expired entries may stay this long. The thread does
+    // not sleep while more entries are expired than a step erases. A day if it is longer.
+    Ttl interval = std::chrono::milliseconds(1);
+    // The longest sleep between two passes. A day if it is longer.
+    // REQUIRES: interval <= longest_sleep
+    Ttl longest_sleep = std::chrono::seconds(1);
+    // How many entries of one keyspace a step erases at most. REQUIRES: step >= 1
     std::size_t step = 256;
   };
 
-  Reaper() : Reaper(Options()) {}
-  explicit Reaper(Options options) {
-    assert(options.interval.millis() <= options.longest_sleep.millis() && options.step != 0);
-    thread_ = std::thread([state = state_, options] {
-      state->run(within_a_day(options.interval), within_a_day(options.longest_sleep), options.step);
+  Reaper() : Reaper(Config()) {}
+  explicit Reaper(Config config) {
+    assert(config.interval.millis() <= config.longest_sleep.millis() && config.step != 0);
+    thread_ = std::thread([state = state_, config] {
+      state->run(within_a_day(config.interval), within_a_day(config.longest_sleep), config.step);
     });
   }
-  // Looks after these from the start.
+  // Start the thread, and add() each keyspace.
   template <internal::Reapable... Keyspaces>
   requires(sizeof...(Keyspaces) != 0) explicit Reaper(Keyspaces&... keyspaces) : Reaper() {
     (add(keyspaces), ...);
   }
   template <internal::Reapable... Keyspaces>
-  requires(sizeof...(Keyspaces) != 0) explicit Reaper(Options options, Keyspaces&... keyspaces)
-      : Reaper(options) {
+  requires(sizeof...(Keyspaces) != 0) explicit Reaper(Config config, Keyspaces&... keyspaces)
+      : Reaper(config) {
     (add(keyspaces), ...);
   }
+  // clang-format off
+  template <class... Others> requires(sizeof...(Others) != 0)
+  explicit Reaper(const Others&...) = delete;  // a Reaper serves ConcurrentKeyspaces that are not const: in one thread, call erase_expired() of a Keyspace
+  template <class... Others> requires(sizeof...(Others) != 0)
+  explicit Reaper(Config, const Others&...) = delete;  // a Reaper serves ConcurrentKeyspaces that are not const: in one thread, call erase_expired() of a Keyspace
+  // clang-format on
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
   ~Reaper() {
@@ -78,24 +92,32 @@ class Reaper {
     thread_.join();
   }
 
-  // Looks after a keyspace, and no other reaper does any more. Neither this nor remove() is to be
-  // called by a listener, or by what a keyspace calls under a lock.
+  // Looks after a keyspace from now on. If another reaper looks after it, removes it there first.
+  // Neither add() nor remove() may be called by a listener, or by a function that a keyspace calls
+  // under a lock.
   template <internal::Reapable Keyspace>
   void add(Keyspace& keyspace) {
-    keyspace.reaped().join(state_);
+    reaper_client(keyspace).join(state_);
   }
-  // Leaves a keyspace alone, if it looks after it. When this returns, the thread is done with it.
+  // Stops looking after a keyspace. Does nothing if this reaper does not look after it. Waits for
+  // the step of that keyspace if one is running.
   template <internal::Reapable Keyspace>
   void remove(Keyspace& keyspace) {
-    keyspace.reaped().leave(state_);
+    reaper_client(keyspace).leave(state_);
   }
+  // clang-format off
+  template <class Other>
+  void add(const Other&) = delete;     // a Reaper serves ConcurrentKeyspaces that are not const: in one thread, call erase_expired() of a Keyspace
+  template <class Other>
+  void remove(const Other&) = delete;  // a Reaper serves ConcurrentKeyspaces that are not const: in one thread, call erase_expired() of a Keyspace
+  // clang-format on
 
-  // Makes the thread look now.
-  void wake() { state_->ring(); }
+  // Makes the thread erase expired entries now, even if no deadline that it knows has passed.
+  void wake() { state_->wake(); }
 
  private:
-  static std::chrono::milliseconds within_a_day(internal::Ttl time) noexcept {
-    return std::min<std::chrono::milliseconds>(std::chrono::milliseconds(time.millis()),
+  static std::chrono::milliseconds within_a_day(Ttl time) noexcept {
+    return std::min<std::chrono::milliseconds>(time.millis(),
                                                std::chrono::milliseconds(std::chrono::hours(24)));
   }
 

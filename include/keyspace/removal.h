@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_REMOVAL_H_
 #define KEYSPACE_REMOVAL_H_
 
@@ -17,23 +19,25 @@ namespace keyspace {
 //
 // When. At the end of the call that removed the entry, in the order of the removals, when the
 // keyspace is consistent again. So a listener may call the keyspace, and may store the same key
-// again. What such a call removes is passed to the listener after it has returned. A listener must
+// again. Entries that such a call removes are passed on after the listener has
+// returned. A listener must
 // not destroy, move or assign the keyspace. A listener that stores each evicted entry again is
 // called forever.
 //
-// Exceptions. What a listener throws is thrown by the call, which has had its effect by then; its
-// result is lost. (erase_expired() stops there.) If a call ends by an exception before all removed
-// entries were passed to the listener, the next call passes them that stores or erases something.
+// Exceptions. The call throws the listener's exception after it has taken effect; its result is
+// lost. (erase_expired() stops there.) If a call throws before the listener got all removed
+// entries, the next call that stores or erases something passes the rest.
 //
 // Arguments. A listener may move from the key and the value, or ignore them. They are destroyed
-// when it has returned; their destructors may call the keyspace, but no other operation of theirs.
+// when the listener has returned. Their destructors may call the keyspace; their other operations
+// must not.
 enum class RemovalCause : std::uint8_t {
   kExpired,   // Its deadline was over when it was erased, evicted or overwritten. The listener is
               // called at that time, not at the deadline: see erase_expired().
   kErased,    // By erase(), getdel() or clear(), or by a new deadline that is already over. The
               // value that getdel() returns is copied for the listener.
   kReplaced,  // Its key got a new value, even if that was refused; or another entry was renamed to
-              // its key. The listener may receive the key that the call was given.
+              // its key. The listener may get the call's key, not the stored one.
   kEvicted,   // To make room for another entry, or because it became too heavy in a rename() or an
               // update().
 };

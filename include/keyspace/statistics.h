@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_STATISTICS_H_
 #define KEYSPACE_STATISTICS_H_
 
@@ -11,53 +13,66 @@
 #include <cstdint>
 #include <string>
 
-#include "keyspace/features.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/removal.h"
 
 namespace keyspace {
 
-// What a keyspace whose Features have kStatistics has counted since it was made. The numbers agree:
-// size == inserts + replacements - the sum of removals.
+// The counts of a keyspace with the option WithStatistics, since its construction.
+//
+//   keyspace::Keyspace<std::string, Page, keyspace::WithStatistics> pages;
+//   ...
+//   std::cout << to_string(pages.statistics());
+//
+// Invariant: size == inserts + replacements - the sum of removals.
 struct Statistics {
   using Count = std::uint64_t;
 
-  // Requests that found their key, and that did not. Requests are find(), get(), mget() (each key),
-  // getex() and getdel(), on a keyspace that is not const; peek() and contains() are none, nor is
-  // an overwrite, though to a policy it is one.
+  // Requests that found a live key (hits), and requests whose key was missing or expired (misses).
+  // A request is a call of find(), get(), getex(), getdel(), visit(), update() or get_or_compute()
+  // on a keyspace that is not const, and each key of an mget(). A call of peek() or contains() is
+  // no request. A new value for a live key is not counted as a request, although a policy records
+  // it as one.
   Count hits = 0;
   Count misses = 0;
-  // Values that were stored under a key that was not live, and in place of one that was.
+  // Values that were stored under a key that was not live.
   Count inserts = 0;
+  // Values that overwrote the value of a live key.
   Count replacements = 0;
-  // Entries that were not stored, for they were too heavy or nothing could be evicted for them.
+  // Values that were not stored: they were too heavy for the capacity, or no entry could be evicted
+  // for them.
   Count refusals = 0;
-  // Entries that left, by cause.
+  // Entries that were removed, by cause. The index is a RemovalCause.
   std::array<Count, kRemovalCauses> removals = {};
+  // Returns the number of entries that were removed for `cause`.
   [[nodiscard]] Count removed(RemovalCause cause) const noexcept {
     return removals[static_cast<std::size_t>(cause)];
   }
 
-  // Stored entries, dead ones included: now, and the most there ever were.
+  // Stored entries, including expired ones that are not erased yet: now, and at most so far. For a
+  // ConcurrentKeyspace, peak_size is the sum of the peaks of its shards.
   std::size_t size = 0;
   std::size_t peak_size = 0;
 
-  // How long after their deadlines the entries that left as kExpired did so: the longest such time,
-  // and the sum of all.
+  // The time from the deadline of an entry to its removal, over the entries that were removed as
+  // kExpired: the longest, and the sum.
   std::chrono::milliseconds longest_lag{0};
   std::chrono::milliseconds total_lag{0};
 
-  // Returns hits / (hits + misses); 0 if there were no requests.
+  // Returns hits / (hits + misses), from 0 to 1; 0 if there were no requests.
   [[nodiscard]] double hit_ratio() const noexcept {
     const Count requests = hits + misses;
     return requests == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(requests);
   }
+  // Returns total_lag divided by the number of expired entries, rounded down; 0 if there are none.
   [[nodiscard]] std::chrono::milliseconds mean_lag() const noexcept {
     const Count expired = removed(RemovalCause::kExpired);
     return expired == 0 ? std::chrono::milliseconds(0)
                         : total_lag / static_cast<std::chrono::milliseconds::rep>(expired);
   }
 
-  // Adds what another keyspace has counted.
+  // Adds the counts of another keyspace. Of longest_lag it keeps the greater one. total_lag
+  // saturates.
   Statistics& operator+=(const Statistics& other) noexcept {
     hits += other.hits;
     misses += other.misses;
@@ -76,7 +91,8 @@ struct Statistics {
   friend bool operator==(const Statistics&, const Statistics&) = default;
 };
 
-// Returns the numbers as text for people, a line for each kind, as in
+// Returns the counts as five lines of text for people, each with a newline at its end. The first
+// is, for example:
 //
 //   requests  1000: 950 hits (95.0 %), 50 misses
 [[nodiscard]] inline std::string to_string(const Statistics& s) {

@@ -1,5 +1,6 @@
 #include <keyspace/cache.h>
-#include <keyspace/features.h>
+#include <keyspace/options.h>
+#include <keyspace/policy.h>
 
 #include <chrono>
 #include <cstddef>
@@ -16,30 +17,23 @@
 #include "support/probe.h"
 #include "support/support.h"
 
-// What a keyspace with a bound holds and lets go of. That the policies do it in the right order,
-// and keep their accounts, the model checks too.
+// What a keyspace with a capacity holds and evicts. The model also checks the order in which the
+// policies evict, and the weights that they count.
 
 namespace keyspace::testing {
 namespace {
 
 using namespace std::chrono_literals;
 
-template <class P>
-struct BoundedBy : DefaultFeatures {
-  using Policy = P;
-};
-template <class P>
-using Bounded = Cache<int, int, BoundedBy<P>, ManualClock>;
+template <class Policy, class... More>
+using Bounded = Cache<int, int, Policy, ManualClock, More...>;
 
 // Weighs a string by its length.
-template <class P>
-struct WeighedBy : BoundedBy<P> {
-  struct Weigher {
-    std::size_t operator()(int, const std::string& value) const noexcept { return value.size(); }
-  };
+struct Length {
+  std::size_t operator()(int, const std::string& value) const noexcept { return value.size(); }
 };
-template <class P>
-using Weighed = Cache<int, std::string, WeighedBy<P>, ManualClock>;
+template <class Policy>
+using Weighed = Cache<int, std::string, Policy, WithWeigher<Length>, ManualClock>;
 
 template <class Ks>
 std::set<int> keys_of(const Ks& ks) {
@@ -49,7 +43,7 @@ std::set<int> keys_of(const Ks& ks) {
 }
 using Keys = std::set<int>;
 
-TEMPLATE_TEST_CASE("a keyspace with a bound holds no more than its capacity", "", EarliestDeadline,
+TEMPLATE_TEST_CASE("a keyspace with a policy holds no more than its capacity", "", EarliestDeadline,
                    Lru, ScanResistant) {
   for (const std::size_t capacity : {0U, 1U, 2U, 3U, 10U, 100U}) {
     CAPTURE(capacity);
@@ -69,8 +63,8 @@ TEMPLATE_TEST_CASE("a keyspace with a bound holds no more than its capacity", ""
   }
 }
 
-TEMPLATE_TEST_CASE("with room for one entry a policy lets go of that", "", EarliestDeadline, Lru,
-                   ScanResistant) {
+TEMPLATE_TEST_CASE("a policy with a capacity of one evicts that one entry", "", EarliestDeadline,
+                   Lru, ScanResistant) {
   Bounded<TestType> cache({.capacity = 1});
   for (int i = 0; i != 20; ++i) {
     CHECK(cache.insert(i / 2, i, 1h) == (i % 2 == 0));
@@ -79,10 +73,11 @@ TEMPLATE_TEST_CASE("with room for one entry a policy lets go of that", "", Earli
   }
 }
 
-TEMPLATE_TEST_CASE("dead entries go before live ones", "", EarliestDeadline, Lru, ScanResistant) {
-  // More of them in one slot of the expiry table than a call handles otherwise.
+TEMPLATE_TEST_CASE("expired entries are evicted before live ones", "", EarliestDeadline, Lru,
+                   ScanResistant) {
+  // One slot of the timer wheel has more of them than a call handles otherwise.
   ManualClock clock;
-  Bounded<TestType> cache(clock, {.capacity = 3000});
+  Bounded<TestType> cache({.capacity = 3000, .clock = clock});
   for (int i = 0; i != 3000; ++i) {
     cache.set(i, i, Millis(70'000 + (i * 7919) % 60'000));
     static_cast<void>(cache.find(i));
@@ -91,18 +86,18 @@ TEMPLATE_TEST_CASE("dead entries go before live ones", "", EarliestDeadline, Lru
   for (const std::int64_t time : {65'536, 70'000, 99'000, 129'972, 129'973}) {
     clock.set(at(time));
     Keys live = keys_of(cache);
-    const std::size_t dead = cache.size() - live.size();
-    CHECK((dead != 0) == (time >= 70'000));
-    for (std::size_t i = 0; i != dead; ++i) cache.set(next++, 0, 1h);
+    const std::size_t expired = cache.size() - live.size();
+    CHECK((expired != 0) == (time >= 70'000));
+    for (std::size_t i = 0; i != expired; ++i) cache.set(next++, 0, 1h);
     for (const int key : live) REQUIRE(cache.contains(key));
     CHECK(cache.size() <= 3000);
   }
   CHECK(cache.size() == 3000);
 }
 
-TEST_CASE("EarliestDeadline lets go of the soonest deadline, however it came to be") {
+TEST_CASE("EarliestDeadline evicts the soonest deadline, whichever call has set it") {
   ManualClock clock;
-  Bounded<EarliestDeadline> cache(clock, {.capacity = 4});
+  Bounded<EarliestDeadline> cache({.capacity = 4, .clock = clock});
   cache.set(1, 0, 40s);
   cache.set(2, 0, 30s);
   cache.set(3, 0, 20s);
@@ -118,14 +113,14 @@ TEST_CASE("EarliestDeadline lets go of the soonest deadline, however it came to 
   CHECK(cache.rename(2, 8));
   cache.set(9, 0, 61s);
   CHECK(keys_of(cache) == Keys{4, 6, 7, 9});
-  // What is new is not asked: the soonest of the others goes.
+  // The new entry is no victim: the soonest of the others is evicted.
   cache.set(10, 0, 1s);
   CHECK(keys_of(cache) == Keys{4, 6, 7, 10});
 }
 
-TEST_CASE("EarliestDeadline lets go of no persistent entry and refuses new ones instead") {
+TEST_CASE("EarliestDeadline evicts no persistent entry and refuses new ones instead") {
   ManualClock clock;
-  Bounded<EarliestDeadline> cache(clock, {.capacity = 2});
+  Bounded<EarliestDeadline> cache({.capacity = 2, .clock = clock});
   cache.set(1, 10);
   cache.set(2, 20);
   cache.set(3, 30);
@@ -143,7 +138,7 @@ TEST_CASE("EarliestDeadline lets go of no persistent entry and refuses new ones 
 
 TEST_CASE("EarliestDeadline finds the soonest among many deadlines that lie together") {
   ManualClock clock;
-  Bounded<EarliestDeadline> cache(clock, {.capacity = 900});
+  Bounded<EarliestDeadline> cache({.capacity = 900, .clock = clock});
   for (int i = 0; i != 900; ++i) cache.set(i, 0, 100h + Millis((i * 7919) % 900));
   for (int i = 0; i != 500; ++i) {
     const int soonest = [&] {
@@ -155,7 +150,7 @@ TEST_CASE("EarliestDeadline finds the soonest among many deadlines that lie toge
     cache.set(1000 + i, 0, 200h);
     REQUIRE_FALSE(cache.contains(soonest));
   }
-  // They slid: all records are filed too early.
+  // All deadlines are postponed: all records are filed too early.
   for (int i = 0; i != 500; ++i) cache.pexpire(1000 + i, 300h - Millis(i));
   for (int key = 0; key != 900; ++key) cache.persist(key);
   cache.set(2000, 0);
@@ -171,8 +166,8 @@ TEST_CASE("each entry with a postponed deadline keeps its own record, however ma
   for (int size = 2; size != 130; ++size) {
     CAPTURE(size);
     ManualClock clock;
-    Bounded<EarliestDeadline> cache(clock, {.capacity = static_cast<std::size_t>(size)});
-    cache.set(-1, 0, 1ms);  // the table starts far before the others, so that they share a slot
+    Bounded<EarliestDeadline> cache({.capacity = static_cast<std::size_t>(size), .clock = clock});
+    cache.set(-1, 0, 1ms);  // the wheel starts far before the others, so that they share a slot
     cache.erase(-1);
     for (int i = 0; i != size; ++i) cache.set(i, 0, 100h);
     for (int i = 0; i != size; ++i) cache.pexpire(i, 100h + Millis(i));
@@ -185,7 +180,7 @@ TEST_CASE("each entry with a postponed deadline keeps its own record, however ma
 TEST_CASE("an eviction looks up each stale record once, however many come before the victim") {
   constexpr int kSize = 20'000;
   ManualClock clock;
-  Bounded<EarliestDeadline> cache(clock, {.capacity = kSize});
+  Bounded<EarliestDeadline> cache({.capacity = kSize, .clock = clock});
   for (int i = 0; i != kSize - 1; ++i) cache.set(i, 0, 2h);
   for (int i = 0; i != kSize; ++i) {
     cache.set(-1, 0, 1h);
@@ -198,7 +193,7 @@ TEST_CASE("an eviction looks up each stale record once, however many come before
   CHECK(cache.size() == kSize);
   CHECK(cache.contains(-1));
   check_invariants(cache);
-  // Each stale record is read and looked up once, to be swept; and a few thousand are read to find
+  // Each stale record is read and looked up once, to be collected. A few thousand are read to find
   // the soonest.
   CHECK(evicting[Probe::kRecordsRead] <= stale + 5000);
   CHECK(evicting[Probe::kKeysLookedUp] <= stale + 1000);
@@ -207,12 +202,12 @@ TEST_CASE("an eviction looks up each stale record once, however many come before
 TEST_CASE("an eviction finds the soonest in the open slot too, as after the clock went back") {
   constexpr int kEntries = 200;
   ManualClock clock;
-  Bounded<EarliestDeadline> cache(clock, {.capacity = kEntries});
-  cache.set(-1, 0, 1ms);  // the table starts here: the others share a slot
+  Bounded<EarliestDeadline> cache({.capacity = kEntries, .clock = clock});
+  cache.set(-1, 0, 1ms);  // the wheel starts here: the others share a slot
   for (int i = 0; i != kEntries - 1; ++i) cache.set(i, 0, 10h + Millis(i));
   clock.advance(1ms);
   CHECK(cache.erase_expired() == 1);
-  // Opens the slot of the others, and has moved a few of the later ones when its limit is spent.
+  // Opens the slot of the others, and moves a few of the later ones until its limit is spent.
   clock.set(at(0) + 10h - 1ms);
   CHECK(cache.erase_expired(1) == 0);
   clock.set(at(0) + 1h);
@@ -226,7 +221,7 @@ TEST_CASE("an eviction finds the soonest in the open slot too, as after the cloc
 
 TEMPLATE_TEST_CASE("clear() leaves no records of what was stored", "", EarliestDeadline, Lru) {
   ManualClock clock;
-  Bounded<TestType> cache(clock, {.capacity = 10'000});
+  Bounded<TestType> cache({.capacity = 10'000, .clock = clock});
   for (int i = 0; i != 10'000; ++i) cache.set(i, 0, 1h);
   cache.clear();
   CHECK(internal::TestPeer::policy_records(cache) == 0);
@@ -238,11 +233,11 @@ TEST_CASE("an eviction looks for the soonest in the slots that may have it, and 
   constexpr int kSlots = 200;
   constexpr int kEach = 31;
   ManualClock clock;
-  Bounded<EarliestDeadline> cache(clock, {.capacity = kSlots * kEach});
-  cache.set(-1, 0, 1ms);  // the table starts here: each 256 ms from 256 ms on are a slot
+  Bounded<EarliestDeadline> cache({.capacity = kSlots * kEach, .clock = clock});
+  cache.set(-1, 0, 1ms);  // the wheel starts here: each 256 ms from 256 ms on are a slot
   for (int i = 0; i != kSlots * kEach - 1; ++i) cache.set(i, 0, Millis(256 * (1 + i % kSlots)));
   const Probed evicting([&] {
-    cache.set(-2, 0, 10h);  // -1 goes
+    cache.set(-2, 0, 10h);  // evicts -1
     cache.set(-3, 0, 10h);
   });
   CHECK(cache.size() == kSlots * kEach);
@@ -250,11 +245,11 @@ TEST_CASE("an eviction looks for the soonest in the slots that may have it, and 
   CHECK(evicting[Probe::kRecordsRead] <= 2 * 3 * kEach);
 }
 
-TEMPLATE_TEST_CASE("what was erased before it came to go is cleared away, and nothing else", "",
+TEMPLATE_TEST_CASE("the records of entries that were erased are collected, and no others", "",
                    EarliestDeadline, Lru) {
   ManualClock clock;
   constexpr int kCapacity = 30'000;
-  Bounded<TestType> cache(clock, {.capacity = kCapacity});
+  Bounded<TestType> cache({.capacity = kCapacity, .clock = clock});
   for (int i = 0; i != kCapacity; ++i) cache.set(i, 0, 1h + Millis(i % 1500));
   for (int i = 0; i != kCapacity; ++i) {
     if (i % 1500 < 1000) cache.erase(i);
@@ -264,14 +259,14 @@ TEMPLATE_TEST_CASE("what was erased before it came to go is cleared away, and no
   for (int i = 0; i != 5000; ++i) cache.set(-1 - i, 0, 3h);
   CHECK(cache.size() == kCapacity);
   check_invariants(cache);
-  // If it let go of a record that is needed, its entry stays for ever.
+  // An entry whose record was collected by mistake would stay for ever.
   clock.advance(3h);
   CHECK(cache.erase_expired() == kCapacity);
 }
 
-TEST_CASE("Lru lets go of the entry whose last request is the longest ago") {
+TEST_CASE("Lru evicts the least recently used entry") {
   ManualClock clock;
-  Bounded<Lru> cache(clock, {.capacity = 3});
+  Bounded<Lru> cache({.capacity = 3, .clock = clock});
   const auto refill = [&] {
     cache.clear();
     for (const int key : {1, 2, 3}) cache.set(key, key);
@@ -300,19 +295,18 @@ TEST_CASE("Lru lets go of the entry whose last request is the longest ago") {
   // No requests
   const Bounded<Lru>& view = cache;
   CHECK(survivors([&] { CHECK(*cache.peek(1) == 1); }) == without_1);
-  CHECK(survivors([&] { static_cast<void>(view.find(1)); }) == without_1);
-  CHECK(survivors([&] { static_cast<void>(view.get(1)); }) == without_1);
+  CHECK(survivors([&] { CHECK(*view.peek(1) == 1); }) == without_1);
+  CHECK(survivors([&] { CHECK(view.contains(1)); }) == without_1);
   CHECK(survivors([&] { static_cast<void>(cache.contains(1)); }) == without_1);
   CHECK(survivors([&] { static_cast<void>(cache.pttl(1)); }) == without_1);
   CHECK(survivors([&] { cache.pexpire(1, 1h); }) == without_1);
   CHECK(survivors([&] { cache.insert(1, 0); }) == without_1);
   CHECK(survivors([&] { cache.for_each([](int, int, auto) {}); }) == without_1);
   CHECK(survivors([&] {
-          std::vector<const int*> found(1);
-          view.mget(std::vector<int>{1}, found.begin());
+          for (const int key : {3, 1, 2, 1}) CHECK(*view.peek(key) == key);
         }) == without_1);
 
-  // A new name does not make an entry younger.
+  // A new name is no request.
   refill();
   cache.rename(1, 5);
   cache.set(4, 4);
@@ -330,14 +324,14 @@ TEST_CASE("Lru keeps the order of requests over more entries than it looks at in
   check_invariants(cache);
 }
 
-// The records of the others lie in one slot of the index, and have yet to be sorted.
-TEST_CASE("Lru keeps the one entry that was asked for, however many others come in line together") {
+// The records of the others are in one slot of the wheel, and not sorted yet.
+TEST_CASE("Lru keeps the one entry that is requested, however many others share a slot") {
   const bool are_many = GENERATE(true, false);
   const int size = are_many ? 20'000 : 1000;
   Bounded<Lru> cache({.capacity = static_cast<std::size_t>(size)});
-  const auto ask = [&] { REQUIRE(cache.find(-1) != nullptr); };
+  const auto request = [&] { REQUIRE(cache.find(-1) != nullptr); };
   cache.set(-1, 0);
-  for (int i = 0; i != 65'536 + 512; ++i) ask();
+  for (int i = 0; i != 65'536 + 512; ++i) request();
   int first = 0;
   int next = 0;
   for (; next != size - 1; ++next) cache.set(next, 0);
@@ -347,7 +341,7 @@ TEST_CASE("Lru keeps the one entry that was asked for, however many others come 
       cache.set(next++, 0);
     }
   }
-  ask();
+  request();
   for (int i = 0; i != 100; ++i) {
     cache.set(next++, 0);
     REQUIRE(cache.contains(-1));
@@ -356,7 +350,7 @@ TEST_CASE("Lru keeps the one entry that was asked for, however many others come 
   check_invariants(cache);
 }
 
-TEST_CASE("Lru lets go of one that was asked for when all were, and of the first of those") {
+TEST_CASE("Lru evicts the first of the requested entries if all were requested") {
   Bounded<Lru> cache({.capacity = 20'000});
   for (int i = 0; i != 20'000; ++i) cache.set(i, 0);
   for (int i = 19'999; i >= 0; --i) static_cast<void>(cache.find(i));
@@ -371,9 +365,10 @@ TEST_CASE("Lru lets go of one that was asked for when all were, and of the first
   check_invariants(cache);
 }
 
-TEST_CASE("of all that it looks at, a policy lets go of the first, though all were put off") {
+TEST_CASE(
+    "a policy evicts the first of the entries that it compares, although all were postponed") {
   ManualClock clock;
-  Bounded<EarliestDeadline> soonest(clock, {.capacity = 1000});
+  Bounded<EarliestDeadline> soonest({.capacity = 1000, .clock = clock});
   for (int i = 0; i != 1000; ++i) soonest.set(i, 0, 1h + Millis(i));
   for (int i = 0; i != 1000; ++i) soonest.pexpire(i, 2h + Millis(i));
   soonest.set(-1, 0, 3h);
@@ -390,8 +385,8 @@ TEST_CASE("Lru and EarliestDeadline are exact for a thousand entries, whatever w
   constexpr int kCapacity = 1000;
   ManualClock clock;
   Bounded<Lru> lru({.capacity = kCapacity});
-  Bounded<EarliestDeadline> soonest(clock, {.capacity = kCapacity});
-  // Each leaves what is stale, up to the bound.
+  Bounded<EarliestDeadline> soonest({.capacity = kCapacity, .clock = clock});
+  // Each leaves stale records, up to the bound.
   for (int i = 0; i != 4 * kCapacity; ++i) {
     lru.erase(i - kCapacity);
     lru.set(i, 0);
@@ -412,7 +407,7 @@ TEST_CASE("Lru and EarliestDeadline are exact for a thousand entries, whatever w
   CHECK(soonest.size() == kCapacity);
 }
 
-TEST_CASE("Lru stays within its bound of stale requests when entries come and go") {
+TEST_CASE("Lru leaves no more stale records than the bound when entries are stored and erased") {
   Bounded<Lru> cache({.capacity = 5000});
   for (int i = 0; i != 200'000; ++i) {
     cache.set(i % 3000, i);
@@ -421,16 +416,16 @@ TEST_CASE("Lru stays within its bound of stale requests when entries come and go
   check_invariants(cache);
 }
 
-TEST_CASE("Lru stays within its bound of stale requests when entries expire") {
+TEST_CASE("Lru leaves no more stale records than the bound when entries expire") {
   ManualClock clock;
-  Bounded<Lru> cache(clock, {.capacity = 20'000});
+  Bounded<Lru> cache({.capacity = 20'000, .clock = clock});
   for (int i = 0; i != 20'000; ++i) cache.set(i, i, 1ms);
   clock.advance(1ms);
   for (const std::size_t limit : {1U, 5000U}) {
     CHECK(cache.erase_expired(limit) == limit);
     check_invariants(cache);
   }
-  for (int i = 0; i != 5000; ++i) {  // erases two dead ones each time
+  for (int i = 0; i != 5000; ++i) {  // erases two expired ones each time
     cache.set(-1 - i, i);
     if (i % 500 == 0) check_invariants(cache);
   }
@@ -439,22 +434,22 @@ TEST_CASE("Lru stays within its bound of stale requests when entries expire") {
   check_invariants(cache);
 }
 
-TEST_CASE("ScanResistant keeps what is in demand through a scan") {
+TEST_CASE("ScanResistant keeps requested entries through a scan") {
   Bounded<ScanResistant> cache({.capacity = 1000});
-  const auto ask = [&](int key) {
+  const auto request = [&](int key) {
     if (cache.find(key) == nullptr) cache.set(key, key);
   };
   for (int round = 0; round != 5; ++round) {
-    for (int key = 0; key != 500; ++key) ask(key);
+    for (int key = 0; key != 500; ++key) request(key);
   }
-  for (int key = 1'000'000; key != 1'100'000; ++key) ask(key);
+  for (int key = 1'000'000; key != 1'100'000; ++key) request(key);
   int kept = 0;
   for (int key = 0; key != 500; ++key) kept += cache.contains(key);
   CHECK(kept >= 495);
 
-  // And lets it go when the demand is for something else.
+  // They are evicted when other keys are requested.
   for (int round = 0; round != 20; ++round) {
-    for (int key = 2'000'000; key != 2'000'900; ++key) ask(key);
+    for (int key = 2'000'000; key != 2'000'900; ++key) request(key);
   }
   int old = 0;
   int current = 0;
@@ -466,7 +461,8 @@ TEST_CASE("ScanResistant keeps what is in demand through a scan") {
 }
 
 TEST_CASE(
-    "ScanResistant lets none go that was asked for while another was not, though they are many") {
+    "ScanResistant evicts no requested entry while another was not requested, however many they "
+    "are") {
   Bounded<ScanResistant> cache({.capacity = 1000});
   for (int key = 0; key != 1000; ++key) cache.set(key, key);
   for (int key = 0; key != 985; ++key) static_cast<void>(cache.find(key));
@@ -478,18 +474,18 @@ TEST_CASE(
   check_invariants(cache);
 }
 
-TEST_CASE("ScanResistant keeps what is in demand though each entry is heavier than a hundredth") {
+TEST_CASE("ScanResistant keeps requested entries although each weighs more than a hundredth") {
   ManualClock clock;
-  Weighed<ScanResistant> cache(clock, {.capacity = 64'000});
-  const auto ask = [&](int key) {
+  Weighed<ScanResistant> cache({.capacity = 64'000, .clock = clock});
+  const auto request = [&](int key) {
     if (cache.find(key) == nullptr) {
       cache.set(key, std::string(static_cast<std::size_t>(1000 + key * 31 % 50), 'x'));
     }
   };
   for (int round = 0; round != 5; ++round) {
-    for (int key = 0; key != 30; ++key) ask(key);
+    for (int key = 0; key != 30; ++key) request(key);
   }
-  for (int key = 1000; key != 20'000; ++key) ask(key);
+  for (int key = 1000; key != 20'000; ++key) request(key);
   int kept = 0;
   for (int key = 0; key != 30; ++key) kept += cache.contains(key);
   CHECK(kept == 30);
@@ -499,7 +495,7 @@ TEST_CASE("ScanResistant keeps what is in demand though each entry is heavier th
 TEMPLATE_TEST_CASE("a weigher says what an entry takes of the capacity", "", EarliestDeadline, Lru,
                    ScanResistant) {
   ManualClock clock;
-  Weighed<TestType> cache(clock, {.capacity = 10});
+  Weighed<TestType> cache({.capacity = 10, .clock = clock});
   cache.set(1, "1234", 1h);
   cache.set(2, "12345", 2h);
   CHECK(cache.weight() == 9);
@@ -515,7 +511,7 @@ TEMPLATE_TEST_CASE("a weigher says what an entry takes of the capacity", "", Ear
   CHECK(cache.contains(4));
   CHECK_FALSE(cache.contains(1));
 
-  // Too heavy: what was there is gone, for it would be stale.
+  // Too heavy: the old value is erased, because it would be outdated.
   const bool had_2 = cache.contains(2);
   cache.set(4, "12345678901", 4h);
   CHECK_FALSE(cache.contains(4));
@@ -537,10 +533,10 @@ TEMPLATE_TEST_CASE("a weigher says what an entry takes of the capacity", "", Ear
   check_invariants(cache);
 }
 
-TEMPLATE_TEST_CASE("an entry that grows in place makes others go, not itself", "", EarliestDeadline,
-                   Lru, ScanResistant) {
+TEMPLATE_TEST_CASE("an overwritten entry that becomes heavier evicts others, not itself", "",
+                   EarliestDeadline, Lru, ScanResistant) {
   ManualClock clock;
-  Weighed<TestType> cache(clock, {.capacity = 10});
+  Weighed<TestType> cache({.capacity = 10, .clock = clock});
   for (int key = 1; key != 6; ++key) cache.set(key, "12", 1h);
   cache.set(1, "12345678", 1min);
   CHECK(see(cache, 1) == entry("12345678", at(60'000)));
@@ -551,13 +547,11 @@ TEMPLATE_TEST_CASE("an entry that grows in place makes others go, not itself", "
 
 TEMPLATE_TEST_CASE("an entry is weighed again when it is renamed or copied", "", EarliestDeadline,
                    Lru, ScanResistant) {
-  struct Features : BoundedBy<TestType> {
-    struct Weigher {
-      std::size_t operator()(int key, int) const noexcept { return static_cast<std::size_t>(key); }
-    };
+  struct KeyWeight {
+    std::size_t operator()(int key, int) const noexcept { return static_cast<std::size_t>(key); }
   };
   ManualClock clock;
-  Cache<int, int, Features, ManualClock> cache(clock, {.capacity = 10});
+  Bounded<TestType, WithWeigher<KeyWeight>> cache({.capacity = 10, .clock = clock});
   cache.set(1, 0, 1h);
   cache.set(2, 0, 3h);
   CHECK(cache.rename(1, 7));
@@ -570,40 +564,37 @@ TEMPLATE_TEST_CASE("an entry is weighed again when it is renamed or copied", "",
   CHECK(cache.weight() == 8);
   CHECK(cache.rename(7, 9));
   CHECK(cache.weight() == 10);
-  CHECK(cache.rename(1, 11));  // too heavy under this name, and no reason for others to go
+  CHECK(cache.rename(1, 11));  // too heavy under this name, so no other entry is evicted
   CHECK(keys_of(cache) == Keys{9});
   CHECK(cache.weight() == 9);
   cache.set(1, 0, 1h);
-  CHECK(cache.rename(1, -1));  // as heavy as can be
+  CHECK(cache.rename(1, -1));  // the largest weight
   CHECK(cache.weight() == 9);
   cache.clear();
   cache.set(5, 0);
-  CHECK(cache.rename(5, 11));  // persistent, so that EarliestDeadline would let it stay
+  CHECK(cache.rename(5, 11));  // persistent, so EarliestDeadline would not evict it
   CHECK(cache.empty());
   CHECK_FALSE(cache.copy(1, 11));
   check_invariants(cache);
 }
 
-// Runs out of memory in the middle of renames, until only one entry is left that may go: the one
-// that is renamed.
-TEST_CASE("a rename may have to let go of the renamed entry, when others became too heavy before") {
-  struct Features : DefaultFeatures {
-    using Policy = EarliestDeadline;
-    struct Weigher {
-      std::size_t operator()(int key, int) const noexcept {
-        return static_cast<std::size_t>(key % 100);
-      }
-    };
-    using Listener = std::function<void(int, int, RemovalCause)>;
+// Runs out of memory in the middle of renames, until only one entry is left that may be evicted:
+// the one that is renamed.
+TEST_CASE("a rename may evict the renamed entry if others became too heavy before") {
+  struct LastDigits {
+    std::size_t operator()(int key, int) const noexcept {
+      return static_cast<std::size_t>(key % 100);
+    }
   };
-  using Pair = std::pair<const int, int>;
+  using Listener = std::function<void(int, int, RemovalCause)>;
+  using Allocator = LedgerAllocator<std::pair<const int, int>>;
   Keys evicted;
   Ledger ledger;
-  Cache<int, int, Features, ManualClock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
-        LedgerAllocator<Pair>>
-      cache(ManualClock(),
-            {.capacity = 10, .listener = [&](int key, int, RemovalCause) { evicted.insert(key); }},
-            {}, {}, LedgerAllocator<Pair>(ledger));
+  Bounded<EarliestDeadline, WithWeigher<LastDigits>, WithListener<Listener>,
+          WithAllocator<Allocator>>
+      cache({.capacity = 10,
+             .listener = [&](int key, int, RemovalCause) { evicted.insert(key); },
+             .allocator = Allocator(ledger)});
   cache.set(104, 0);
   cache.set(201, 0);
   cache.set(301, 0, 1h);
@@ -620,7 +611,7 @@ TEST_CASE("a rename may have to let go of the renamed entry, when others became 
   CHECK(cache.weight() == 14);
   check_invariants(cache);
 
-  // The next insertion makes up for it, as far as it can.
+  // The next insertion evicts what the interrupted renames did not, as far as it can.
   cache.set(501, 0, 1h);
   CHECK(keys_of(cache) == Keys{109, 205});
   CHECK(cache.rename(109, 104));
@@ -629,23 +620,20 @@ TEST_CASE("a rename may have to let go of the renamed entry, when others became 
   check_invariants(cache);
 }
 
-TEST_CASE("a weigher may be a lambda with a state, and throw") {
+TEST_CASE("a weigher may be a lambda with captures, and may throw") {
   std::size_t each = 3;
   auto weigh = [&each](int key, int) {
     if (key < 0) throw std::invalid_argument("key");
     return each;
   };
-  struct Features : BoundedBy<Lru> {
-    using Weigher = decltype(weigh);
-  };
-  Cache<int, int, Features, ManualClock> cache(ManualClock(), {.capacity = 10, .weigher = weigh});
+  Bounded<Lru, WithWeigher<decltype(weigh)>> cache({.capacity = 10, .weigher = weigh});
   for (int key = 0; key != 5; ++key) cache.set(key, key);
   CHECK(keys_of(cache) == Keys{2, 3, 4});
   CHECK_THROWS_AS(cache.set(-1, 0), std::invalid_argument);
   CHECK_THROWS_AS(cache.rename(2, -1), std::invalid_argument);
   CHECK(keys_of(cache) == Keys{2, 3, 4});
   CHECK(cache.weight() == 9);
-  each = 10;  // it is remembered what the others weighed
+  each = 10;  // the weights of the other entries are kept
   cache.set(5, 0);
   CHECK(keys_of(cache) == Keys{5});
   each = std::numeric_limits<std::size_t>::max();
@@ -653,10 +641,10 @@ TEST_CASE("a weigher may be a lambda with a state, and throw") {
   CHECK(keys_of(cache) == Keys{5});
 }
 
-TEMPLATE_TEST_CASE("a cache that was moved from is empty, and has its capacity", "",
-                   EarliestDeadline, Lru, ScanResistant) {
+TEMPLATE_TEST_CASE("a moved-from cache is empty and keeps its capacity", "", EarliestDeadline, Lru,
+                   ScanResistant) {
   ManualClock clock;
-  Bounded<TestType> cache(clock, {.capacity = 3});
+  Bounded<TestType> cache({.capacity = 3, .clock = clock});
   for (int key = 0; key != 5; ++key) cache.set(key, key, 1h);
   Bounded<TestType> other = std::move(cache);
   CHECK(other.size() == 3);
@@ -672,11 +660,11 @@ TEMPLATE_TEST_CASE("a cache that was moved from is empty, and has its capacity",
   check_invariants(cache);
 }
 
-TEMPLATE_TEST_CASE("a cache that is moved goes on as if it had not been", "", EarliestDeadline, Lru,
-                   ScanResistant) {
+TEMPLATE_TEST_CASE("a cache that was moved evicts the same entries as one that was not", "",
+                   EarliestDeadline, Lru, ScanResistant) {
   ManualClock clock;
-  Bounded<TestType> stays(clock, {.capacity = 200});
-  Bounded<TestType> moves(clock, {.capacity = 200});
+  Bounded<TestType> stays({.capacity = 200, .clock = clock});
+  Bounded<TestType> moves({.capacity = 200, .clock = clock});
   std::uint32_t random = 1;
   for (int i = 0; i != 20'000; ++i) {
     random = random * 1664525 + 1013904223;
@@ -696,19 +684,18 @@ TEMPLATE_TEST_CASE("a cache that is moved goes on as if it had not been", "", Ea
   check_invariants(moves);
 }
 
-TEST_CASE("a feature takes no space where it is not asked for, and little where it is") {
+TEST_CASE("an option takes no space if it is not chosen, and little if it is") {
   using Plain = Keyspace<std::uint64_t, std::uint64_t>;
   CHECK(internal::TestPeer::entry_size<Plain>() == 24);
-  CHECK(internal::TestPeer::entry_size<
-            Cache<std::uint64_t, std::uint64_t, BoundedBy<EarliestDeadline>>>() == 24);
+  CHECK(internal::TestPeer::entry_size<Cache<std::uint64_t, std::uint64_t, EarliestDeadline>>() ==
+        24);
   CHECK(internal::TestPeer::entry_size<Cache<std::uint64_t, std::uint64_t>>() == 32);
-  CHECK(internal::TestPeer::entry_size<Cache<std::uint64_t, std::uint64_t, BoundedBy<Lru>>>() ==
-        32);
+  CHECK(internal::TestPeer::entry_size<Cache<std::uint64_t, std::uint64_t, Lru>>() == 32);
   struct Unweighed {
     internal::EntryMap<int, int, internal::DefaultHash<int>, internal::DefaultEqual<int>,
                        std::allocator<int>, std::true_type>
         entries;
-    internal::ExpiryTable<std::allocator<int>> expiry;
+    internal::TimerWheel<std::allocator<int>> wheel;
   };
   CHECK(sizeof(Keyspace<int, int>) == sizeof(Unweighed));
 }

@@ -1,5 +1,6 @@
 #include <keyspace/cache.h>
-#include <keyspace/features.h>
+#include <keyspace/keyspace.h>
+#include <keyspace/removal.h>
 
 #include <chrono>
 #include <cstddef>
@@ -16,46 +17,42 @@
 #include "support/catch.hpp"
 #include "support/support.h"
 
-// What the listener is told, when, and what it may do.
+// When and how the listener is called, and what it may call.
 
 namespace keyspace::testing {
 namespace {
 
 using namespace std::chrono_literals;
 
-struct Left {
+struct Removed {
   std::string key;
   std::string value;
   RemovalCause cause;
-  friend bool operator==(const Left&, const Left&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const Left& left) {
-    return out << left.key << " = " << left.value << ", cause " << static_cast<int>(left.cause);
+  friend bool operator==(const Removed&, const Removed&) = default;
+  friend std::ostream& operator<<(std::ostream& out, const Removed& removed) {
+    return out << removed.key << " = " << removed.value << ", cause "
+               << static_cast<int>(removed.cause);
   }
 };
-using Lefts = std::vector<Left>;
+using RemovedList = std::vector<Removed>;
 
-struct Listened : DefaultFeatures {
-  using Listener = std::function<void(std::string, std::string, RemovalCause)>;
-};
-struct ListenedLru : Listened {
-  using Policy = Lru;
-};
-using ListenedStore = Cache<std::string, std::string, Listened, ManualClock>;
-using LruCache = Cache<std::string, std::string, ListenedLru, ManualClock>;
+using Listened = WithListener<std::function<void(std::string, std::string, RemovalCause)>>;
+using ListenedStore = Keyspace<std::string, std::string, Listened, ManualClock>;
+using LruCache = Cache<std::string, std::string, Lru, Listened, ManualClock>;
 
-// A store whose listener writes down what it is told.
+// A store whose listener records its arguments.
 struct Recorded {
-  Lefts take() { return std::exchange(lefts, {}); }
+  RemovedList take() { return std::exchange(removals, {}); }
 
   ManualClock clock;
-  Lefts lefts;
-  ListenedStore store{clock,
-                      {.listener = [this](std::string key, std::string value, RemovalCause cause) {
-                        lefts.push_back({std::move(key), std::move(value), cause});
-                      }}};
+  RemovedList removals;
+  ListenedStore store{
+      {.clock = clock, .listener = [this](std::string key, std::string value, RemovalCause cause) {
+         removals.push_back({std::move(key), std::move(value), cause});
+       }}};
 };
 
-TEST_CASE("each call tells the listener what leaves by it, and why") {
+TEST_CASE("the listener receives each entry that a call removes, with the cause") {
   Recorded r;
   ListenedStore& store = r.store;
   const auto fill = [&] {
@@ -63,74 +60,77 @@ TEST_CASE("each call tells the listener what leaves by it, and why") {
     r.clock.set(at(0));
     store.set("live", "1");
     store.set("brief", "2", 10ms);
-    store.set("dead", "3", 1ms);
+    store.set("expired", "3", 1ms);
     r.clock.set(at(1));
     r.take();
   };
-  const auto lefts_of = [&](const auto& call) {
+  const auto removed_by = [&](const auto& call) {
     fill();
     call();
     return r.take();
   };
-  const Lefts none;
-  const Lefts dead = {{"dead", "3", RemovalCause::kExpired}};
-  const Lefts replaced = {{"live", "1", RemovalCause::kReplaced}};
-  const Lefts erased = {{"live", "1", RemovalCause::kErased}};
+  const RemovedList none;
+  const RemovedList expired = {{"expired", "3", RemovalCause::kExpired}};
+  const RemovedList replaced = {{"live", "1", RemovalCause::kReplaced}};
+  const RemovedList erased = {{"live", "1", RemovalCause::kErased}};
 
-  CHECK(lefts_of([&] { store.set("live", "new"); }) == replaced);
-  CHECK(lefts_of([&] { store.set("live", "new", 5ms); }) == replaced);
-  CHECK(lefts_of([&] { store.set("live", "new", 0ms); }) == erased);
-  CHECK(lefts_of([&] { store.set("dead", "new"); }) == dead);
-  CHECK(lefts_of([&] { store.set("dead", "new", -1ms); }) == dead);
-  CHECK(lefts_of([&] { store.set("absent", "new", 0ms); }) == none);
-  CHECK(lefts_of([&] { store.set("absent", "new"); }) == dead);  // it erases up to two dead ones
-  CHECK(lefts_of([&] { store.insert("live", "new"); }) == none);
-  CHECK(lefts_of([&] { store.insert("dead", "new"); }) == dead);
-  CHECK(lefts_of([&] { store.replace("live", "new"); }) == replaced);
-  CHECK(lefts_of([&] { store.replace("live", "new", 0ms); }) == erased);
-  CHECK(lefts_of([&] { store.replace("dead", "new"); }) == none);
-  CHECK(lefts_of([&] { store.erase("live"); }) == erased);
-  CHECK(lefts_of([&] { store.erase("dead"); }) == dead);
-  CHECK(lefts_of([&] { store.erase("absent"); }) == none);
-  CHECK(lefts_of([&] { CHECK(store.getdel("live") == "1"); }) == erased);
-  CHECK(lefts_of([&] { CHECK_FALSE(store.getdel("dead")); }) == none);
-  CHECK(lefts_of([&] { store.getex("live", 5ms); }) == none);
-  CHECK(lefts_of([&] { CHECK(store.getex("live", 0ms) == nullptr); }) == erased);
-  CHECK(lefts_of([&] { store.pexpire("live", 5ms); }) == none);
-  CHECK(lefts_of([&] { store.pexpire("live", 0ms); }) == erased);
-  CHECK(lefts_of([&] { store.pexpireat("live", at(1)); }) == erased);
-  CHECK(lefts_of([&] { store.pexpire("live", 0ms, Condition::kXx); }) == none);
-  CHECK(lefts_of([&] { store.persist("brief"); }) == none);
-  CHECK(lefts_of([&] { store.rename("live", "other"); }) == none);
-  CHECK(lefts_of([&] { store.rename("live", "live"); }) == none);
-  CHECK(lefts_of([&] { store.rename("live", "dead"); }) == dead);
-  CHECK(lefts_of([&] { store.rename("brief", "live"); }) == replaced);
-  CHECK(lefts_of([&] { store.copy("live", "brief"); }) == none);
-  CHECK(lefts_of([&] { store.copy("live", "dead"); }) == dead);
-  CHECK(lefts_of([&] { store.erase_expired(); }) == dead);
-  CHECK(lefts_of([&] { store.erase_expired(1); }) == dead);
-  CHECK(lefts_of([&] { store.reserve(1000); }) == none);
-  CHECK(lefts_of([&] {
-          static_cast<void>(store.find("dead"));
-          static_cast<void>(store.get("dead"));
+  CHECK(removed_by([&] { store.set("live", "new"); }) == replaced);
+  CHECK(removed_by([&] { store.set("live", "new", 5ms); }) == replaced);
+  CHECK(removed_by([&] { store.set("live", "new", 0ms); }) == erased);
+  CHECK(removed_by([&] { store.set("expired", "new"); }) == expired);
+  CHECK(removed_by([&] { store.set("expired", "new", -1ms); }) == expired);
+  CHECK(removed_by([&] { store.set("absent", "new", 0ms); }) == none);
+  CHECK(removed_by([&] { store.set("absent", "new"); }) ==
+        expired);  // it erases up to two expired ones
+  CHECK(removed_by([&] { store.insert("live", "new"); }) == none);
+  CHECK(removed_by([&] { store.insert("expired", "new"); }) == expired);
+  CHECK(removed_by([&] { store.replace("live", "new"); }) == replaced);
+  CHECK(removed_by([&] { store.replace("live", "new", 0ms); }) == erased);
+  CHECK(removed_by([&] { store.replace("expired", "new"); }) == none);
+  CHECK(removed_by([&] { store.erase("live"); }) == erased);
+  CHECK(removed_by([&] { store.erase("expired"); }) == expired);
+  CHECK(removed_by([&] { store.erase("absent"); }) == none);
+  CHECK(removed_by([&] { CHECK(store.getdel("live") == "1"); }) == erased);
+  CHECK(removed_by([&] { CHECK_FALSE(store.getdel("expired")); }) == none);
+  CHECK(removed_by([&] { store.getex("live", 5ms); }) == none);
+  CHECK(removed_by([&] { CHECK(store.getex("live", 0ms) == nullptr); }) == erased);
+  CHECK(removed_by([&] { store.pexpire("live", 5ms); }) == none);
+  CHECK(removed_by([&] { store.pexpire("live", 0ms); }) == erased);
+  CHECK(removed_by([&] { store.pexpireat("live", at(1)); }) == erased);
+  CHECK(removed_by([&] { store.pexpire("live", 0ms, Condition::kXx); }) == none);
+  CHECK(removed_by([&] { store.persist("brief"); }) == none);
+  CHECK(removed_by([&] { store.rename("live", "other"); }) == none);
+  CHECK(removed_by([&] { store.rename("live", "live"); }) == none);
+  CHECK(removed_by([&] { store.rename("live", "expired"); }) == expired);
+  CHECK(removed_by([&] { store.rename("brief", "live"); }) == replaced);
+  CHECK(removed_by([&] { store.copy("live", "brief"); }) == none);
+  CHECK(removed_by([&] { store.copy("live", "expired"); }) == expired);
+  CHECK(removed_by([&] { store.erase_expired(); }) == expired);
+  CHECK(removed_by([&] { store.erase_expired(1); }) == expired);
+  CHECK(removed_by([&] { store.reserve(1000); }) == none);
+  CHECK(removed_by([&] {
+          static_cast<void>(store.find("expired"));
+          static_cast<void>(store.get("expired"));
           store.for_each([](const auto&, const auto&, auto) {});
         }) == none);
 
   fill();
   store.clear();
-  Lefts all = r.take();
+  RemovedList all = r.take();
   CHECK(all.size() == 3);
-  for (const Left& left : {dead[0], erased[0], Left{"brief", "2", RemovalCause::kErased}}) {
-    CHECK(std::count(all.begin(), all.end(), left) == 1);
+  for (const Removed& removed :
+       {expired[0], erased[0], Removed{"brief", "2", RemovalCause::kErased}}) {
+    CHECK(std::count(all.begin(), all.end(), removed) == 1);
   }
 }
 
-TEST_CASE("the listener is told in the order in which entries leave, the dead first") {
-  Lefts lefts;
+TEST_CASE("the listener receives entries in the order of removal, expired ones first") {
+  RemovedList removals;
   ManualClock clock;
-  LruCache cache(clock,
-                 {.capacity = 3, .listener = [&](std::string k, std::string v, RemovalCause c) {
-                    lefts.push_back({std::move(k), std::move(v), c});
+  LruCache cache({.capacity = 3,
+                  .clock = clock,
+                  .listener = [&](std::string k, std::string v, RemovalCause c) {
+                    removals.push_back({std::move(k), std::move(v), c});
                   }});
   cache.set("a", "1", 1ms);
   cache.set("b", "2");
@@ -138,22 +138,24 @@ TEST_CASE("the listener is told in the order in which entries leave, the dead fi
   clock.advance(1ms);
   cache.set("d", "4");
   cache.set("e", "5");
-  CHECK(lefts == Lefts{{"a", "1", RemovalCause::kExpired}, {"b", "2", RemovalCause::kEvicted}});
+  CHECK(removals ==
+        RemovedList{{"a", "1", RemovalCause::kExpired}, {"b", "2", RemovalCause::kEvicted}});
   clock.advance(4ms);
   cache.set("f", "6");
   cache.set("g", "7");
-  CHECK(lefts.size() == 4);
-  CHECK(lefts[2] == Left{"c", "3", RemovalCause::kExpired});
-  CHECK(lefts[3] == Left{"d", "4", RemovalCause::kEvicted});
+  CHECK(removals.size() == 4);
+  CHECK(removals[2] == Removed{"c", "3", RemovalCause::kExpired});
+  CHECK(removals[3] == Removed{"d", "4", RemovalCause::kEvicted});
 }
 
-TEST_CASE("the listener may store the same key again, whatever the cause") {
+TEST_CASE("the listener may store the same key again for every cause") {
   ManualClock clock;
   ListenedStore* self = nullptr;
   int calls = 0;
-  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, RemovalCause) {
-                        if (++calls % 2 == 1) self->set(std::move(key), "again " + value);
-                      }});
+  ListenedStore store(
+      {.clock = clock, .listener = [&](std::string key, std::string value, RemovalCause) {
+         if (++calls % 2 == 1) self->set(std::move(key), "again " + value);
+       }});
   self = &store;
   store.set("a", "1", 1ms);
   clock.advance(1ms);
@@ -165,102 +167,104 @@ TEST_CASE("the listener may store the same key again, whatever the cause") {
   CHECK(store.erase("a"));
   CHECK(see(store, "a") == entry("again again 1"));
 
-  // What it stores takes the place of what the call stored; of that it is told when it is done.
+  // The listener overwrites the value that the call has stored. That value is passed to the
+  // listener after it has returned.
   calls = 0;
   store.set("a", "2");
   CHECK(see(store, "a") == entry("again again again 1"));
   CHECK(calls == 2);
 }
 
-TEST_CASE("what leaves while the listener is at work is told when it has returned") {
+TEST_CASE("an entry that the listener removes is passed to it after it has returned") {
   ManualClock clock;
   ListenedStore* self = nullptr;
   int depth = 0;
-  Lefts lefts;
-  ListenedStore store(clock,
-                      {.listener = [&](std::string key, std::string value, RemovalCause cause) {
-                        REQUIRE(++depth == 1);
-                        lefts.push_back({key, value, cause});
-                        if (key == "first") {
-                          self->erase("second");
-                          self->set("third", "new");
-                          self->clear();
-                          CHECK(lefts.size() == 1);
-                          CHECK(self->empty());
-                        }
-                        --depth;
-                      }});
+  RemovedList removals;
+  ListenedStore store(
+      {.clock = clock, .listener = [&](std::string key, std::string value, RemovalCause cause) {
+         REQUIRE(++depth == 1);
+         removals.push_back({key, value, cause});
+         if (key == "first") {
+           self->erase("second");
+           self->set("third", "new");
+           self->clear();
+           CHECK(removals.size() == 1);
+           CHECK(self->empty());
+         }
+         --depth;
+       }});
   self = &store;
   store.set("first", "1");
   store.set("second", "2");
   store.set("third", "3");
   store.erase("first");
-  CHECK(lefts == Lefts{{"first", "1", RemovalCause::kErased},
-                       {"second", "2", RemovalCause::kErased},
-                       {"third", "3", RemovalCause::kReplaced},
-                       {"third", "new", RemovalCause::kErased}});
+  CHECK(removals == RemovedList{{"first", "1", RemovalCause::kErased},
+                                {"second", "2", RemovalCause::kErased},
+                                {"third", "3", RemovalCause::kReplaced},
+                                {"third", "new", RemovalCause::kErased}});
 }
 
-TEST_CASE("what the listener throws comes out of a call that has had its effect") {
+TEST_CASE("a call throws the exception of the listener after it has had its effect") {
   ManualClock clock;
   bool throws = true;
-  Lefts lefts;
-  ListenedStore store(clock,
-                      {.listener = [&](std::string key, std::string value, RemovalCause cause) {
-                        lefts.push_back({std::move(key), std::move(value), cause});
-                        if (throws) throw std::runtime_error("listener");
-                      }});
+  RemovedList removals;
+  ListenedStore store(
+      {.clock = clock, .listener = [&](std::string key, std::string value, RemovalCause cause) {
+         removals.push_back({std::move(key), std::move(value), cause});
+         if (throws) throw std::runtime_error("listener");
+       }});
   for (const char* const key : {"a", "b", "c"}) store.set(key, key, 1ms);
   store.set("d", "old");
   CHECK_THROWS_AS(store.set("d", "new"), std::runtime_error);
   CHECK(see(store, "d") == entry("new"));
-  CHECK(lefts.size() == 1);
+  CHECK(removals.size() == 1);
 
   clock.advance(1ms);
   CHECK_THROWS_AS(store.erase_expired(3), std::runtime_error);
   CHECK(store.size() == 1);
-  CHECK(lefts.size() == 2);
+  CHECK(removals.size() == 2);
 
-  // The rest is told by the next calls, each once.
+  // The next calls pass the rest, each entry once.
   CHECK_THROWS_AS(store.erase_expired(), std::runtime_error);
-  REQUIRE(lefts.size() == 3);
+  REQUIRE(removals.size() == 3);
   throws = false;
   CHECK(store.erase("d"));
-  REQUIRE(lefts.size() == 5);
-  const std::set<std::string> keys = {lefts[1].key, lefts[2].key, lefts[3].key};
+  REQUIRE(removals.size() == 5);
+  const std::set<std::string> keys = {removals[1].key, removals[2].key, removals[3].key};
   CHECK(keys == std::set<std::string>{"a", "b", "c"});
-  CHECK(lefts[4] == Left{"d", "new", RemovalCause::kErased});
+  CHECK(removals[4] == Removed{"d", "new", RemovalCause::kErased});
   store.erase_expired();
-  CHECK(lefts.size() == 5);
+  CHECK(removals.size() == 5);
 }
 
-TEST_CASE("erase_expired without a limit goes on where a listener that threw ended it") {
+TEST_CASE("erase_expired without a limit continues after a listener has thrown") {
   ManualClock clock;
   int calls = 0;
-  ListenedStore store(clock,
-                      {.listener = [&](const std::string&, const std::string&, RemovalCause) {
-                        if (++calls == 400) throw std::runtime_error("listener");
-                      }});
+  ListenedStore store(
+      {.clock = clock, .listener = [&](const std::string&, const std::string&, RemovalCause) {
+         if (++calls == 400) throw std::runtime_error("listener");
+       }});
   for (int i = 0; i != 1000; ++i) store.set(std::to_string(i), "", 1ms);
   clock.advance(1ms);
   CHECK_THROWS_AS(store.erase_expired(), std::runtime_error);
   CHECK(store.size() < 1000);
-  CHECK(store.size() + 400 >= 1000 - 256);  // it has its turn before all are gone
+  CHECK(store.size() + 400 >= 1000 - 256);  // the listener was called before all were erased
   store.erase_expired();
   CHECK(store.empty());
   CHECK(calls == 1000);
 }
 
-TEST_CASE("erase_expired comes to an end though the clock goes back and all is stored again") {
+TEST_CASE("erase_expired returns although the clock goes back and all entries are stored again") {
   ManualClock clock;
   clock.set(at(1'000'000));
   ListenedStore* self = nullptr;
   int calls = 0;
-  ListenedStore store(clock, {.listener = [&](std::string key, std::string value, RemovalCause) {
-                        REQUIRE(++calls < 1000);
-                        clock.set(at(500'000));
-                        self->set(std::move(key), std::move(value), 10ms);
-                      }});
+  ListenedStore store(
+      {.clock = clock, .listener = [&](std::string key, std::string value, RemovalCause) {
+         REQUIRE(++calls < 1000);
+         clock.set(at(500'000));
+         self->set(std::move(key), std::move(value), 10ms);
+       }});
   self = &store;
   store.set("a", "1", 1ms);
   store.set("b", "2", 1ms);
@@ -270,41 +274,34 @@ TEST_CASE("erase_expired comes to an end though the clock goes back and all is s
   CHECK(see(store, "b") == entry("2", at(500'010)));
 }
 
-TEST_CASE("what waits for a listener that always throws takes no more and more memory") {
-  struct Features : DefaultFeatures {
-    using Listener = std::function<void(int, int, RemovalCause)>;
-  };
-  using Pair = std::pair<const int, int>;
+TEST_CASE("the queue for a listener that always throws does not grow without bound") {
+  using Listener = std::function<void(int, int, RemovalCause)>;
+  using Allocator = LedgerAllocator<std::pair<const int, int>>;
   Ledger ledger;
-  std::set<int> told;
-  Cache<int, int, Features, ManualClock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
-        LedgerAllocator<Pair>>
-      cache(ManualClock(),
-            {.listener =
-                 [&](int key, int, RemovalCause) {
-                   CHECK(told.insert(key).second);
-                   throw std::runtime_error("listener");
-                 }},
-            {}, {}, LedgerAllocator<Pair>(ledger));
+  std::set<int> passed;
+  Keyspace<int, int, WithListener<Listener>, ManualClock, WithAllocator<Allocator>> cache(
+      {.listener =
+           [&](int key, int, RemovalCause) {
+             CHECK(passed.insert(key).second);
+             throw std::runtime_error("listener");
+           },
+       .allocator = Allocator(ledger)});
   for (int i = 0; i != 50; ++i) cache.set(i, i, Millis(i + 1));
   for (int i = 50; i != 10'000; ++i) cache.set(i, i);
   cache.clock().advance(1h);
-  CHECK_THROWS_AS(cache.erase_expired(), std::runtime_error);  // 49 have left and wait
+  CHECK_THROWS_AS(cache.erase_expired(), std::runtime_error);  // 49 are pending
   std::size_t bytes = 0;
   for (int i = 50; i != 10'000; ++i) {
     CHECK_THROWS_AS(cache.erase(i), std::runtime_error);
     if (i == 200) bytes = ledger.bytes;
   }
-  CHECK(told.size() == 9951);
+  CHECK(passed.size() == 9951);
   CHECK(ledger.bytes <= bytes);
 }
 
-TEST_CASE("the listener may move from key and value, and both may have one owner") {
-  struct Features : DefaultFeatures {
-    using Policy = ScanResistant;
-    using Listener =
-        std::function<void(std::unique_ptr<int>&&, std::unique_ptr<int>&&, RemovalCause)>;
-  };
+TEST_CASE("the listener may move from key and value, and both may be move-only") {
+  using Listener =
+      std::function<void(std::unique_ptr<int>&&, std::unique_ptr<int>&&, RemovalCause)>;
   struct Hash {
     std::size_t operator()(const std::unique_ptr<int>& key) const noexcept {
       return static_cast<std::size_t>(*key) * 0x9e3779b97f4a7c15;
@@ -316,11 +313,12 @@ TEST_CASE("the listener may move from key and value, and both may have one owner
     }
   };
   std::vector<std::unique_ptr<int>> kept;
-  Cache<std::unique_ptr<int>, std::unique_ptr<int>, Features, ManualClock, Hash, Equal> cache(
-      ManualClock(), {.capacity = 2, .listener = [&](auto&& key, auto&& value, RemovalCause) {
-                        kept.push_back(std::move(key));
-                        kept.push_back(std::move(value));
-                      }});
+  Cache<std::unique_ptr<int>, std::unique_ptr<int>, WithListener<Listener>, ManualClock,
+        WithHash<Hash, Equal>>
+      cache({.capacity = 2, .listener = [&](auto&& key, auto&& value, RemovalCause) {
+               kept.push_back(std::move(key));
+               kept.push_back(std::move(value));
+             }});
   for (int i = 0; i != 5; ++i) cache.set(std::make_unique<int>(i), std::make_unique<int>(10 * i));
   cache.set(std::make_unique<int>(4), std::make_unique<int>(50));
   CHECK(kept.size() == 8);
@@ -329,57 +327,51 @@ TEST_CASE("the listener may move from key and value, and both may have one owner
   CHECK(*kept.back() == 50);
 }
 
-TEST_CASE("the destructor of a value that has left may call the keyspace") {
-  struct Noisy {
-    std::function<void()> at_death;
-    Noisy() = default;
-    explicit Noisy(std::function<void()> f) : at_death(std::move(f)) {}
-    Noisy(Noisy&& other) noexcept : at_death(std::exchange(other.at_death, nullptr)) {}
-    Noisy& operator=(Noisy&& other) noexcept {
-      std::swap(at_death, other.at_death);
+TEST_CASE("the destructor of a removed value may call the keyspace") {
+  struct Calling {
+    std::function<void()> on_destruction;
+    Calling() = default;
+    explicit Calling(std::function<void()> f) : on_destruction(std::move(f)) {}
+    Calling(Calling&& other) noexcept
+        : on_destruction(std::exchange(other.on_destruction, nullptr)) {}
+    Calling& operator=(Calling&& other) noexcept {
+      std::swap(on_destruction, other.on_destruction);
       return *this;
     }
-    ~Noisy() {
-      if (at_death) at_death();
+    ~Calling() {
+      if (on_destruction) on_destruction();
     }
   };
-  struct Features : DefaultFeatures {
-    using Policy = Lru;
-    struct Listener {
-      void operator()(const int&, const Noisy&, RemovalCause) const {}
-    };
+  struct Ignoring {
+    void operator()(const int&, const Calling&, RemovalCause) const {}
   };
   ManualClock clock;
-  Cache<int, Noisy, Features, ManualClock> cache(clock, {.capacity = 3});
-  int deaths = 0;
-  const auto noisy = [&] {
-    return Noisy([&] {
-      ++deaths;
+  Cache<int, Calling, Lru, WithListener<Ignoring>, ManualClock> cache(
+      {.capacity = 3, .clock = clock});
+  int destroyed = 0;
+  const auto calling = [&] {
+    return Calling([&] {
+      ++destroyed;
       static_cast<void>(cache.find(1));
-      cache.set(1, Noisy());
+      cache.set(1, Calling());
       cache.erase(2);
     });
   };
-  cache.set(1, noisy());
-  cache.set(1, noisy());
-  cache.set(2, noisy(), 1ms);
+  cache.set(1, calling());
+  cache.set(1, calling());
+  cache.set(2, calling(), 1ms);
   clock.advance(1ms);
   cache.erase_expired();
-  for (int i = 3; i != 6; ++i) cache.set(i, noisy());
+  for (int i = 3; i != 6; ++i) cache.set(i, calling());
   cache.clear();
-  CHECK(deaths == 6);
+  CHECK(destroyed == 6);
 }
 
-TEST_CASE("a listener may be any callable, and an empty function is none") {
+TEST_CASE("a listener may be any callable, and an empty function is not called") {
   int calls = 0;
   auto count = [&calls](const std::string&, const std::string&, RemovalCause) { ++calls; };
-  struct Features : DefaultFeatures {
-    using Listener = decltype(count);
-  };
-  Keyspace<std::string, std::string, ManualClock, internal::DefaultHash<std::string>,
-           internal::DefaultEqual<std::string>,
-           std::allocator<std::pair<const std::string, std::string>>, Features>
-      counted(ManualClock(), {.listener = count});
+  Keyspace<std::string, std::string, ManualClock, WithListener<decltype(count)>> counted(
+      {.listener = count});
   counted.set("a", "1");
   counted.set("a", "2");
   CHECK(calls == 1);
@@ -388,21 +380,19 @@ TEST_CASE("a listener may be any callable, and an empty function is none") {
   counted.clear();
   CHECK(calls == 2);
 
-  struct OfFunctions : DefaultFeatures {
-    using Listener = void (*)(const std::string&, const std::string&, RemovalCause);
-  };
-  Cache<std::string, std::string, OfFunctions, ManualClock> null;
+  using Function = void (*)(const std::string&, const std::string&, RemovalCause);
+  Keyspace<std::string, std::string, WithListener<Function>, ManualClock> null;
   null.set("a", "1");
   null.clear();
   CHECK(null.empty());
 
-  ListenedStore unheard;
-  unheard.set("a", "1");
-  unheard.clear();
-  CHECK(unheard.empty());
+  ListenedStore empty_function;
+  empty_function.set("a", "1");
+  empty_function.clear();
+  CHECK(empty_function.empty());
 }
 
-TEST_CASE("a keyspace that is destroyed or assigned to tells nobody what it held") {
+TEST_CASE("the listener is not called for the entries of a destroyed or assigned keyspace") {
   Recorded r;
   r.store.set("a", "1");
   r.store = ListenedStore();
@@ -415,34 +405,30 @@ TEST_CASE("a keyspace that is destroyed or assigned to tells nobody what it held
 }
 
 using FragileValue = Fragile<Throws::kOnCopyOrMove>;
-template <class P>
-struct FragileFeatures : DefaultFeatures {
-  using Policy = P;
-  using Listener = std::function<void(int, const FragileValue&, RemovalCause)>;
-  struct Weigher {
-    std::size_t operator()(int key, const FragileValue& value) const {
-      Fuse::burn();
-      return static_cast<std::size_t>(1 + (key + value.id()) % 4);
-    }
-  };
+struct FragileWeigher {
+  std::size_t operator()(int key, const FragileValue& value) const {
+    Fuse::burn();
+    return static_cast<std::size_t>(1 + (key + value.id()) % 4);
+  }
 };
 
-// Every value is a number of its own. Calls and the listener throw at random, and the listener
-// calls back; in the end each value that was stored has left once.
-TEMPLATE_TEST_CASE("whatever throws, each entry that was stored leaves once", "", EarliestDeadline,
-                   Lru, ScanResistant) {
+// Every value is a different number. Calls and the listener throw at random, and the listener calls
+// the keyspace. At the end the listener has received each stored value once.
+TEMPLATE_TEST_CASE("each stored entry is removed once, whatever throws", "", EarliestDeadline, Lru,
+                   ScanResistant) {
   using Value = FragileValue;
-  using Pair = std::pair<const int, Value>;
-  using Ks = Cache<int, Value, FragileFeatures<TestType>, ManualClock, internal::DefaultHash<int>,
-                   internal::DefaultEqual<int>, LedgerAllocator<Pair>>;
+  using Allocator = LedgerAllocator<std::pair<const int, Value>>;
+  using Listener = std::function<void(int, const Value&, RemovalCause)>;
+  using Ks = Cache<int, Value, TestType, WithListener<Listener>, WithWeigher<FragileWeigher>,
+                   ManualClock, WithAllocator<Allocator>>;
   std::mt19937 random(7);
   Ledger ledger;
   ManualClock clock;
-  std::set<int> stored;    // and not left yet
-  std::set<int> doubtful;  // not stored; or it was, and has left, and the listener will be told
+  std::set<int> stored;    // stored, and not passed to the listener yet
+  std::set<int> doubtful;  // not stored, or removed and pending for the listener
   Ks* self = nullptr;
   int next = 0;
-  std::size_t departures = 0;
+  std::size_t calls = 0;
   const auto store = [&](int key, Millis ttl) {
     const int number = next++;
     stored.insert(number);
@@ -455,26 +441,26 @@ TEMPLATE_TEST_CASE("whatever throws, each entry that was stored leaves once", ""
       self->set(key, value, ttl);
     } catch (const Blown&) {
     }
-    const Value* const found = std::as_const(*self).find(key);
+    const Value* const found = std::as_const(*self).peek(key);
     if (found != nullptr && found->id() == number) return;
     if (stored.erase(number) != 0) doubtful.insert(number);
   };
   bool is_listening = false;
-  Ks ks(clock,
-        {.capacity = 60,
+  Ks ks({.capacity = 60,
+         .clock = clock,
          .listener =
              [&](int key, const Value& value, RemovalCause) {
-               ++departures;
+               ++calls;
                REQUIRE(stored.erase(value.id()) + doubtful.erase(value.id()) == 1);
-               if (is_listening || departures % 7 != 0) {
-                 if (departures % 11 == 0) throw Blown{};
+               if (is_listening || calls % 7 != 0) {
+                 if (calls % 11 == 0) throw Blown{};
                  return;
                }
                is_listening = true;
                store(key + 1, 50ms);
                is_listening = false;
-             }},
-        {}, {}, LedgerAllocator<Pair>(ledger));
+             },
+         .allocator = Allocator(ledger)});
   self = &ks;
   ledger.fragile = true;
   for (int i = 0; i != 20'000; ++i) {
@@ -516,7 +502,7 @@ TEMPLATE_TEST_CASE("whatever throws, each entry that was stored leaves once", ""
   }
   CHECK(stored.empty());
   CHECK(2 * doubtful.size() < static_cast<std::size_t>(next));  // most are stored
-  CHECK(departures > 1000);
+  CHECK(calls > 1000);
 }
 
 }  // namespace

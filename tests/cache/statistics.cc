@@ -1,5 +1,5 @@
 #include <keyspace/cache.h>
-#include <keyspace/features.h>
+#include <keyspace/keyspace.h>
 #include <keyspace/statistics.h>
 
 #include <chrono>
@@ -15,12 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct CountedFeatures : DefaultFeatures {
-  static constexpr bool kStatistics = true;
-};
-using CountedStore = Cache<std::string, int, CountedFeatures, ManualClock>;
+using CountedStore = Keyspace<std::string, int, WithStatistics, ManualClock>;
 
-TEST_CASE("requests are counted, and looks are not") {
+TEST_CASE("statistics count requests, and no other calls") {
   ManualClock clock;
   CountedStore store(clock);
   const CountedStore& view = store;
@@ -46,8 +43,8 @@ TEST_CASE("requests are counted, and looks are not") {
   CHECK(requests_of([&] {
           static_cast<void>(store.peek("a"));
           static_cast<void>(store.contains("a"));
-          static_cast<void>(view.find("a"));
-          static_cast<void>(view.get("b"));
+          static_cast<void>(view.peek("a"));
+          static_cast<void>(view.contains("b"));
           static_cast<void>(store.pttl("a"));
           store.pexpire("a", 10ms);
           store.insert("a", 2);
@@ -59,7 +56,7 @@ TEST_CASE("requests are counted, and looks are not") {
   CHECK(requests_of([&] { store.getdel("a"); }) == hit);
 }
 
-TEST_CASE("what is stored and what leaves is counted, and the numbers agree with the size") {
+TEST_CASE("statistics count insertions and removals, which add up to the size") {
   ManualClock clock;
   CountedStore store(clock);
   for (const char* const key : {"a", "b", "c", "d", "e"}) store.set(key, 1, 10ms);
@@ -71,13 +68,13 @@ TEST_CASE("what is stored and what leaves is counted, and the numbers agree with
   store.erase("d");
   store.set("f", 1, 0ms);
   clock.advance(17ms);
-  store.set("e", 9);  // dead
-  store.erase("b");   // dead
+  store.set("e", 9);  // expired
+  store.erase("b");   // expired
   Statistics s = store.statistics();
   CHECK(s.inserts == 7);
   CHECK(s.replacements == 2);
   CHECK(s.refusals == 0);
-  CHECK(s.removed(RemovalCause::kExpired) == 4);  // of which two make place for "e"
+  CHECK(s.removed(RemovalCause::kExpired) == 4);  // set("e") erases two of them
   CHECK(s.removed(RemovalCause::kErased) == 1);
   CHECK(s.removed(RemovalCause::kReplaced) == 3);
   CHECK(s.removed(RemovalCause::kEvicted) == 0);
@@ -89,11 +86,8 @@ TEST_CASE("what is stored and what leaves is counted, and the numbers agree with
   CHECK(s.mean_lag() == 7ms);
 }
 
-TEST_CASE("evictions and refusals are counted") {
-  struct Features : CountedFeatures {
-    using Policy = EarliestDeadline;
-  };
-  Cache<int, int, Features, ManualClock> cache(ManualClock(), {.capacity = 2});
+TEST_CASE("statistics count evictions and refusals") {
+  Cache<int, int, EarliestDeadline, WithStatistics, ManualClock> cache({.capacity = 2});
   cache.set(1, 1);
   cache.set(2, 2, 1h);
   cache.set(3, 3);
@@ -123,7 +117,7 @@ TEST_CASE("statistics move with the keyspace") {
   CHECK(other.statistics() == Statistics());
 }
 
-TEST_CASE("statistics are printed as text for people") {
+TEST_CASE("to_string prints statistics as text for people") {
   Statistics s;
   CHECK(s.hit_ratio() == 0);
   CHECK(s.mean_lag() == 0ms);

@@ -38,7 +38,7 @@ TEST_CASE("ManualClock copies share one time, separate clocks do not") {
   CHECK(other.now() == at(0));
 }
 
-TEST_CASE("a keyspace keeps a handle to the ManualClock it was given") {
+TEST_CASE("a keyspace shares the time of the ManualClock that it was given") {
   const ManualClock clock;
   Strings ks(clock);
   ks.set("k", "v", 10ms);
@@ -63,7 +63,7 @@ TEST_CASE("CachedClock stands still until it is refreshed") {
   CHECK(copy.now() == at(-1));
 }
 
-TEST_CASE("a key dies when the CachedClock of its keyspace is refreshed") {
+TEST_CASE("a key expires when the CachedClock of its keyspace is refreshed") {
   const ManualClock source;
   const CachedClock<ManualClock> clock(source);
   Keyspace<int, int, CachedClock<ManualClock>> ks(clock);
@@ -86,7 +86,7 @@ TEST_CASE("CachedClock rounds a finer clock towards the past and keeps its time 
   CHECK(clock.now().time_since_epoch() == -1ms);
 }
 
-TEST_CASE("CachedClock saturates where a coarse clock counts further than milliseconds do") {
+TEST_CASE("CachedClock saturates if a coarser clock exceeds the range of milliseconds") {
   struct Source {
     [[nodiscard]] std::chrono::sys_time<std::chrono::hours> now() const noexcept { return time; }
     std::chrono::sys_time<std::chrono::hours> time;
@@ -125,7 +125,7 @@ struct ClockReader {
   std::function<void(ClockCounted&, const std::string&)> call;
 };
 
-// Every call that names a key. "x" is a key that never exists before the call.
+// All calls. The key "x" never exists before the call.
 const std::vector<ClockReader>& calls() {
   using K = const std::string&;
   static const std::vector<ClockReader> all = {
@@ -134,12 +134,17 @@ const std::vector<ClockReader>& calls() {
       {"set ttl over", [](ClockCounted& ks, K k) { ks.set(k, "w", 0ms); }},
       {"set never", [](ClockCounted& ks, K k) { ks.set(k, "w", ClockCounted::kNever); }},
       {"set deadline", [](ClockCounted& ks, K k) { ks.set(k, "w", at(5)); }},
+      {"set keep", [](ClockCounted& ks, K k) { ks.set(k, "w", kKeep); }},
+      {"set empty", [](ClockCounted& ks, K k) { ks.set(k, "w", {}); }},
       {"insert", [](ClockCounted& ks, K k) { ks.insert(k, "w"); }},
       {"insert ttl", [](ClockCounted& ks, K k) { ks.insert(k, "w", 5ms); }},
       {"insert deadline", [](ClockCounted& ks, K k) { ks.insert(k, "w", at(5)); }},
+      {"insert keep", [](ClockCounted& ks, K k) { ks.insert(k, "w", kKeep); }},
       {"replace", [](ClockCounted& ks, K k) { ks.replace(k, "w"); }},
       {"replace ttl", [](ClockCounted& ks, K k) { ks.replace(k, "w", 5ms); }},
       {"replace deadline", [](ClockCounted& ks, K k) { ks.replace(k, "w", at(5)); }},
+      {"replace keep", [](ClockCounted& ks, K k) { ks.replace(k, "w", kKeep); }},
+      {"peek", [](ClockCounted& ks, K k) { static_cast<void>(ks.peek(k)); }},
       {"find", [](ClockCounted& ks, K k) { static_cast<void>(ks.find(k)); }},
       {"get", [](ClockCounted& ks, K k) { static_cast<void>(ks.get(k)); }},
       {"mget",
@@ -152,6 +157,9 @@ const std::vector<ClockReader>& calls() {
       {"getex over", [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, 0ms)); }},
       {"getex never",
        [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, ClockCounted::kNever)); }},
+      {"getex deadline", [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, at(5))); }},
+      {"getex keep", [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, kKeep)); }},
+      {"getex empty", [](ClockCounted& ks, K k) { static_cast<void>(ks.getex(k, {})); }},
       {"getdel", [](ClockCounted& ks, K k) { static_cast<void>(ks.getdel(k)); }},
       {"erase", [](ClockCounted& ks, K k) { ks.erase(k); }},
       {"pexpire", [](ClockCounted& ks, K k) { ks.pexpire(k, 5ms); }},
@@ -183,7 +191,7 @@ const std::vector<ClockReader>& calls() {
 
 TEST_CASE("every call reads the clock at most once") {
   for (const ClockReader& call : calls()) {
-    for (const char* key : {"missing", "persistent", "volatile", "dead", "postponed"}) {
+    for (const char* key : {"missing", "persistent", "volatile", "expired", "postponed"}) {
       CAPTURE(call.name, key);
       ClockCounted ks;
       ks.set("bystander", "v");
@@ -191,8 +199,8 @@ TEST_CASE("every call reads the clock at most once") {
       ks.set("volatile", "v", 100ms);
       ks.set("postponed", "v", 1ms);
       ks.pexpire("postponed", 1000ms);
-      for (int i = 0; i < 20; ++i) ks.set("dead" + std::to_string(i), "v", 1ms);
-      ks.set("dead", "v", 1ms);
+      for (int i = 0; i < 20; ++i) ks.set("expired" + std::to_string(i), "v", 1ms);
+      ks.set("expired", "v", 1ms);
       ks.clock().advance(1ms);
       ks.clock().take_reads();
       call.call(ks, key);
@@ -210,7 +218,7 @@ TEST_CASE("no call reads the clock where no deadline is involved") {
   };
   int unread_calls = 0;
   for (const ClockReader& call : calls()) {
-    // pttl and pexpiretime take no deadline; their names only sound like it.
+    // pttl, pexpiretime and next_deadline take no deadline, although their names match.
     const std::string name = call.name;
     if (!unread(call.name) && name != "pttl" && name != "pexpiretime" && name != "next_deadline") {
       continue;
@@ -229,15 +237,18 @@ TEST_CASE("no call reads the clock where no deadline is involved") {
   CHECK(unread_calls >= 20);
 }
 
-TEST_CASE("reading a persistent key reads no clock though other keys are volatile or dead") {
+TEST_CASE("reading a persistent key does not read the clock, although other keys have deadlines") {
   ClockCounted ks;
   ks.set("persistent", "v");
   ks.set("volatile", "v", 100ms);
-  ks.set("dead", "v", 1ms);
+  ks.set("expired", "v", 1ms);
   ks.clock().advance(1ms);
   ks.clock().take_reads();
   CHECK(ks.find("persistent") != nullptr);
   CHECK(std::as_const(ks).find("persistent") != nullptr);
+  CHECK(ks.peek("persistent") != nullptr);
+  CHECK(ks.getex("persistent", kKeep) != nullptr);
+  CHECK(ks.getex("persistent", {}) != nullptr);
   CHECK(ks.get("persistent") == "v");
   CHECK(ks.contains("persistent"));
   CHECK(ks.pttl("persistent") == ClockCounted::kNever);
@@ -247,7 +258,7 @@ TEST_CASE("reading a persistent key reads no clock though other keys are volatil
   CHECK(ks.clock().take_reads() == 0);
 }
 
-TEST_CASE("a keyspace whose last deadline is gone reads no clock again") {
+TEST_CASE("a keyspace without deadlines does not read the clock, although it had one") {
   ClockCounted ks;
   SECTION("by persist") {
     ks.set("k", "v", 10ms);
@@ -281,7 +292,7 @@ TEST_CASE("a keyspace whose last deadline is gone reads no clock again") {
 
 // --- Clocks of other resolutions ---
 
-TEST_CASE("a finer clock is floored to milliseconds, below zero too") {
+TEST_CASE("the time of a finer clock is rounded down to milliseconds, also below zero") {
   using Clock = FakeClock<std::chrono::nanoseconds>;
   using Ks = Keyspace<int, int, Clock>;
   struct Row {
@@ -302,12 +313,12 @@ TEST_CASE("a finer clock is floored to milliseconds, below zero too") {
     CHECK(ks.pttl(1) == 10ms);
     CHECK(ks.pexpireat(1, Ks::time_point{Millis{ms + 1}}));
     CHECK(ks.contains(1));
-    CHECK(ks.pexpireat(1, Ks::time_point{Millis{ms}}));  // not after now: deleted
+    CHECK(ks.pexpireat(1, Ks::time_point{Millis{ms}}));  // not after now, so it erases the key
     CHECK_FALSE(ks.contains(1));
   }
 }
 
-TEST_CASE("a key under a finer clock dies on the millisecond") {
+TEST_CASE("a key under a finer clock expires at its millisecond") {
   using Clock = FakeClock<std::chrono::nanoseconds>;
   const std::chrono::nanoseconds start = GENERATE(0ns, -3ms, 1'700'000'000s);
   const Clock clock;
@@ -381,7 +392,7 @@ TEST_CASE("a live key keeps its deadline when the clock goes backwards") {
   CHECK(ks.erase_expired() == 1);
 }
 
-TEST_CASE("a keyspace files new deadlines correctly behind where its clock has been") {
+TEST_CASE("a keyspace files deadlines correctly that are before an earlier time of its clock") {
   Ints ks;
   ks.clock().set(at(1'000'000));
   for (int i = 0; i < 50; ++i) ks.set(i, i, Millis{i + 1});
@@ -392,8 +403,8 @@ TEST_CASE("a keyspace files new deadlines correctly behind where its clock has b
   CHECK(*ks.next_deadline() <= at(-400));
   for (int now = -500; now <= -300; ++now) {
     ks.clock().set(at(now));
-    const std::size_t dying = now >= -400 && now < -350 ? 1 : 0;
-    REQUIRE(ks.erase_expired() == dying);
+    const std::size_t expiring = now >= -400 && now < -350 ? 1 : 0;
+    REQUIRE(ks.erase_expired() == expiring);
   }
   CHECK(ks.size() == 50);
   ks.clock().set(at(1'000'025));
@@ -402,7 +413,7 @@ TEST_CASE("a keyspace files new deadlines correctly behind where its clock has b
   CHECK(ks.erase_expired() == 25);
 }
 
-TEST_CASE("a key erased at its deadline does not come back with the clock") {
+TEST_CASE("a key that was erased at its deadline does not come back when the clock goes back") {
   Strings ks;
   ks.set("k", "v", 10ms);
   ks.clock().set(at(10));

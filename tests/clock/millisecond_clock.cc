@@ -20,8 +20,8 @@
 #include "support/concurrent_support.h"
 #include "support/support.h"
 
-// SteadyClock and SystemClock, held against the clocks of <chrono>; and how they work, with a
-// counter and clocks that the test moves.
+// SteadyClock, SystemClock and BootClock: compared with the exact clocks, and with a counter and
+// clocks that the test controls.
 
 namespace keyspace::testing {
 namespace {
@@ -34,7 +34,7 @@ std::int64_t millis_of() {
   return std::chrono::floor<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count();
 }
 
-TEMPLATE_TEST_CASE("a clock in milliseconds is never before the clock of <chrono>, nor after it",
+TEMPLATE_TEST_CASE("a clock in milliseconds is never behind the exact clock, nor ahead of it",
                    "[threads]", (std::pair<SteadyClock, std::chrono::steady_clock>),
                    (std::pair<SystemClock, std::chrono::system_clock>),
                    (std::pair<BootClock, internal::BootTime>)) {
@@ -69,7 +69,7 @@ TEMPLATE_TEST_CASE("a clock in milliseconds is never before the clock of <chrono
   CHECK(backwards == 0);
 }
 
-TEST_CASE("the clocks in milliseconds are empty, and count in the time points of <chrono>") {
+TEST_CASE("the clocks in milliseconds are empty, and use the time points of <chrono>") {
   STATIC_REQUIRE(std::is_empty_v<SteadyClock>);
   STATIC_REQUIRE(std::is_empty_v<SystemClock>);
   STATIC_REQUIRE(SteadyClock::is_steady);
@@ -80,22 +80,23 @@ TEST_CASE("the clocks in milliseconds are empty, and count in the time points of
                                 std::chrono::time_point<std::chrono::steady_clock, Millis>>);
   STATIC_REQUIRE(std::is_same_v<SystemClock::time_point, std::chrono::sys_time<Millis>>);
   STATIC_REQUIRE(std::is_same_v<Keyspace<int, int>::time_point, SteadyClock::time_point>);
-  STATIC_REQUIRE(std::is_same_v<Keyspace<int, int>, Keyspace<int, int, SteadyClock>>);
+  STATIC_REQUIRE(std::is_same_v<Keyspace<int, int>::clock_type, SteadyClock>);
+  STATIC_REQUIRE(std::is_same_v<Keyspace<int, int, SteadyClock>::clock_type, SteadyClock>);
 }
 
-// --- With time that the test moves ---
+// --- With a fake counter and fake clocks ---
 
-// What the clocks and the counter below show.
+// The state of the fake clocks and the fake counter.
 struct World {
-  nanoseconds time{0};         // since they were switched on; each reading takes some of it
-  nanoseconds per_reading{0};  // so much
-  nanoseconds system{0};       // what the system clock is ahead of the time
+  nanoseconds time{0};         // since the start
+  nanoseconds per_reading{0};  // the time that each reading takes
+  nanoseconds system{0};       // the system clock is ahead of `time` by this
   double ticks_per_nano = 3;
-  std::uint64_t counter = 0;  // at the time 0
+  std::uint64_t counter = 0;  // the counter at the time 0
   bool is_reliable = true;
-  int until_interruption = 0;          // so many readings; 0 for none
-  nanoseconds interruption{0};         // how long it takes
-  std::uint64_t suspension_ticks = 0;  // what the counter goes on meanwhile, though no time passes
+  int until_interruption = 0;          // readings until an interruption; 0 for none
+  nanoseconds interruption{0};         // how long the interruption takes
+  std::uint64_t suspension_ticks = 0;  // ticks of the counter in it, in addition to those of `time`
   int clock_readings = 0;
   int counter_readings = 0;
 
@@ -107,7 +108,7 @@ struct World {
   }
 };
 
-// Each of them has clocks of its own, for a clock in milliseconds measures its counter once.
+// Each kNumber has clocks of its own, because a MillisecondClock measures its counter only once.
 template <int kNumber>
 struct Fake {
   static inline World world;
@@ -143,7 +144,7 @@ struct Fake {
   static std::int64_t exact() {
     return std::chrono::floor<std::chrono::milliseconds>(world.time + world.system).count();
   }
-  // Whether the clock shows a time that was exact at some point of the call.
+  // Reads the clock. Returns true if it showed a time that was exact at some point of the call.
   static bool is_exact() {
     const std::int64_t before = exact();
     const std::int64_t time = millis_of<Clock>();
@@ -151,13 +152,13 @@ struct Fake {
   }
 };
 
-TEST_CASE("a clock in milliseconds is read when its millisecond is nearly over, and not before") {
+TEST_CASE("the exact clock is read when a millisecond is nearly over, and not before") {
   using F = Fake<1>;
   F::world.system = GENERATE(0ns, -5'000'000'000ns, 123'456'789ns);
-  F::world.time += 1ms;  // since the clock was set
+  F::world.time += 1ms;  // the clock was just set
   F::world.per_reading = 10ns;
   CHECK(F::is_exact());
-  // From the start of a millisecond on.
+  // Begin at the start of a millisecond.
   F::world.time = std::chrono::ceil<std::chrono::milliseconds>(F::world.time + F::world.system) -
                   F::world.system;
   F::world.clock_readings = 0;
@@ -166,7 +167,7 @@ TEST_CASE("a clock in milliseconds is read when its millisecond is nearly over, 
   const nanoseconds start = F::world.time;
   while (F::world.time < start + 750us) REQUIRE(F::is_exact());
   CHECK(F::world.clock_readings == 1);
-  // In the last 50 us it is read each time.
+  // In the last 50 us each call reads the clock.
   F::world.time = start + 999us;
   F::world.clock_readings = 0;
   for (int i = 0; i != 10; ++i) CHECK(F::is_exact());
@@ -187,7 +188,7 @@ void check_at_random(std::uint64_t seed, double most_clock_readings) {
   CHECK(F::world.clock_readings <= most_clock_readings * kCalls);
 }
 
-TEST_CASE("a clock in milliseconds is exact, however fast its counter is") {
+TEST_CASE("a clock in milliseconds is exact with a counter of any rate") {
   SECTION("3 GHz") {
     using F = Fake<10>;
     F::world.per_reading = 20ns;
@@ -199,7 +200,7 @@ TEST_CASE("a clock in milliseconds is exact, however fast its counter is") {
     F::world.ticks_per_nano = 0.024;
     check_at_random<F>(2, 0.1);
   }
-  SECTION("1 GHz, and the counter is about to wrap around") {
+  SECTION("1 GHz, and the counter wraps around soon") {
     using F = Fake<12>;
     F::world.per_reading = 20ns;
     F::world.ticks_per_nano = 1;
@@ -215,8 +216,8 @@ TEST_CASE("a clock in milliseconds is exact, however fast its counter is") {
   }
 }
 
-TEMPLATE_TEST_CASE_SIG("one measurement of five may be interrupted", "", ((int kReading), kReading),
-                       1, 2, 3, 4, 100, 101, 700, 701) {
+TEMPLATE_TEST_CASE_SIG("one of the five measurements may be interrupted", "",
+                       ((int kReading), kReading), 1, 2, 3, 4, 100, 101, 700, 701) {
   SECTION("by other threads") {
     using F = Fake<1000 + kReading>;
     F::world.per_reading = 50ns;
@@ -224,7 +225,7 @@ TEMPLATE_TEST_CASE_SIG("one measurement of five may be interrupted", "", ((int k
     F::world.interruption = 30ms;
     check_at_random<F>(5, 0.1);
   }
-  SECTION("by a suspension, while which the counter goes on") {
+  SECTION("by a suspension, in which the counter continues") {
     using F = Fake<2000 + kReading>;
     F::world.per_reading = 50ns;
     F::world.until_interruption = kReading;
@@ -270,7 +271,7 @@ TEST_CASE("the counter is used only if it is the kernel's clock source") {
   CHECK(errno == 0);
 }
 
-// steady_clock, and how often it was read.
+// A steady_clock that counts its readings.
 struct CountedSteady : std::chrono::steady_clock {
   static time_point now() noexcept {
     ++readings;
@@ -279,7 +280,7 @@ struct CountedSteady : std::chrono::steady_clock {
   static inline int readings = 0;
 };
 
-TEST_CASE("the processor's counter saves most readings of the clock, where it is reliable") {
+TEST_CASE("a reliable counter of the processor saves most readings of the clock") {
   using internal::ProcessorCounter;
   bool is_reliable = false;
 #if defined(__linux__) && defined(__x86_64__)
@@ -304,7 +305,7 @@ TEST_CASE("the processor's counter saves most readings of the clock, where it is
   }
 }
 
-TEST_CASE("a counter that is behind or far ahead makes the clock be read") {
+TEST_CASE("the clock is read if the counter went back or far ahead") {
   using F = Fake<30>;
   F::world.per_reading = 20ns;
   F::world.time = 1s;
@@ -318,7 +319,7 @@ TEST_CASE("a counter that is behind or far ahead makes the clock be read") {
   check_at_random<F>(6, 0.1);
 }
 
-TEST_CASE("a system clock that is set is noticed within a millisecond") {
+TEST_CASE("a change of the system time is noticed within a millisecond") {
   using F = Fake<40>;
   F::world.per_reading = 20ns;
   F::world.time = 1s;
@@ -328,7 +329,7 @@ TEST_CASE("a system clock that is set is noticed within a millisecond") {
   check_at_random<F>(7, 0.1);
 }
 
-TEST_CASE("without a reliable counter the clock is read in each call, and the counter in none") {
+TEST_CASE("without a reliable counter each call reads the clock, and never the counter") {
   using F = Fake<50>;
   F::world.is_reliable = false;
   F::world.per_reading = 20ns;
@@ -345,7 +346,7 @@ TEST_CASE("a counter that stands still is not used") {
   check_at_random<F>(8, 1);
 }
 
-TEST_CASE("each thread reads the clock for itself") {
+TEST_CASE("each thread keeps its last reading") {
   using F = Fake<70>;
   F::world.per_reading = 20ns;
   F::world.time = 1s;

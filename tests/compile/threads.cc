@@ -1,67 +1,126 @@
 // What threads may ask of a keyspace that they share.
 
 #include <keyspace/concurrent_keyspace.h>
+#include <keyspace/keyspace.h>
+#include <keyspace/reaper.h>
 
 #include <chrono>
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
 using Ints = keyspace::ConcurrentKeyspace<int, int>;
-using Boxes = keyspace::ConcurrentKeyspace<int, std::unique_ptr<int>>;
+using Boxes = keyspace::ConcurrentCache<int, std::unique_ptr<int>>;
 using Boxed = keyspace::ConcurrentKeyspace<std::unique_ptr<int>, int>;
+using Single = keyspace::Keyspace<int, int>;
 
 // Is called as a temporary alone.
 struct Once {
   void operator()(int) && {}
 };
-
-struct Weighed : keyspace::CacheFeatures {
-  struct Weigher {
-    std::size_t operator()(int, const char*) const noexcept { return 1; }
-  };
+struct Listener {
+  void operator()(int, const std::unique_ptr<int>&, keyspace::RemovalCause) const {}
 };
-struct Heard : keyspace::DefaultFeatures {
-  struct Listener {
-    void operator()(int) const {}
-  };
-};
+using ObservedBoxes =
+    keyspace::ConcurrentKeyspace<int, std::unique_ptr<int>, keyspace::WithListener<Listener>>;
 
-void accepted(Ints& ints, Boxes& boxes, Boxed& boxed) {
+using keyspace::Reaper;
+static_assert(std::is_constructible_v<Reaper, Reaper::Config&>);
+static_assert(std::is_constructible_v<Reaper, Ints&, Boxes&>);
+static_assert(std::is_constructible_v<Reaper, Reaper::Config, Ints&>);
+static_assert(!std::is_constructible_v<Reaper, const Ints&>);
+static_assert(!std::is_constructible_v<Reaper, Ints>);
+static_assert(!std::is_constructible_v<Reaper, Ints&, Single&>);
+static_assert(!std::is_move_constructible_v<Reaper>);
+
+void accepted(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, Single& single) {
   std::vector<std::optional<int>> out;
   ints.mget(std::vector{1, 2}, std::back_inserter(out));
+  std::as_const(ints).mget(std::vector{1, 2}, std::back_inserter(out));
   (void)ints.get_or_compute(1, 1s, [] { return 10; });
+  (void)ints.get_or_compute(
+      1, 1s, [](int key) { return key; }, 100ms);
   ints.visit(1, [](int) {});
+  std::as_const(ints).visit(1, [](int) {});
+  boxes.visit(1, [](const std::unique_ptr<int>&) {});
   boxes.update(1, [](std::unique_ptr<int>& box) { box.reset(); });
+  (void)boxes.getdel(1);
   (void)boxed.getdel(std::make_unique<int>(1));
+  observed.erase(1);
+  Reaper reaper(ints, boxes);
+  reaper.add(boxed);
+  reaper.remove(boxed);
+  single.erase_expired();
 }
 
-void refused(Ints& ints, Boxes& boxes, Boxed& boxed) {
+void refused(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, Single& single) {
   (void)ints;
   (void)boxes;
   (void)boxed;
+  (void)observed;
+  (void)single;
 #if REFUSED == 1  // visit with what is called once
+  // says: must be callable as f(const Value&), more than once
   ints.visit(1, Once());
-#elif REFUSED == 2   // update with a function of something else
+#elif REFUSED == 2   // visit with a function of something else
+  // says: must be callable as f(const Value&)
+  boxes.visit(1, [](int) {});
+#elif REFUSED == 3   // visit with a function that changes the value
+  // says: to change the value, use update()
+  ints.visit(1, [](int& value) { ++value; });
+#elif REFUSED == 4   // update with a function of something else
+  // says: must be callable as f(Value&)
   ints.update(1, [](std::unique_ptr<int>&) {});
-#elif REFUSED == 3   // mget of a move-only value
+#elif REFUSED == 5   // get of a move-only value
+  // says: the value cannot be copied: use visit()
+  (void)boxes.get(1);
+#elif REFUSED == 6   // peek of a move-only value
+  // says: the value cannot be copied: use visit()
+  (void)boxes.peek(1);
+#elif REFUSED == 7   // mget of a move-only value
+  // says: the value cannot be copied: use visit()
   std::vector<std::optional<std::unique_ptr<int>>> out;
   boxes.mget(std::vector{1, 2}, std::back_inserter(out));
-#elif REFUSED == 4   // get of a move-only value
-  (void)boxes.get(1);
-#elif REFUSED == 5   // get_or_compute of a move-only value
+#elif REFUSED == 8   // getex of a move-only value
+  // says: the value cannot be copied: use visit() and pexpire()
+  (void)boxes.getex(1, 1s);
+#elif REFUSED == 9   // copy of a move-only value
+  // says: the value cannot be copied: use rename()
+  boxes.copy(1, 2);
+#elif REFUSED == 10  // getdel of a move-only value with a listener
+  // says: use erase(), which passes it to the listener
+  (void)observed.getdel(1);
+#elif REFUSED == 11  // get_or_compute of a move-only value
+  // says: the key or the value cannot be copied: store a std::shared_ptr
   (void)boxes.get_or_compute(1, 1s, [] { return std::make_unique<int>(10); });
-#elif REFUSED == 6   // get_or_compute of a move-only key
+#elif REFUSED == 12  // get_or_compute of a move-only key
+  // says: the key or the value cannot be copied: store a std::shared_ptr
   (void)boxed.get_or_compute(std::make_unique<int>(1), 1s, [] { return 10; });
-#elif REFUSED == 7   // a computation of something else
+#elif REFUSED == 13  // a computation of something else
+  // says: return what a Value can be made of
   (void)ints.get_or_compute(1, 1s, [] { return "10"; });
-#elif REFUSED == 8   // a copy of a keyspace
+#elif REFUSED == 14  // a copy of a keyspace
   Ints copied = ints;
-#elif REFUSED == 9   // a weigher of something else
-  keyspace::ConcurrentCache<int, int, Weighed> cache({.capacity = 10});
-#elif REFUSED == 10  // a listener of something else
-  keyspace::ConcurrentCache<int, int, Heard> cache;
+#elif REFUSED == 15  // mget into something else
+  // says: `out` is an output iterator for std::optional<Value>
+  std::vector<int> out;
+  ints.mget(std::vector{1, 2}, std::back_inserter(out));
+#elif REFUSED == 16  // a range-for over a keyspace
+  // says: a keyspace is not a range: use for_each(f)
+  for (const auto& entry : ints) (void)entry;
+#elif REFUSED == 17  // a Reaper of a Keyspace
+  // says: a Reaper serves ConcurrentKeyspaces that are not const
+  Reaper reaper(single);
+#elif REFUSED == 18  // a Reaper of a const ConcurrentKeyspace
+  // says: a Reaper serves ConcurrentKeyspaces that are not const
+  Reaper reaper({.interval = 10ms}, std::as_const(ints));
+#elif REFUSED == 19  // a Keyspace that is added to a Reaper
+  // says: call erase_expired() of a Keyspace
+  Reaper reaper;
+  reaper.add(single);
 #endif
 }

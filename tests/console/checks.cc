@@ -39,10 +39,10 @@ constexpr std::string_view kWords[] = {
 };
 
 void require(bool held, const char* what) {
-  if (!held) throw Broken(what);
+  if (!held) throw CheckFailed(what);
 }
 
-// Takes bytes one after the other, and zeros behind the last.
+// Returns bytes one after the other, and zeros after the last.
 class Bytes {
  public:
   explicit Bytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
@@ -63,17 +63,17 @@ Reply run_words(Instance& instance, Session& session, std::vector<std::string_vi
   return run(instance, session, words);
 }
 
-// Every key is numbered once, and a whole SCAN finds the living.
+// Checks that every key has one number, and that a complete SCAN finds the live keys.
 void check_database(Instance& instance, std::size_t index) {
   Database& database = instance.database(index);
   const Names& names = database.names();
   require(names.size() == database.size(), "There is a name for each stored key");
-  require(database.volatile_size() <= database.size(), "Volatile keys are keys");
-  std::set<std::string_view> living;
+  require(database.volatile_size() <= database.size(), "Volatile keys count as keys");
+  std::set<std::string_view> live;
   for (std::size_t i = 0; i != names.size(); ++i) {
     if (!database.contains(names[i])) continue;
-    require(living.insert(names[i]).second, "A name has one number");
-    require(database.pttl(names[i]) > 0ms, "A living key has time left");
+    require(live.insert(names[i]).second, "A name has one number");
+    require(database.pttl(names[i]) > 0ms, "A live key has time left");
   }
 
   Session session;
@@ -88,15 +88,15 @@ void check_database(Instance& instance, std::size_t index) {
     }
     cursor = std::get<Bulk>(parts[0].value);
   } while (cursor != "0");
-  require(std::equal(found.begin(), found.end(), living.begin(), living.end()),
-          "SCAN finds all that live");
+  require(std::equal(found.begin(), found.end(), live.begin(), live.end()),
+          "SCAN finds all live keys");
 }
 
 void check_instance(Instance& instance) {
   for (std::size_t i = 0; i != Instance::kDatabases; ++i) check_database(instance, i);
 }
 
-// Returns all replies to `bytes`, of which `size()` says how many come at a time.
+// Returns all replies to `bytes`. They come in pieces of `size()` bytes.
 template <class Size>
 std::string replies_to(Instance& instance, std::span<const std::uint8_t> bytes, Size size) {
   Conversation conversation(instance, 1);
@@ -114,7 +114,7 @@ std::string replies_to(Instance& instance, std::span<const std::uint8_t> bytes, 
 }  // namespace
 
 void check_stream(std::span<const std::uint8_t> bytes) {
-  // It could ask for a value of half a gigabyte.
+  // A SETRANGE could make a value of half a gigabyte.
   std::string text(bytes.begin(), bytes.end());
   if (lower_case(text).find("setrange") != std::string::npos) return;
 
@@ -122,14 +122,14 @@ void check_stream(std::span<const std::uint8_t> bytes) {
   at_once.set_time(kStart);
   const std::string expected =
       replies_to(at_once, bytes, [] { return std::numeric_limits<std::size_t>::max(); });
-  require(expected.empty() || expected.ends_with("\r\n"), "A reply has an end");
+  require(expected.empty() || expected.ends_with("\r\n"), "A reply ends with a line break");
   check_instance(at_once);
 
   Instance in_pieces;
   in_pieces.set_time(kStart);
   Bytes sizes(bytes);
   const std::string replies = replies_to(in_pieces, bytes, [&] { return sizes.take() % 8 + 1; });
-  // INFO tells how much memory is used.
+  // INFO reports the used memory, which may differ.
   require(replies == expected || expected.find("# Memory") != std::string::npos,
           "A request may come in any pieces");
 }
@@ -148,7 +148,7 @@ void check_commands(std::span<const std::uint8_t> bytes) {
     const std::size_t bar = command.name.find('|');
     std::vector<std::string_view> words = {command.name.substr(0, bar)};
     if (bar != std::string_view::npos) words.push_back(command.name.substr(bar + 1));
-    // One too few, two too many, or in between.
+    // From one word too few to two words too many.
     const auto least = static_cast<std::size_t>(std::abs(command.arity));
     const std::size_t size = std::max<std::size_t>(least + rest.take() % 4, 2) - 1;
     while (words.size() < size) words.push_back(kWords[rest.take() % std::size(kWords)]);
@@ -157,7 +157,7 @@ void check_commands(std::span<const std::uint8_t> bytes) {
     for (const int protocol : {2, 3}) {
       out.clear();
       append_resp(out, reply, protocol);
-      require(out.ends_with("\r\n"), "A reply has an end");
+      require(out.ends_with("\r\n"), "A reply ends with a line break");
       require(out.size() <= resp_size_bound(reply), "A reply is no larger than its bound");
     }
     if (rest.take() % 8 == 0) instance.erase_expired(rest.take());

@@ -5,21 +5,21 @@
 #include <span>
 #include <stdexcept>
 
-// What holds for the server's protocol and commands whatever a client sends. The bytes come from a
-// seeded generator in random_input.cc and from libFuzzer in fuzz_redis.cc.
+// Checks of the server's protocol and commands with any bytes. The bytes come from a seeded
+// generator in random_input.cc, and from libFuzzer in fuzz_redis.cc.
 namespace redis::testing {
 
-class Broken : public std::logic_error {
+class CheckFailed : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
-// Takes the bytes for what a client sends. The replies do not depend on the pieces in which it
-// comes, and leave the instance in order.
+// Sends the bytes as a client. The replies must not depend on the pieces in which the bytes come.
+// The instance must stay consistent. Throws CheckFailed if not.
 void check_stream(std::span<const std::uint8_t> bytes);
 
-// Makes commands of the bytes, of the names in the table and of words that mean something to some
-// of them, while time goes on. They leave the instance in order.
+// Runs commands that the bytes choose, with arguments that some commands know, while time passes.
+// The instance must stay consistent. Throws CheckFailed if not.
 void check_commands(std::span<const std::uint8_t> bytes);
 
 }  // namespace redis::testing

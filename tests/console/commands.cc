@@ -24,7 +24,7 @@ TEST_CASE("A command is found in any case") {
   check({{"SET k v", "OK"}, {"set k w", "OK"}, {"gEt k", "\"w\""}});
 }
 
-TEST_CASE("Every command refuses a number of words that does not fit") {
+TEST_CASE("Every command refuses a wrong number of words") {
   for (const Command& command : commands()) {
     CAPTURE(command.name);
     const std::string name(command.name);
@@ -45,14 +45,14 @@ TEST_CASE("Every command refuses a number of words that does not fit") {
   }
 }
 
-TEST_CASE("A refusal names the command in lower case") {
+TEST_CASE("An error names the command in lower case") {
   check({
       {"GeT", "(error) ERR wrong number of arguments for 'get' command"},
       {"SETEX k 0 v", "(error) ERR invalid expire time in 'setex' command"},
   });
 }
 
-TEST_CASE("find_command finds the rows of the table alone") {
+TEST_CASE("find_command finds only the rows of the table") {
   for (const Command& command : commands()) CHECK(find_command(command.name) == &command);
   CHECK(find_command("PExpireAt") != nullptr);
   CHECK(find_command("") == nullptr);
@@ -61,7 +61,7 @@ TEST_CASE("find_command finds the rows of the table alone") {
   CHECK(find_command("get ") == nullptr);
 }
 
-TEST_CASE("An unknown command is quoted with its arguments") {
+TEST_CASE("The error quotes an unknown command and its arguments") {
   check({
       {"foo", "(error) ERR unknown command 'foo', with args beginning with: "},
       {"Foo a 'b c'", "(error) ERR unknown command 'Foo', with args beginning with: 'a' 'b c' "},
@@ -73,7 +73,7 @@ TEST_CASE("An unknown command is quoted with its arguments") {
   });
 }
 
-TEST_CASE("An unknown command is quoted up to 128 bytes, and so are its arguments together") {
+TEST_CASE("The error quotes 128 bytes of an unknown command, and 128 bytes of all its arguments") {
   const std::string long_word(150, 'x');
   const std::string quoted_word = "'" + std::string(128, 'x') + "'";
   Client session;
@@ -81,7 +81,7 @@ TEST_CASE("An unknown command is quoted up to 128 bytes, and so are its argument
         "(error) ERR unknown command " + quoted_word + ", with args beginning with: 'a' ");
   CHECK(session("foo " + long_word + " a") ==
         "(error) ERR unknown command 'foo', with args beginning with: " + quoted_word + " ");
-  // 'y...y' and a blank fill 103 of the bytes; 25 are left for the next word and none after.
+  // 'y...y' and a blank take 103 bytes. 25 are left for the next word, and none after it.
   const std::string word(100, 'y');
   CHECK(session("foo " + word + " " + word + " a") ==
         "(error) ERR unknown command 'foo', with args beginning with: '" + word + "' '" +
@@ -119,7 +119,7 @@ TEST_CASE("SET takes an expiry in each of four forms") {
   });
 }
 
-TEST_CASE("SET with a Unix time that is over leaves the key absent") {
+TEST_CASE("SET with a Unix time in the past leaves the key absent") {
   check({
       {"SET k old", "OK"},
       {"SET k v EXAT 1", "OK"},
@@ -132,7 +132,7 @@ TEST_CASE("SET with a Unix time that is over leaves the key absent") {
   });
 }
 
-TEST_CASE("SET NX stores an absent key alone, SET XX a present one alone") {
+TEST_CASE("SET NX stores only under an absent key, SET XX only under a present key") {
   check({
       {"SET k v XX", "(nil)"},
       {"EXISTS k", "(integer) 0"},
@@ -146,7 +146,7 @@ TEST_CASE("SET NX stores an absent key alone, SET XX a present one alone") {
   });
 }
 
-TEST_CASE("SET NX stores under a key whose ttl is over, SET XX does not") {
+TEST_CASE("SET NX stores under an expired key, SET XX does not") {
   Client session;
   check(session, {{"SET a v PX 10", "OK"}, {"SET b v PX 10", "OK"}});
   session.advance(10ms);
@@ -158,7 +158,7 @@ TEST_CASE("SET NX stores under a key whose ttl is over, SET XX does not") {
                  });
 }
 
-TEST_CASE("SET GET returns what the key held, whether it stores or not") {
+TEST_CASE("SET GET returns the old value, whether it stores the new one or not") {
   check({
       {"SET k a GET", "(nil)"},
       {"SET k b GET", "\"a\""},
@@ -195,7 +195,7 @@ TEST_CASE("SET KEEPTTL keeps the ttl of a live key") {
                  });
 }
 
-TEST_CASE("SET refuses options that do not go together, before it reads a number") {
+TEST_CASE("SET refuses options that exclude each other, before it parses a number") {
   check({
       {"SET k v NX XX", kSyntaxError},
       {"SET k v XX NX", kSyntaxError},
@@ -216,7 +216,7 @@ TEST_CASE("SET refuses options that do not go together, before it reads a number
   });
 }
 
-TEST_CASE("SET, SETEX, PSETEX and GETEX refuse a time below one or beyond what fits") {
+TEST_CASE("SET, SETEX, PSETEX and GETEX refuse a time that is below one or overflows") {
   struct Row {
     std::string_view form;
     std::string_view number;
@@ -285,7 +285,7 @@ TEST_CASE("GETEX returns the value and sets or removes the expiry") {
   });
 }
 
-TEST_CASE("GETEX checks options before the key, and the number after it") {
+TEST_CASE("GETEX checks its options, then the key, then the number") {
   check({
       {"GETEX k EX", kSyntaxError},
       {"GETEX k PERSIST EX 10", kSyntaxError},
@@ -323,7 +323,7 @@ TEST_CASE("The INCR family counts from zero and keeps the ttl") {
   });
 }
 
-TEST_CASE("The INCR family refuses what is no integer, in the step or in the key") {
+TEST_CASE("The INCR family refuses a step or a value that is no integer") {
   check({
       {"INCRBY k 1.5", kNotAnInteger},
       {"INCRBY k +1", kNotAnInteger},
@@ -358,7 +358,7 @@ TEST_CASE("The INCR family refuses to overflow") {
   });
 }
 
-TEST_CASE("INCRBYFLOAT adds numbers and writes the plainest form") {
+TEST_CASE("INCRBYFLOAT adds numbers and writes the shortest form") {
   check({
       {"INCRBYFLOAT k 0.1", "\"0.1\""},
       {"INCRBYFLOAT k 0.2", "\"0.3\""},
@@ -377,7 +377,7 @@ TEST_CASE("INCRBYFLOAT adds numbers and writes the plainest form") {
   });
 }
 
-TEST_CASE("INCRBYFLOAT refuses what is no number, in the step or in the key") {
+TEST_CASE("INCRBYFLOAT refuses a step or a value that is no number") {
   check({
       {"INCRBYFLOAT k abc", kNotAFloat},
       {"INCRBYFLOAT k ''", kNotAFloat},
@@ -427,11 +427,11 @@ TEST_CASE("STRLEN counts bytes") {
 
 // --- Expiry --------------------------------------------------------------------------------------
 
-TEST_CASE("Conditions decide whether an expiry is set, even to a time that is over") {
+TEST_CASE("Conditions decide whether an expiry is set, even if it is in the past") {
   struct Row {
     std::string_view flags;
-    // The replies for a persistent key given a time that is over and one to come, then for a key
-    // with a ttl of 100000 ms given a time that is over, a sooner, an equal and a later one.
+    // The replies for a persistent key and a time in the past and in the future. Then those for a
+    // key with a ttl of 100000 ms and a time in the past, a sooner, an equal and a later time.
     std::string_view replies;
   };
   const auto row = GENERATE(values<Row>({
@@ -451,10 +451,10 @@ TEST_CASE("Conditions decide whether an expiry is set, even to a time that is ov
   for (std::size_t i = 0; i < std::size(ttls); ++i) {
     CAPTURE(i);
     const bool holds = row.replies[i] == '1';
-    const bool over = i == 0 || i == 2;
+    const bool is_past = i == 0 || i == 2;
     const std::string ttl(ttls[i]);
     const std::string before = i < 2 ? "-1" : "100000";
-    const std::string after = !holds ? before : over ? "-2" : ttl;
+    const std::string after = !holds ? before : is_past ? "-2" : ttl;
     Client session;
     session("SET k v");
     if (i >= 2) session("PEXPIRE k 100000");
@@ -484,7 +484,7 @@ TEST_CASE("The EXPIRE family counts in seconds or milliseconds, from now or from
   });
 }
 
-TEST_CASE("The EXPIRE family checks options, then their company, then the number") {
+TEST_CASE("The EXPIRE family checks each option, then all options together, then the number") {
   constexpr std::string_view kNxWithOthers =
       "(error) ERR NX and XX, GT or LT options at the same time are not compatible";
   constexpr std::string_view kGtWithLt =
@@ -506,7 +506,7 @@ TEST_CASE("The EXPIRE family checks options, then their company, then the number
   CHECK(run("'' XX") == kNotAnInteger);
 }
 
-TEST_CASE("The EXPIRE family refuses times that do not fit, before it looks at the key") {
+TEST_CASE("The EXPIRE family refuses times that overflow, before it looks up the key") {
   const auto refusal = [](std::string_view name) {
     return "(error) ERR invalid expire time in '" + std::string(name) + "' command";
   };
@@ -542,7 +542,7 @@ TEST_CASE("The latest deadline is finite") {
   });
 }
 
-TEST_CASE("A key without expiry and a missing key have replies of their own") {
+TEST_CASE("A persistent key and a missing key have special replies") {
   const auto name = GENERATE(values<std::string>({"TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"}));
   Client session;
   CHECK(session(name + " k") == "(integer) -2");
@@ -580,7 +580,7 @@ TEST_CASE("PERSIST removes an expiry once") {
   });
 }
 
-TEST_CASE("A key lives up to its deadline and is gone from then on, for every command") {
+TEST_CASE("A key is live before its deadline and absent from then on, for every command") {
   Client session;
   check(session, {{"SET k 5 PX 1500", "OK"}, {"SET other v", "OK"}});
   session.advance(1499ms);
@@ -612,7 +612,7 @@ TEST_CASE("A key lives up to its deadline and is gone from then on, for every co
                  });
 }
 
-TEST_CASE("A write to a key whose ttl is over starts afresh") {
+TEST_CASE("A write to an expired key does not use the old value or expiry") {
   for (const std::string_view line : {"APPEND k x", "INCRBYFLOAT k 2", "COPY from k", "INCR k",
                                       "RENAME from k", "RENAMENX from k", "SET k x"}) {
     CAPTURE(line);
@@ -625,7 +625,7 @@ TEST_CASE("A write to a key whose ttl is over starts afresh") {
   }
 }
 
-TEST_CASE("Deadlines and TIME count whole milliseconds and microseconds of the time given") {
+TEST_CASE("Deadlines count whole milliseconds of the instance's time, TIME microseconds") {
   Client session;
   session.advance(1999us);
   check(session, {
@@ -637,7 +637,7 @@ TEST_CASE("Deadlines and TIME count whole milliseconds and microseconds of the t
 
 // --- Keys ----------------------------------------------------------------------------------------
 
-TEST_CASE("DEL and EXISTS count keys, EXISTS a repeated one again") {
+TEST_CASE("DEL and EXISTS count keys, and EXISTS counts a repeated key again") {
   check({
       {"SET a 1", "OK"},
       {"SET b 2", "OK"},
@@ -647,7 +647,8 @@ TEST_CASE("DEL and EXISTS count keys, EXISTS a repeated one again") {
   });
 }
 
-TEST_CASE("RENAME moves the value and the ttl, or the lack of one") {
+TEST_CASE(
+    "RENAME moves the value and the ttl, and makes the new key persistent if there is no ttl") {
   check({
       {"RENAME a b", kNoSuchKey},
       {"RENAME a a", kNoSuchKey},
@@ -665,7 +666,7 @@ TEST_CASE("RENAME moves the value and the ttl, or the lack of one") {
   });
 }
 
-TEST_CASE("RENAMENX leaves a key that exists alone") {
+TEST_CASE("RENAMENX does not change a key that exists") {
   check({
       {"RENAMENX a b", kNoSuchKey},
       {"SET a 1", "OK"},
@@ -679,7 +680,7 @@ TEST_CASE("RENAMENX leaves a key that exists alone") {
   });
 }
 
-TEST_CASE("COPY copies the value and the ttl, over another key only with REPLACE") {
+TEST_CASE("COPY copies the value and the ttl, and overwrites a key only with REPLACE") {
   check({
       {"COPY a b", "(integer) 0"},
       {"SET a 1 EX 10", "OK"},
@@ -719,7 +720,7 @@ TEST_CASE("COPY checks its options, then that the keys differ, then the keys") {
   });
 }
 
-TEST_CASE("KEYS lists the keys that match, as they came if none has left") {
+TEST_CASE("KEYS lists the keys that match, in the order of their insertion if none was removed") {
   check({
       {"KEYS *", "(empty array)"},
       {"SET one 1", "OK"},

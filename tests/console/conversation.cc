@@ -22,7 +22,7 @@ void say(Conversation& conversation, std::string_view bytes) {
   }
 }
 
-// Returns what is unsent, and takes it away.
+// Returns the unsent bytes, and removes them from the conversation.
 std::string take(Conversation& conversation) {
   std::string unsent;
   unsent.swap(conversation.unsent());
@@ -35,7 +35,7 @@ std::string answer(Conversation& conversation, std::string_view bytes) {
   return take(conversation);
 }
 
-TEST_CASE("Requests are answered in order, as soon as they are there") {
+TEST_CASE("Requests are answered in order, as soon as they are complete") {
   Instance instance;
   Conversation conversation(instance, 1);
   CHECK(answer(conversation, "SET a 1\r\nINCR a\r\nGE") == "+OK\r\n:2\r\n");
@@ -54,7 +54,7 @@ TEST_CASE("Each client has its database, protocol and name") {
   CHECK(answer(two, "SELECT 3\r\nGET a\r\nGET b\r\n") == "+OK\r\n$1\r\n1\r\n$-1\r\n");
 }
 
-TEST_CASE("QUIT ends a conversation, and what follows is not run") {
+TEST_CASE("QUIT ends a conversation, and later commands are not run") {
   Instance instance;
   Conversation conversation(instance, 1);
   CHECK(answer(conversation, "QUIT\r\nSET a 1\r\n") == "+OK\r\n");
@@ -63,7 +63,7 @@ TEST_CASE("QUIT ends a conversation, and what follows is not run") {
   CHECK(instance.database(0).size() == 0);
 }
 
-TEST_CASE("What is no request gets an error and ends that conversation alone") {
+TEST_CASE("Bytes that are no request get an error and end only that conversation") {
   Instance instance;
   Conversation bad(instance, 1);
   Conversation good(instance, 2);
@@ -73,7 +73,7 @@ TEST_CASE("What is no request gets an error and ends that conversation alone") {
   CHECK(answer(good, "PING\r\n") == "+PONG\r\n");
 }
 
-TEST_CASE("A client that does not read is not answered above the limit, and loses nothing") {
+TEST_CASE("A client that does not read gets no answers above the limit, and loses none") {
   Instance instance;
   Conversation conversation(instance, 1, {.unsent = 100});
   std::string requests = "SET a " + std::string(60, 'x') + "\r\n";
@@ -90,7 +90,7 @@ TEST_CASE("A client that does not read is not answered above the limit, and lose
   CHECK(take(conversation).empty());
 }
 
-TEST_CASE("A reply above the limit ends the conversation, unsent") {
+TEST_CASE("A reply above the limit ends the conversation and is not sent") {
   Instance instance;
   Conversation conversation(instance, 1, {.reply = 200});
   CHECK(answer(conversation, "SET a " + std::string(60, 'x') + "\r\nGET a\r\n").ends_with("x\r\n"));
@@ -98,7 +98,7 @@ TEST_CASE("A reply above the limit ends the conversation, unsent") {
   CHECK(conversation.is_over());
 }
 
-TEST_CASE("What comes as HTTP is not answered, and no command in it is run") {
+TEST_CASE("An HTTP request gets no answer, and no command in it is run") {
   Instance instance;
   instance.set_time({});
   for (const std::string_view request :

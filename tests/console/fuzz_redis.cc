@@ -1,4 +1,4 @@
-// The checks of checks.h as a libFuzzer target. The first byte picks one.
+// The checks of checks.h as a libFuzzer target. The first byte chooses the check.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  // What is Broken is not caught: it ends the program, which is what the fuzzer looks for.
+  // Does not catch CheckFailed, so that a failed check ends the program: the fuzzer reports that.
   const std::span<const std::uint8_t> bytes(data + 1, size - 1);
   if (data[0] % 2 == 0) {
     redis::testing::check_stream(bytes);

@@ -21,7 +21,7 @@ void check_glob(const GlobRow& row) {
   CHECK(glob_matches(row.pattern, row.text) == row.matches);
 }
 
-TEST_CASE("A pattern without wildcards matches itself alone") {
+TEST_CASE("A pattern without wildcards matches only itself") {
   check_glob(GENERATE(values<GlobRow>({
       {"hello", "hello", true},
       {"hello", "hell", false},
@@ -46,7 +46,7 @@ TEST_CASE("A ? matches any one byte") {
   })));
 }
 
-TEST_CASE("A * matches any bytes, none included") {
+TEST_CASE("A * matches any number of bytes, including none") {
   check_glob(GENERATE(values<GlobRow>({
       {"*", "anything", true},
       {"*", "\0\xff"sv, true},
@@ -97,7 +97,7 @@ TEST_CASE("A set matches one of its bytes") {
   })));
 }
 
-TEST_CASE("A range in a set counts in either direction") {
+TEST_CASE("The ends of a range in a set may come in either order") {
   check_glob(GENERATE(values<GlobRow>({
       {"[a-c]", "a", true},
       {"[a-c]", "c", true},
@@ -111,7 +111,7 @@ TEST_CASE("A range in a set counts in either direction") {
       {"[!-~]", "A", true},
       {"[\x80-\xff]", "\xc3", true},
       {"[\x80-\xff]", "a", false},
-      {"[a-]", "b", false},  // a range up to ], so the set stays open
+      {"[a-]", "b", false},  // a range to ], so the set is not closed
       {"[a-]", "]", true},
       {"[a-]]", "_", true},
   })));
@@ -153,7 +153,8 @@ TEST_CASE("A set that is not closed ends with the pattern") {
   })));
 }
 
-TEST_CASE("A hostile pattern takes no longer than its length times the text's") {
+TEST_CASE(
+    "A hostile pattern takes at most time proportional to its length times the text's length") {
   const std::string text(3000, 'a');
   std::string pattern;
   for (int i = 0; i < 1000; ++i) pattern += "a*";

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kInvalidCursor = "(error) ERR invalid cursor";
 
-TEST_CASE("TYPE, TOUCH and UNLINK see the keys that live") {
+TEST_CASE("TYPE, TOUCH and UNLINK find only live keys") {
   Client client;
   check(client, {{"MSET a 1 b 2", "OK"},
                  {"SET c 3 PX 5", "OK"},
@@ -30,7 +30,7 @@ TEST_CASE("TYPE, TOUCH and UNLINK see the keys that live") {
                  {"EXISTS a b", "(integer) 1"}});
 }
 
-TEST_CASE("Each of sixteen databases has its keys") {
+TEST_CASE("Each of the sixteen databases has its own keys") {
   check({
       {"SET a 1", "OK"},
       {"SELECT 15", "OK"},
@@ -53,7 +53,7 @@ TEST_CASE("Each of sixteen databases has its keys") {
   });
 }
 
-TEST_CASE("COPY copies to another database, the ttl too") {
+TEST_CASE("COPY copies the value and the ttl to another database") {
   check({
       {"SET a 1 EX 10", "OK"},
       {"COPY a a DB 3", "(integer) 1"},
@@ -72,7 +72,7 @@ TEST_CASE("COPY copies to another database, the ttl too") {
   });
 }
 
-TEST_CASE("RANDOMKEY returns any key that lives") {
+TEST_CASE("RANDOMKEY returns any live key") {
   Client client;
   check(client, {{"RANDOMKEY", "(nil)"}, {"MSET a 1 b 2 c 3", "OK"}});
   std::set<std::string> seen;
@@ -85,7 +85,7 @@ TEST_CASE("RANDOMKEY returns any key that lives") {
   check(client, {{"DEL b", "(integer) 1"}, {"RANDOMKEY", "(nil)"}});
 }
 
-// A part of an iteration: the keys, and where the next part begins.
+// One step of an iteration: the keys, and the cursor of the next step.
 struct Part {
   std::string cursor;
   std::vector<std::string> keys;
@@ -122,7 +122,7 @@ TEST_CASE("SCAN returns every key once, about COUNT at a time") {
   CHECK(parts == calls);
 }
 
-TEST_CASE("SCAN leaves out what does not match, or is dead") {
+TEST_CASE("SCAN omits keys that do not match, and expired keys") {
   Client client;
   check(client, {{"MSET a1 1 a2 2 b1 3", "OK"}, {"SET a3 4 PX 5", "OK"}});
   const auto keys = [&](const std::vector<std::string_view>& options) {
@@ -162,7 +162,8 @@ TEST_CASE("SCAN takes cursors and options as Redis does") {
   });
 }
 
-TEST_CASE("SCAN returns the keys that are there throughout, though others come and go") {
+TEST_CASE(
+    "SCAN returns the keys that are stored throughout, while others are inserted and erased") {
   Client client;
   for (int i = 0; i != 300; ++i) {
     client("SET stays" + std::to_string(i) + " 1");

@@ -15,12 +15,12 @@
 
 namespace redis {
 
-// A client of an instance at a time that moves only when told to.
+// A client of an instance. Its time changes only by advance().
 class Client {
  public:
   Client() { instance.set_time(Instance::Time{std::chrono::seconds(1'700'000'000)}); }
 
-  // Returns the reply to a line, as the console shows it, without the last line break.
+  // Returns the reply to a line as the console shows it, without the last line break.
   std::string operator()(std::string_view line) {
     const Words words = split_words(line).value();
     std::string reply =
@@ -47,7 +47,7 @@ inline void check(Client& session, std::initializer_list<Step> steps) {
   }
 }
 
-// Runs the steps on a database of their own.
+// Runs the steps on a new instance.
 inline void check(std::initializer_list<Step> steps) {
   Client session;
   check(session, steps);

@@ -26,7 +26,7 @@ std::set<std::string> names_of(const Database& database) {
   return names;
 }
 
-TEST_CASE("A stored key has a name with a number, however it came and whoever erases it") {
+TEST_CASE("Each stored key has one name, after every kind of insertion and removal") {
   const keyspace::ManualClock clock;
   Database database(clock);
   database.set("a", "1");
@@ -49,7 +49,8 @@ TEST_CASE("A stored key has a name with a number, however it came and whoever er
   CHECK(names_of(database).empty());
 }
 
-TEST_CASE("A name that is overwritten keeps its number, by a new value or another name") {
+TEST_CASE(
+    "An overwritten key keeps the number of its name, also if another key was renamed to it") {
   const keyspace::ManualClock clock;
   Database database(clock);
   for (const char* const key : {"a", "b", "c", "d"}) database.set(key, "1");
@@ -60,7 +61,7 @@ TEST_CASE("A name that is overwritten keeps its number, by a new value or anothe
   CHECK(database.size() == 3);
 }
 
-TEST_CASE("Who walks numbers downwards meets every name that is there throughout") {
+TEST_CASE("A walk from the last number to the first finds every name that is stored throughout") {
   std::mt19937 random(5);
   for (int round = 0; round != 200; ++round) {
     const keyspace::ManualClock clock;
@@ -76,7 +77,7 @@ TEST_CASE("Who walks numbers downwards meets every name that is there throughout
     int came = 0;
     while (number != 0) {
       met.insert(std::string(database.names()[--number]));
-      // The keyspace grows and shrinks meanwhile.
+      // Meanwhile the keyspace grows and shrinks.
       for (auto n = random() % 4; n != 0; --n) {
         database.erase("goes" + std::to_string(random() % 60));
         if (random() % 2 == 0) database.set("comes" + std::to_string(++came), "");

@@ -14,7 +14,7 @@ namespace {
 using namespace std::string_view_literals;
 using Limits = std::numeric_limits<std::int64_t>;
 
-TEST_CASE("parse_integer accepts the one plain form of every 64-bit integer") {
+TEST_CASE("parse_integer accepts the plain form of every 64-bit integer") {
   CHECK(parse_integer("0") == 0);
   CHECK(parse_integer("1") == 1);
   CHECK(parse_integer("-1") == -1);
@@ -48,7 +48,7 @@ TEST_CASE("parse_integer refuses every other form") {
   CHECK(parse_integer(text) == std::nullopt);
 }
 
-TEST_CASE("checked_add refuses sums that do not fit") {
+TEST_CASE("checked_add refuses sums that overflow") {
   CHECK(checked_add(1, -2) == -1);
   CHECK(checked_add(Limits::max(), Limits::min()) == -1);
   CHECK(checked_add(Limits::max() - 1, 1) == Limits::max());
@@ -59,7 +59,7 @@ TEST_CASE("checked_add refuses sums that do not fit") {
   CHECK(checked_add(-1, Limits::min()) == std::nullopt);
 }
 
-TEST_CASE("parse_float accepts what strtold reads to the end") {
+TEST_CASE("parse_float accepts a text that strtold parses to its end") {
   CHECK(parse_float("3.25") == 3.25L);
   CHECK(parse_float("-.5") == -0.5L);
   CHECK(parse_float("+5.") == 5.0L);
@@ -69,7 +69,7 @@ TEST_CASE("parse_float accepts what strtold reads to the end") {
   CHECK(parse_float("-Infinity") == -std::numeric_limits<long double>::infinity());
 }
 
-TEST_CASE("parse_float refuses blanks, leftovers, NaN and what is out of range") {
+TEST_CASE("parse_float refuses blanks, trailing text, NaN and numbers out of range") {
   const auto text =
       GENERATE(values<std::string_view>({"", " 1", "1 ", "\t1", "1,5", "1e", "abc", "nan", "-NAN",
                                          "1\0"sv, "\0"sv, "1e99999", "-1e99999", "1e-99999"}));

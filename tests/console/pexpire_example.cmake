@@ -1,4 +1,4 @@
-# Runs CONSOLE on the commands in INPUT, examples/pexpire.redis, and checks its replies. Real time runs meanwhile.
+# Runs CONSOLE on the commands in INPUT, examples/pexpire.redis, and checks its replies. The console uses real time.
 
 cmake_minimum_required(VERSION 3.21)
 
@@ -21,5 +21,5 @@ set(expected [[
 $]])
 message("${replies}${errors}")
 if(NOT result EQUAL 0 OR NOT errors STREQUAL "" OR NOT replies MATCHES "${expected}")
-  message(FATAL_ERROR "These are not the replies of the page's example.")
+  message(FATAL_ERROR "These are not the replies of the example on Redis's page of PEXPIRE.")
 endif()

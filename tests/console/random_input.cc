@@ -11,7 +11,7 @@
 namespace redis::testing {
 namespace {
 
-TEST_CASE("Commands of random words leave an instance in order", "[long]") {
+TEST_CASE("Commands of random words keep an instance consistent", "[long]") {
   std::mt19937_64 random(20'261'123);
   const int streams = keyspace::testing::shortened(400);
   for (int stream = 0; stream != streams; ++stream) {
@@ -22,7 +22,7 @@ TEST_CASE("Commands of random words leave an instance in order", "[long]") {
   }
 }
 
-TEST_CASE("Requests of random pieces get the same replies however they are cut", "[long]") {
+TEST_CASE("Random bytes get the same replies, whatever the pieces in which they come", "[long]") {
   const std::vector<std::string> pieces = {
       "*1\r\n",
       "*2\r\n",

@@ -24,7 +24,7 @@ TEST_CASE("A reply is rendered as redis-cli shows it") {
   CHECK(render(""s) == "\"\"\n");
 }
 
-TEST_CASE("A bulk reply escapes what does not print") {
+TEST_CASE("A bulk reply escapes bytes that do not print") {
   CHECK(render("a\"b\\c"s) == R"("a\"b\\c")"
                               "\n");
   CHECK(render("\n\r\t\a\b"s) == R"("\n\r\t\a\b")"
@@ -53,13 +53,13 @@ TEST_CASE("An array in an array is indented behind its number") {
         "3) \"d\"\n");
 }
 
-TEST_CASE("An error holds no line break") {
+TEST_CASE("An error contains no line break") {
   CHECK(Error("ERR a\r\nb\n\nc").text == "ERR a  b  c");
   CHECK(Error("\r\nERR a\n\r").text == "ERR a");
   CHECK(Error("\n\r").text.empty());
 }
 
-TEST_CASE("quoted and split_words undo each other for every byte") {
+TEST_CASE("split_words undoes quoted for every byte") {
   std::string bytes;
   for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
   CHECK(split_words(redis::quoted(bytes)) == Words{bytes});

@@ -16,7 +16,7 @@ using namespace std::string_literals;
 using namespace std::string_view_literals;
 using Next = RequestReader::Next;
 
-// Hands bytes to a reader, `piece` at a time, and collects the requests it finds.
+// Gives bytes to a reader, `piece` at a time, and collects the requests.
 struct Reading {
   Reading(std::string_view bytes, std::size_t piece) {
     while (!bytes.empty() && next != Next::kError) {
@@ -39,7 +39,7 @@ struct Reading {
 std::vector<Words> requests_in(std::string_view bytes) {
   Reading reading(bytes, bytes.size());
   CHECK(reading.next == Next::kMore);
-  // Whatever the pieces, the requests are the same.
+  // The requests do not depend on the pieces.
   for (const std::size_t piece : {1U, 2U, 3U, 7U})
     CHECK(Reading(bytes, piece).requests == reading.requests);
   return reading.requests;
@@ -49,7 +49,7 @@ std::string error_of(std::string_view bytes) {
   Reading reading(bytes, bytes.size());
   CHECK(reading.requests.empty());
   if (reading.next != Next::kError) return "";
-  // There is no way back.
+  // The error stays.
   CHECK(reading.reader.next() == Next::kError);
   return reading.reader.error().text;
 }
@@ -62,7 +62,7 @@ std::string array_of(const Words& words) {
   return bytes;
 }
 
-TEST_CASE("A request is an array of words, which may hold any bytes") {
+TEST_CASE("A request is an array of words, which may contain any bytes") {
   CHECK(requests_in("*1\r\n$4\r\nPING\r\n") == std::vector<Words>{{"PING"}});
   CHECK(requests_in("*3\r\n$3\r\nSET\r\n$0\r\n\r\n$5\r\n\r\n\0$*\r\n"sv) ==
         std::vector<Words>{{"SET", "", "\r\n\0$*"s}});
@@ -78,15 +78,15 @@ TEST_CASE("Requests of both forms follow one another") {
         std::vector<Words>{{"PING"}, {"a"}, {"b", "c"}, {"d"}});
 }
 
-TEST_CASE("A request without words counts as none") {
+TEST_CASE("A request without words is skipped") {
   CHECK(requests_in("\r\n\n  \r\n*0\r\n*-1\r\n*-5\r\nPING\r\n") == std::vector<Words>{{"PING"}});
 }
 
-TEST_CASE("What follows a carriage return, or a word, is not looked at") {
+TEST_CASE("The bytes behind a carriage return, and behind a word, are not checked") {
   CHECK(requests_in("*1\rx$4\ryPINGzz") == std::vector<Words>{{"PING"}});
 }
 
-TEST_CASE("A request that is not all there is waited for") {
+TEST_CASE("A reader waits for the rest of an incomplete request") {
   const std::string bytes = "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
   for (std::size_t size = 0; size != bytes.size(); ++size) {
     CAPTURE(size);
@@ -96,7 +96,7 @@ TEST_CASE("A request that is not all there is waited for") {
   }
 }
 
-TEST_CASE("Requests larger than the room come in pieces of any size, one after the other") {
+TEST_CASE("Requests that are larger than the buffer may come in pieces of any size") {
   Words large = {"SET", std::string(50'000, 'k'), std::string(200'000, 'v')};
   large[2][100'000] = '\n';
   const Words small = {"GET", "k"};
@@ -112,7 +112,7 @@ TEST_CASE("Requests larger than the room come in pieces of any size, one after t
   }
 }
 
-TEST_CASE("Many small requests wander through the room") {
+TEST_CASE("Many small requests pass through the buffer") {
   std::string bytes;
   std::vector<Words> expected;
   for (std::size_t i = 0; i != 20'000; ++i) {
@@ -125,12 +125,12 @@ TEST_CASE("Many small requests wander through the room") {
   }
 }
 
-TEST_CASE("A request of many words is read once, whatever the pieces") {
+TEST_CASE("Each word of a large request is parsed once, whatever the pieces") {
   const Words words(200'000, "w");
   CHECK((Reading(array_of(words), 64).requests == std::vector<Words>{words}));
 }
 
-TEST_CASE("What is no request is refused in Redis's words") {
+TEST_CASE("Bytes that are no request get the errors of Redis") {
   struct Row {
     std::string_view bytes;
     std::string_view error;
@@ -155,7 +155,7 @@ TEST_CASE("What is no request is refused in Redis's words") {
   CHECK(error_of(row.bytes) == "ERR Protocol error: " + std::string(row.error));
 }
 
-TEST_CASE("Sizes up to Redis's limits are waited for") {
+TEST_CASE("Sizes up to the limits of Redis are accepted") {
   CHECK(error_of("*2147483647\r\n").empty());
   CHECK(error_of("*1\r\n$536870912\r\n").empty());
 }
@@ -173,7 +173,7 @@ TEST_CASE("A line that does not end within 64 KiB is refused") {
   CHECK(error_of("*1\r\n" + line("$", kLimit)).empty());
   CHECK(error_of("*1\r\n" + line("$", kLimit + 1)) ==
         "ERR Protocol error: too big bulk count string");
-  // It does end, if the line feed is still to come.
+  // The line ends here. Only its line feed is missing.
   CHECK(error_of(line("*", kLimit + 1) + "\r").empty());
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("A line does not end behind a NUL byte, as in Redis") {
   CHECK(requests_in("PING\0\r\n*1\r\n$4\r\nPING\r\n"sv).empty());
 }
 
-TEST_CASE("A request before the mistake is still found") {
+TEST_CASE("A request before a mistake is returned") {
   Reading reading("PING\r\n*1\r\n$-1\r\n", 100);
   CHECK(reading.requests == std::vector<Words>{{"PING"}});
   CHECK(reading.next == Next::kError);

@@ -20,7 +20,7 @@ std::string resp(const Reply& reply, int protocol) {
   return out.substr(6);
 }
 
-TEST_CASE("A reply is the same in both versions of the protocol, if it is no nil, text or map") {
+TEST_CASE("A reply other than nil, text and map is the same in both versions of the protocol") {
   for (const int protocol : {2, 3}) {
     CHECK(resp(Status{"OK"}, protocol) == "+OK\r\n");
     CHECK(resp(Error("ERR no such key"), protocol) == "-ERR no such key\r\n");
@@ -35,7 +35,7 @@ TEST_CASE("A reply is the same in both versions of the protocol, if it is no nil
   }
 }
 
-TEST_CASE("Version 3 has a type of its own for nil, text and map") {
+TEST_CASE("Version 3 of the protocol has types for nil, text and map") {
   CHECK(resp(Nil(), 2) == "$-1\r\n");
   CHECK(resp(Nil(), 3) == "_\r\n");
   CHECK(resp(Array{Nil()}, 3) == "*1\r\n_\r\n");

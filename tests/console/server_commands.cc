@@ -18,7 +18,7 @@ constexpr std::string_view kWrongPassword =
 constexpr std::string_view kBadName =
     "(error) ERR Client names cannot contain spaces, newlines or special characters.";
 
-TEST_CASE("AUTH lets the one user in with any password") {
+TEST_CASE("AUTH accepts any password of the only user") {
   check({
       {"AUTH default secret", "OK"},
       {"AUTH other secret",
@@ -30,7 +30,7 @@ TEST_CASE("AUTH lets the one user in with any password") {
   });
 }
 
-TEST_CASE("HELLO sets the protocol and the name, and refuses what it does not know") {
+TEST_CASE("HELLO sets the protocol and the name, and refuses unknown options") {
   Client client;
   client.session.id = 7;
   check(client, {{"HELLO 1", kNoProtocol},
@@ -65,7 +65,7 @@ TEST_CASE("A client has an id, and may have a name") {
                  {"CLIENT GETNAME", "(nil)"}});
 }
 
-TEST_CASE("A subcommand that is not known is refused") {
+TEST_CASE("An unknown subcommand is refused") {
   check({
       {"CLIENT", "(error) ERR wrong number of arguments for 'client' command"},
       {"CLIENT foo", "(error) ERR unknown subcommand 'foo'. Try CLIENT HELP."},
@@ -103,7 +103,7 @@ TEST_CASE("COMMAND describes each command: its name, arity, flags and keys") {
   CHECK(size == names);
 }
 
-TEST_CASE("CONFIG GET returns what matches any pattern") {
+TEST_CASE("CONFIG GET returns the parameters that match any of the patterns") {
   check({
       {"CONFIG GET save", "1) \"save\"\n2) \"\""},
       {"CONFIG GET APPEND*", "1) \"appendonly\"\n2) \"no\""},
@@ -112,7 +112,7 @@ TEST_CASE("CONFIG GET returns what matches any pattern") {
   });
 }
 
-TEST_CASE("DEBUG SET-ACTIVE-EXPIRE tells the program whether to reclaim dead keys") {
+TEST_CASE("DEBUG SET-ACTIVE-EXPIRE tells the program whether to erase expired keys") {
   Client client;
   CHECK(client.instance.active_expire);
   check(client, {{"DEBUG SET-ACTIVE-EXPIRE 0", "OK"}});
@@ -125,7 +125,7 @@ TEST_CASE("DEBUG SET-ACTIVE-EXPIRE tells the program whether to reclaim dead key
   CHECK_FALSE(client.instance.active_expire);
 }
 
-TEST_CASE("FUNCTION FLUSH has nothing to do") {
+TEST_CASE("FUNCTION FLUSH does nothing") {
   check({
       {"FUNCTION FLUSH", "OK"},
       {"FUNCTION FLUSH async", "OK"},
@@ -133,7 +133,7 @@ TEST_CASE("FUNCTION FLUSH has nothing to do") {
   });
 }
 
-TEST_CASE("SHUTDOWN asks the program to end, if its options are known") {
+TEST_CASE("SHUTDOWN asks the program to end, if its options are right") {
   Client client;
   check(client, {
                     {"SHUTDOWN now please", kSyntaxError},
@@ -150,7 +150,7 @@ TEST_CASE("SHUTDOWN asks the program to end, if its options are known") {
   CHECK(client.instance.shutdown_asked);
 }
 
-TEST_CASE("INFO tells of keys, of what expired, and of the program around it") {
+TEST_CASE("INFO reports the keys, the expired keys, and the numbers of the program") {
   Client client;
   client.instance.host = {client.instance.now() - 90s, 7000, 3, 12};
   check(client, {{"SET a 1", "OK"},
@@ -172,7 +172,7 @@ TEST_CASE("INFO tells of keys, of what expired, and of the program around it") {
   CHECK(info.find("db2") == std::string::npos);
 }
 
-TEST_CASE("INFO returns the sections it is asked for") {
+TEST_CASE("INFO returns the sections of its arguments") {
   check({
       {"INFO persistence", "# Persistence\r\nloading:0\r"},
       {"INFO nosuch", ""},
@@ -183,13 +183,13 @@ TEST_CASE("INFO returns the sections it is asked for") {
   CHECK(client("INFO memory").starts_with("# Memory\r\nused_memory:"));
 }
 
-TEST_CASE("TIME tells seconds and microseconds") {
+TEST_CASE("TIME returns seconds and microseconds") {
   Client client;
   client.advance(1'000'042us);
   CHECK(client("TIME") == "1) \"1700000001\"\n2) \"42\"");
 }
 
-TEST_CASE("An instance knows when the next key of any database dies, and erases it then") {
+TEST_CASE("An instance knows when the next key of any database expires, and erases it then") {
   Client client;
   CHECK(client.instance.next_deadline() == std::nullopt);
   client("SET a 1 PX 500");

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view kTooLong =
     "(error) ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
-TEST_CASE("MGET answers for each key in turn, and MSET sets each pair in turn") {
+TEST_CASE("MGET returns the value of each key, and MSET sets each pair, in order") {
   check({
       {"MSET a 1 b 2 a 3", "OK"},
       {"MGET a nosuch b a", "1) \"3\"\n2) (nil)\n3) \"2\"\n4) \"3\""},
@@ -24,14 +24,14 @@ TEST_CASE("MGET answers for each key in turn, and MSET sets each pair in turn") 
   });
 }
 
-TEST_CASE("A dead key is nil to MGET") {
+TEST_CASE("MGET returns nil for an expired key") {
   Client client;
   check(client, {{"SET a 1 PX 5", "OK"}, {"MGET a", "1) \"1\""}});
   client.advance(5ms);
   check(client, {{"MGET a", "1) (nil)"}});
 }
 
-TEST_CASE("SETNX stores only what is not there") {
+TEST_CASE("SETNX stores only under an absent key") {
   Client client;
   check(client, {{"SETNX a 1", "(integer) 1"},
                  {"SETNX a 2", "(integer) 0"},
@@ -42,7 +42,7 @@ TEST_CASE("SETNX stores only what is not there") {
   check(client, {{"SETNX a 3", "(integer) 1"}, {"GET a", "\"3\""}, {"TTL a", "(integer) -1"}});
 }
 
-TEST_CASE("GETSET returns the value it replaces, and clears the ttl") {
+TEST_CASE("GETSET returns the old value, and clears the ttl") {
   check({
       {"GETSET a 1", "(nil)"},
       {"PEXPIRE a 1000", "(integer) 1"},
@@ -52,7 +52,7 @@ TEST_CASE("GETSET returns the value it replaces, and clears the ttl") {
   });
 }
 
-TEST_CASE("SET GET returns the value it replaces, also where it is not stored") {
+TEST_CASE("SET GET returns the old value, also if the new one is not stored") {
   check({
       {"SET a 1 GET", "(nil)"},
       {"SET a a-longer-value-than-fits-in-place GET", "\"1\""},
@@ -64,7 +64,7 @@ TEST_CASE("SET GET returns the value it replaces, also where it is not stored") 
   });
 }
 
-TEST_CASE("GETRANGE counts from either end, and cuts off what lies outside") {
+TEST_CASE("GETRANGE counts from either end, and cuts off indices outside the value") {
   Client client;
   check(client, {{"SET a 0123456789", "OK"}});
   struct Row {
@@ -97,7 +97,7 @@ TEST_CASE("GETRANGE counts from either end, and cuts off what lies outside") {
   CHECK(client("GETRANGE a " + std::string(row.range)) == '"' + std::string(row.part) + '"');
 }
 
-TEST_CASE("GETRANGE reads its numbers before it looks for the key") {
+TEST_CASE("GETRANGE parses its numbers before it looks up the key") {
   check({
       {"GETRANGE a 0 1", "\"\""},
       {"GETRANGE a x 1", kNotAnInteger},

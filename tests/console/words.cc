@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-TEST_CASE("split_words takes a line apart at blanks") {
+TEST_CASE("split_words splits a line at blanks") {
   CHECK(split_words("") == Words{});
   CHECK(split_words(" \t\r\n\v\f ") == Words{});
   CHECK(split_words("PING") == Words{"PING"});
@@ -51,7 +51,7 @@ TEST_CASE("split_words replaces only an escaped quote inside single quotes") {
   CHECK(split_words("''") == Words{""});
 }
 
-TEST_CASE("split_words leaves escapes outside quotes alone") {
+TEST_CASE("split_words does not replace escapes outside quotes") {
   CHECK(split_words(R"(a\nb \x41)") == Words{R"(a\nb)", R"(\x41)"});
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("is_option compares in any case and stops at a NUL byte") {
   CHECK_FALSE(is_option("e@", "e`"));
 }
 
-TEST_CASE("lower_case changes A to Z alone") {
+TEST_CASE("lower_case changes only A to Z") {
   CHECK(lower_case("PEXPIRE @[`{ 09 \xC4\xE4") == "pexpire @[`{ 09 \xC4\xE4");
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("erase_expired erases what is dead and nothing else") {
+TEST_CASE("erase_expired erases expired entries and no others") {
   Ints ks;
   for (int i = 1; i <= 1000; ++i) ks.set(i, i, Millis{i});
   ks.set(0, 0);
@@ -31,7 +31,7 @@ TEST_CASE("erase_expired erases what is dead and nothing else") {
 }
 
 TEST_CASE("erase_expired is exact to the millisecond at every distance") {
-  // Each distance lands in another part of a hierarchical table; the start is off every boundary.
+  // The distances cover all levels of the timer wheel. Some starts are on no boundary of a slot.
   std::vector<Millis> distances;
   for (int bit = 0; bit < 42; ++bit) {
     for (const int off : {-1, 0, 1}) distances.emplace_back((std::int64_t{1} << bit) + off);
@@ -94,9 +94,9 @@ TEST_CASE("erase_expired erases at most its limit") {
   CHECK(ks.empty());
 }
 
-TEST_CASE("erase_expired with a limit of one drains what is due at every distance") {
-  // Moves inside the table count against the limit, so a call may erase nothing and still be
-  // getting somewhere; next_deadline tells when nothing is left to do.
+TEST_CASE("erase_expired with a limit of one erases what is due at every distance") {
+  // Moves inside the timer wheel count against the limit. So a call may erase nothing and still
+  // make progress. next_deadline() shows when nothing is left to do.
   Ints ks;
   for (int i = 0; i < 300; ++i) ks.set(i, i, Millis{std::int64_t{1} << (i % 40)});
   ks.set(-1, -1, Millis{std::int64_t{1} << 50});
@@ -113,12 +113,12 @@ TEST_CASE("erase_expired with a limit of one drains what is due at every distanc
   CHECK(see(ks, -1) == entry(-1, at(std::int64_t{1} << 50)));
 }
 
-TEST_CASE("erase_expired interrupted by its limit loses nothing when the rest changes") {
+TEST_CASE("no entry is lost if entries change after erase_expired has stopped at its limit") {
   Ints ks;
   for (int i = 0; i < 500; ++i) ks.set(i, i, Millis{1000 + i % 5});
   ks.clock().set(at(1002));
   ks.erase_expired(50);
-  // Some of what is left is rescued, some of what was rescued is given back.
+  // Half of the entries that are still live get a later deadline.
   for (int i = 0; i < 500; ++i) {
     if (ks.contains(i) && i % 2 == 0) REQUIRE(ks.pexpireat(i, at(5000 + i)));
   }
@@ -161,7 +161,7 @@ TEST_CASE("erase_expired follows a deadline that moved later or sooner") {
 }
 
 TEST_CASE("erase_expired follows a deadline that moved back and forth") {
-  // Later, sooner than the first, later again: each life leaves something stale behind.
+  // Later, sooner than the first, later again: some of the changes leave a stale record.
   Ints ks;
   ks.set(1, 1, 100ms);
   for (const int ttl : {300, 80, 80, 400, 300, 90, 1000, 70'000, 95, 500}) {

@@ -51,21 +51,30 @@ const std::vector<Operation>& operations() {
       {"set with a deadline", [](Strings& ks) { return ks.set("k", "new", at(200)), "set"; }},
       {"set with a past deadline", [](Strings& ks) { return ks.set("k", "new", at(1)), "set"; }},
       {"set with kNever", [](Strings& ks) { return ks.set("k", "new", kNever), "set"; }},
+      {"set with kKeep", [](Strings& ks) { return ks.set("k", "new", kKeep), "set"; }},
+      {"set with an empty expiry", [](Strings& ks) { return ks.set("k", "new", {}), "set"; }},
       {"insert", [](Strings& ks) { return text(ks.insert("k", "new")); }},
       {"insert with a ttl", [](Strings& ks) { return text(ks.insert("k", "new", 70ms)); }},
       {"insert with a ttl that is over",
        [](Strings& ks) { return text(ks.insert("k", "new", 0ms)); }},
       {"insert with a deadline", [](Strings& ks) { return text(ks.insert("k", "new", at(200))); }},
+      {"insert with kKeep", [](Strings& ks) { return text(ks.insert("k", "new", kKeep)); }},
       {"replace", [](Strings& ks) { return text(ks.replace("k", "new")); }},
       {"replace with a ttl", [](Strings& ks) { return text(ks.replace("k", "new", 70ms)); }},
       {"replace with a deadline",
        [](Strings& ks) { return text(ks.replace("k", "new", at(200))); }},
+      {"replace with kKeep", [](Strings& ks) { return text(ks.replace("k", "new", kKeep)); }},
+      {"peek", [](Strings& ks) { return text(ks.peek("k")); }},
       {"find", [](Strings& ks) { return text(ks.find("k")); }},
       {"get", [](Strings& ks) { return text(ks.get("k")); }},
       {"contains", [](Strings& ks) { return text(ks.contains("k")); }},
       {"getex", [](Strings& ks) { return text(ks.getex("k", 70ms)); }},
       {"getex with a ttl that is over", [](Strings& ks) { return text(ks.getex("k", 0ms)); }},
       {"getex with kNever", [](Strings& ks) { return text(ks.getex("k", kNever)); }},
+      {"getex with a deadline", [](Strings& ks) { return text(ks.getex("k", at(200))); }},
+      {"getex with a past deadline", [](Strings& ks) { return text(ks.getex("k", at(1))); }},
+      {"getex with kKeep", [](Strings& ks) { return text(ks.getex("k", kKeep)); }},
+      {"getex with an empty expiry", [](Strings& ks) { return text(ks.getex("k", {})); }},
       {"getdel", [](Strings& ks) { return text(ks.getdel("k")); }},
       {"erase", [](Strings& ks) { return text(ks.erase("k")); }},
       {"pexpire", [](Strings& ks) { return text(ks.pexpire("k", 70ms)); }},
@@ -120,7 +129,7 @@ const std::vector<WayToExpire>& ways_to_expire() {
          ks.set("other", "old", 60ms);
          CHECK(ks.rename("other", "k"));
        }},
-      {"after a second life",
+      {"after it was erased and set again",
        [](Strings& ks) {
          ks.set("k", "older", 300ms);
          CHECK(ks.erase("k"));
@@ -139,7 +148,7 @@ Strings with_an_expired_key(const WayToExpire* way) {
   return ks;
 }
 
-TEST_CASE("every operation treats a dead key that is still stored as a missing one") {
+TEST_CASE("every operation treats an expired key that is still stored as a missing one") {
   for (const Operation& operation : operations()) {
     Strings without = with_an_expired_key(nullptr);
     const std::string reply = operation.call(without);
@@ -147,11 +156,11 @@ TEST_CASE("every operation treats a dead key that is still stored as a missing o
     for (const WayToExpire& way : ways_to_expire()) {
       CAPTURE(operation.name, way.name);
       Strings ks = with_an_expired_key(&way);
-      REQUIRE(ks.size() == 3);  // the dead key is stored
+      REQUIRE(ks.size() == 3);  // the expired key is stored
       CHECK(operation.call(ks) == reply);
       CHECK(visible(ks) == expected);
 
-      // Neither its value nor its deadline returns later, and nothing dies of its deadline.
+      // Neither its value nor its deadline returns later. Its deadline erases no other entry.
       CHECK(ks.erase_expired() <= 1);
       CHECK(ks.size() == expected.size());
       CHECK(visible(ks) == expected);
@@ -163,7 +172,7 @@ TEST_CASE("every operation treats a dead key that is still stored as a missing o
   }
 }
 
-TEST_CASE("a write over a dead key takes neither its value nor its ttl") {
+TEST_CASE("a write over an expired key keeps neither its value nor its ttl") {
   Strings ks = with_an_expired_key(&ways_to_expire()[0]);
   ks.set("k", "new");
   CHECK(see(ks, "k") == entry("new"));
@@ -171,7 +180,9 @@ TEST_CASE("a write over a dead key takes neither its value nor its ttl") {
   CHECK(see(ks, "k") == entry("new"));
 }
 
-TEST_CASE("a write that leaves a dead key absent leaves nothing to come back with the clock") {
+TEST_CASE(
+    "after a write with an expiry that is over an expired key stays absent, although the clock "
+    "goes back") {
   const auto write = GENERATE(0, 1, 2, 3);
   Strings ks = with_an_expired_key(&ways_to_expire()[0]);
   switch (write) {
@@ -192,7 +203,7 @@ TEST_CASE("a write that leaves a dead key absent leaves nothing to come back wit
   CHECK(see(ks, "k") == std::nullopt);
 }
 
-TEST_CASE("the dead stay invisible one by one as the clock passes them") {
+TEST_CASE("each key is invisible from its deadline on") {
   Strings ks;
   for (int i = 1; i <= 50; ++i) ks.set(std::to_string(i), "v", Millis{i});
   for (int now = 0; now <= 50; ++now) {

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using keyspace::Jitter;
 using std::chrono::milliseconds;
 
-TEST_CASE("A ttl with jitter is each of the milliseconds down to its part, about as often") {
+TEST_CASE("Jitter returns each possible ttl about equally often") {
   Jitter jitter(0.5);
   std::map<milliseconds, int> counts;
   for (int i = 0; i != 60'000; ++i) ++counts[jitter(10ms)];
@@ -30,7 +30,7 @@ TEST_CASE("A ttl with jitter is each of the milliseconds down to its part, about
   }
 }
 
-TEST_CASE("A ttl without a part to lose stays as it is, and a part of all leaves a millisecond") {
+TEST_CASE("A part of 0 returns the same ttl, and a part of 1 returns at least a millisecond") {
   Jitter none(0);
   Jitter all(1);
   std::map<milliseconds, int> counts;
@@ -44,7 +44,7 @@ TEST_CASE("A ttl without a part to lose stays as it is, and a part of all leaves
   CHECK(counts.rbegin()->first == 3ms);
 }
 
-TEST_CASE("No jitter is given to what never expires, nor to what is over") {
+TEST_CASE("Jitter does not change kNever, nor a ttl of zero or less") {
   Jitter jitter(1);
   CHECK(jitter(milliseconds::max()) == milliseconds::max());
   CHECK(jitter(0ms) == 0ms);
@@ -52,7 +52,7 @@ TEST_CASE("No jitter is given to what never expires, nor to what is over") {
   CHECK(jitter(milliseconds::min()) == milliseconds::min());
 }
 
-TEST_CASE("A ttl that is too long for milliseconds is as long as can be before its jitter") {
+TEST_CASE("A ttl that is too long for milliseconds saturates before it is shortened") {
   CHECK(Jitter(0)(std::chrono::hours::max()) == milliseconds::max() - 1ms);
   Jitter jitter(1);
   for (int i = 0; i != 1'000; ++i) {
@@ -63,7 +63,7 @@ TEST_CASE("A ttl that is too long for milliseconds is as long as can be before i
   CHECK(Jitter(0)(std::chrono::hours::min()) == milliseconds::min());
 }
 
-TEST_CASE("The ttls of a seed are always the same, and those of another seed others") {
+TEST_CASE("A seed always gives the same ttls, and another seed gives others") {
   // SplitMix64 with the seed 0 begins with 0xe220a8397b1dcdaf and 0x6e789e6aa1b965f4.
   Jitter jitter(1);
   CHECK(jitter(1h) == 1h - milliseconds(0xe220a8397b1dcdaf % 3'600'000));
@@ -72,7 +72,7 @@ TEST_CASE("The ttls of a seed are always the same, and those of another seed oth
   CHECK(Jitter(1, 7)(1h) != Jitter(1, 8)(1h));
 }
 
-TEST_CASE("Entries stored together with jitter die a few at a time") {
+TEST_CASE("Entries that are stored together with jitter expire a few at a time") {
   keyspace::ManualClock clock;
   keyspace::Keyspace<int, int, keyspace::ManualClock> store(clock);
   Jitter jitter(0.1);
@@ -85,10 +85,10 @@ TEST_CASE("Entries stored together with jitter die a few at a time") {
     most = std::max(most, store.erase_expired());
   }
   CHECK(store.empty());
-  CHECK(most < 40);  // 10 in the mean
+  CHECK(most < 40);  // the mean is 10
 }
 
-TEST_CASE("Jitter can be had at compile time") {
+TEST_CASE("Jitter works at compile time, and refuses finer units") {
   constexpr milliseconds ttl = Jitter(0.25, 3)(1s);
   STATIC_REQUIRE(ttl >= 750ms);
   STATIC_REQUIRE(ttl <= 1s);

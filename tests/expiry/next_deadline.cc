@@ -25,7 +25,7 @@ TEST_CASE("next_deadline is empty exactly when nothing is volatile") {
   CHECK(ks.next_deadline() == std::nullopt);
   ks.set(3, 3, 10ms);
   ks.clock().advance(10ms);
-  CHECK(ks.next_deadline().has_value());  // dead, but stored
+  CHECK(ks.next_deadline().has_value());  // expired, but stored
   CHECK(ks.erase_expired() == 1);
   CHECK(ks.next_deadline() == std::nullopt);
 }
@@ -36,7 +36,7 @@ TEST_CASE("next_deadline is exact where few deadlines lie together, however far 
     ks.clock().set(at(1000));
     for (int key = 0; key != 3; ++key) ks.set(key, 0, ttl + Millis(key));
     CHECK(ks.next_deadline() == at(1000) + ttl);
-    // The soonest goes, and then the table has to look for the next one.
+    // After the soonest is erased, the timer wheel has to find the next one.
     ks.clock().advance(ttl);
     CHECK(ks.erase_expired() == 1);
     CHECK(ks.next_deadline() == at(1001) + ttl);
@@ -59,11 +59,11 @@ TEST_CASE("next_deadline is never later than the earliest deadline") {
   }
   ks.clock().set(at(1050));
   REQUIRE(ks.next_deadline().has_value());
-  CHECK(*ks.next_deadline() <= at(1001));  // key 1 is dead but stored
+  CHECK(*ks.next_deadline() <= at(1001));  // key 1 is expired but stored
 }
 
 // Sleeps until next_deadline and erases, over and over, as an event loop does. Returns how often it
-// woke; checks that each key goes at its own deadline.
+// woke. Checks that each key is erased at its own deadline.
 template <class Ks>
 std::size_t run_until_nothing_is_volatile(Ks& ks, std::size_t most_wakes) {
   std::size_t wakes = 0;
@@ -79,7 +79,7 @@ std::size_t run_until_nothing_is_volatile(Ks& ks, std::size_t most_wakes) {
   return wakes;
 }
 
-TEST_CASE("waking at next_deadline erases every key on time and then stops") {
+TEST_CASE("a loop that wakes at next_deadline erases every key on time and ends") {
   Ints ks;
   const Instant start = GENERATE(at(0), at(-70'000), at(1'700'000'000'123));
   ks.clock().set(start);
@@ -90,7 +90,7 @@ TEST_CASE("waking at next_deadline erases every key on time and then stops") {
   CHECK(ks.size() == 1);
 }
 
-TEST_CASE("waking at next_deadline outlives stale records") {
+TEST_CASE("a loop that wakes at next_deadline ends although there are stale records") {
   Ints ks;
   for (int i = 0; i < 100; ++i) ks.set(i, i, Millis{10 + i});
   for (int i = 0; i < 100; ++i) {
@@ -103,7 +103,7 @@ TEST_CASE("waking at next_deadline outlives stale records") {
   CHECK(ks.size() == 25);
 }
 
-TEST_CASE("waking at next_deadline reaches the last deadline there is") {
+TEST_CASE("a loop that wakes at next_deadline reaches the latest deadline") {
   Ints ks;
   ks.set(1, 1, Millis::max() - 1ms);
   ks.set(2, 2, std::chrono::hours::max());
@@ -113,7 +113,7 @@ TEST_CASE("waking at next_deadline reaches the last deadline there is") {
   CHECK(ks.empty());
 }
 
-TEST_CASE("next_deadline comes closer when a sooner deadline arrives") {
+TEST_CASE("next_deadline becomes sooner when a call gives a sooner deadline") {
   Ints ks;
   ks.set(1, 1, 1000ms);
   ks.set(2, 2, 1000ms);

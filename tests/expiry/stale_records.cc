@@ -9,16 +9,15 @@
 #include <vector>
 
 #include "keyspace/cache.h"
-#include "keyspace/features.h"
-#include "keyspace/internal/record.h"
+#include "keyspace/internal/record_chunks.h"
+#include "keyspace/internal/timer_record.h"
 #include "keyspace/keyspace.h"
 #include "support/catch.hpp"
 #include "support/invariants.h"
 #include "support/probe.h"
 #include "support/support.h"
 
-// Records that no entry needs any more are at most a constant plus twice the volatile entries,
-// whatever made them stale.
+// There are at most 2048 stale records plus two for each volatile entry, whatever made them stale.
 
 namespace keyspace::testing {
 namespace {
@@ -37,7 +36,7 @@ struct TwinHash {
 constexpr milliseconds kSameTag{std::int64_t{256} << 17};
 
 using NumbersByNumber = Keyspace<std::uint64_t, std::uint64_t, ManualClock>;
-using TwinKs = Keyspace<std::uint64_t, std::uint64_t, ManualClock, TwinHash>;
+using TwinKs = Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<TwinHash>>;
 
 template <class Store>
 std::size_t records(const Store& ks) {
@@ -48,14 +47,14 @@ constexpr std::size_t most_records(std::size_t needed) {
   return internal::TestPeer::most_records(needed);
 }
 
-// How many records there are beyond three for each volatile entry.
+// Returns how many records there are beyond three for each volatile entry.
 template <class Store>
 std::size_t excess(const Store& ks) {
   return records(ks) - std::min(records(ks), 3 * ks.volatile_size());
 }
 
-// Makes so many records stale that all others are scrubbed.
-void churn(TwinKs& ks) {
+// Makes enough records stale that the collector checks all others.
+void make_many_stale(TwinKs& ks) {
   for (std::uint64_t key = 100; key < 20'000; ++key) {
     ks.set(key, key, 10s);
     ks.erase(key);
@@ -104,7 +103,7 @@ struct Layout {
   const char* name;
   std::uint64_t keys;
   std::function<milliseconds(std::uint64_t)> ttl;  // of a key
-  bool is_opened;  // whether the slot of all of them is the open one
+  bool is_opened;                                  // whether the slot of all keys is the open one
 };
 const Layout kLayouts[] = {
     {"one far slot", 20'000, [](auto) { return 1h; }, false},
@@ -119,30 +118,31 @@ const Layout kLayouts[] = {
 // Which records become stale next: those that the current round has checked, those that it has
 // not, or any.
 enum class Next { kSeen, kUnseen, kAny };
-const std::pair<const char*, std::function<void(NumbersByNumber&, std::uint64_t)>> kWaysToGo[] = {
-    {"erased", [](auto& ks, auto key) { ks.erase(key); }},
-    {"persistent", [](auto& ks, auto key) { ks.persist(key); }},
-    {"sooner, then erased",
-     [](auto& ks, auto key) {
-       const auto ttl = *ks.pttl(key);
-       if (ttl > 100ms && key % 7 != 0) {
-         ks.pexpire(key, ttl / 2);
-       } else {
-         ks.erase(key);
-       }
-     }},
-    {"erased, and all moved",
-     [](auto& ks, auto key) {
-       ks.erase(key);
-       if (key % 16 != 0) return;
-       NumbersByNumber moved = std::move(ks);
-       ks = std::move(moved);
-     }},
+const std::pair<const char*, std::function<void(NumbersByNumber&, std::uint64_t)>>
+    kWaysToMakeStale[] = {
+        {"erased", [](auto& ks, auto key) { ks.erase(key); }},
+        {"persistent", [](auto& ks, auto key) { ks.persist(key); }},
+        {"sooner, then erased",
+         [](auto& ks, auto key) {
+           const auto ttl = *ks.pttl(key);
+           if (ttl > 100ms && key % 7 != 0) {
+             ks.pexpire(key, ttl / 2);
+           } else {
+             ks.erase(key);
+           }
+         }},
+        {"erased, and all moved",
+         [](auto& ks, auto key) {
+           ks.erase(key);
+           if (key % 16 != 0) return;
+           NumbersByNumber moved = std::move(ks);
+           ks = std::move(moved);
+         }},
 };
 
-TEST_CASE("the bound on stale records holds wherever they lie, and in whatever order they come") {
+TEST_CASE("the bound on stale records holds for any slots and any order") {
   for (const Layout& layout : kLayouts) {
-    for (const auto& [way, go] : kWaysToGo) {
+    for (const auto& [way, make_stale] : kWaysToMakeStale) {
       for (const Next next : {Next::kSeen, Next::kUnseen, Next::kAny}) {
         CAPTURE(layout.name, way, static_cast<int>(next));
         NumbersByNumber ks;
@@ -157,7 +157,7 @@ TEST_CASE("the bound on stale records holds wherever they lie, and in whatever o
         std::vector<std::uint64_t> keys;
         while (ks.volatile_size() != 0) {
           std::vector<bool> is_seen(layout.keys + 1);
-          for (const std::uint64_t key : internal::TestPeer::scrubbed_keys(ks)) is_seen[key] = true;
+          for (const std::uint64_t key : internal::TestPeer::checked_keys(ks)) is_seen[key] = true;
           keys.clear();
           std::vector<std::uint64_t> others;
           ks.for_each([&](std::uint64_t key, std::uint64_t, Instant deadline) {
@@ -169,7 +169,7 @@ TEST_CASE("the bound on stale records holds wherever they lie, and in whatever o
           // Choose again after 500 keys: the round has checked more by then.
           if (next != Next::kAny && keys.size() > 500) keys.resize(500);
           for (const std::uint64_t key : keys) {
-            go(ks, key);
+            make_stale(ks, key);
             most = std::max(most, excess(ks));
           }
         }
@@ -181,15 +181,15 @@ TEST_CASE("the bound on stale records holds wherever they lie, and in whatever o
   }
 }
 
-TEST_CASE("a round of scrubbing checks every record, also those that move down meanwhile") {
+TEST_CASE("a round of the collector checks every record, also those that move down meanwhile") {
   constexpr std::uint64_t kKeys = 20'000;
   const int level = GENERATE(1, 2, 3, 4, 5);
   NumbersByNumber ks;
   const std::int64_t start = std::int64_t{1} << 8 * level;
   ks.set(kKeys, 0, 1ms);
   for (std::uint64_t key = 0; key != kKeys; ++key) {
-    // In one slot of the level, and then in many of the one below, which is more than one slot
-    // ahead of the cursor.
+    // All records are first in one slot of the level, which is more than one slot ahead of the
+    // cursor, and then in many slots of the level below.
     ks.set(key, key,
            milliseconds(start + ((1 + static_cast<std::int64_t>(key % 250)) << 8 * (level - 1))));
   }
@@ -199,52 +199,47 @@ TEST_CASE("a round of scrubbing checks every record, also those that move down m
   while (records(ks) <= (ks.volatile_size() - 2) * 5 / 2 + 1024) erase_one();
   ks.clock().advance(1ms);
   CHECK(ks.erase_expired() == 1);
-  REQUIRE_FALSE(internal::TestPeer::is_scrubbing(ks));
+  REQUIRE_FALSE(internal::TestPeer::is_collecting(ks));
   // This opens the slot that holds all records, and moves some. The next removal starts a round,
   // which checks those. Then the others move.
   ks.clock().set(at(start));
   ks.erase_expired(1);
   REQUIRE(internal::TestPeer::records_by_slot(ks).size() > 10);
   erase_one();
-  REQUIRE(internal::TestPeer::is_scrubbing(ks));
+  REQUIRE(internal::TestPeer::is_collecting(ks));
   ks.erase_expired();
-  while (internal::TestPeer::is_scrubbing(ks)) erase_one();
+  while (internal::TestPeer::is_collecting(ks)) erase_one();
   CHECK(next < kKeys);
-  CHECK(internal::TestPeer::scrubbed_keys(ks).size() == ks.volatile_size());
+  CHECK(internal::TestPeer::checked_keys(ks).size() == ks.volatile_size());
   check_invariants(ks);
 }
 
-TEST_CASE("clear() ends a round of scrubbing") {
+TEST_CASE("clear() ends a round of the collector") {
   NumbersByNumber ks;
   for (std::uint64_t key = 0; key != 5000; ++key) ks.set(key, key, 1h);
-  for (std::uint64_t key = 0; !internal::TestPeer::is_scrubbing(ks); ++key) ks.erase(key);
+  for (std::uint64_t key = 0; !internal::TestPeer::is_collecting(ks); ++key) ks.erase(key);
   ks.clear();
-  CHECK_FALSE(internal::TestPeer::is_scrubbing(ks));
+  CHECK_FALSE(internal::TestPeer::is_collecting(ks));
 }
 
 TEST_CASE("entries that share a hash leave no more stale records than the bound allows") {
   constexpr std::uint64_t kKeys = 1500;
-  Keyspace<std::uint64_t, std::uint64_t, ManualClock, OneHash> ks;
-  const auto put_off_until = [&](std::int64_t time) {
+  Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<OneHash>> ks;
+  const auto postpone_until = [&](std::int64_t time) {
     for (std::uint64_t key = 0; key != kKeys; ++key) {
       const Instant deadline = at(time) + (key == 0 ? 0ms : kSameTag);
       if (!ks.pexpireat(key, deadline)) ks.set(key, key, deadline);
     }
   };
-  put_off_until(1024);
+  postpone_until(1024);
   for (int cycle = 1; cycle != 5; ++cycle) {
-    put_off_until(1024 * (cycle + 1));
+    postpone_until(1024 * (cycle + 1));
     ks.clock().set(at(1024 * cycle));
     ks.erase_expired();
     CHECK(records(ks) <= most_records(ks.volatile_size()));
   }
   check_invariants(ks);
 }
-
-template <class P>
-struct ByPolicy : DefaultFeatures {
-  using Policy = P;
-};
 
 // A quarter of the keys share each hash.
 struct FourHashes {
@@ -254,8 +249,8 @@ struct FourHashes {
 TEMPLATE_TEST_CASE("evicting entries that share a hash leaves no more stale records than the bound",
                    "", EarliestDeadline, Lru) {
   constexpr std::uint64_t kKeys = 4000;
-  Cache<std::uint64_t, std::uint64_t, ByPolicy<TestType>, ManualClock, FourHashes> cache(
-      ManualClock{}, {.capacity = kKeys});
+  Cache<std::uint64_t, std::uint64_t, TestType, ManualClock, WithHash<FourHashes>> cache(
+      {.capacity = kKeys});
   for (std::uint64_t key = 0; key != kKeys; ++key) cache.set(key, 0, 1h);
   for (std::uint64_t i = 0; i != 20; ++i) {
     const Millis ttl = 1h + kSameTag * static_cast<int>(i + 1);
@@ -271,7 +266,7 @@ TEMPLATE_TEST_CASE("evicting entries that share a hash leaves no more stale reco
 TEST_CASE("entries that share a hash expire and leave no more stale records than the bound") {
   constexpr std::uint64_t kKeys = 1500;
   const std::uint64_t one_of = GENERATE(as<std::uint64_t>{}, 2, 5, 50);
-  Keyspace<std::uint64_t, std::uint64_t, ManualClock, FourHashes> ks;
+  Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<FourHashes>> ks;
   for (std::int64_t cycle = 1; cycle != 6; ++cycle) {
     for (std::uint64_t key = 0; key != kKeys; ++key) {
       ks.set(key, key, at(1024 * cycle));
@@ -284,7 +279,7 @@ TEST_CASE("entries that share a hash expire and leave no more stale records than
   check_invariants(ks);
 }
 
-TEST_CASE("a scrub reads a chunk of records, and no other if that is full") {
+TEST_CASE("a step of the collector reads a chunk of records, and no other if that is full") {
   // Chunks of 3, 7 and 15, and then full ones: the last one is the first to be read.
   constexpr std::uint64_t kKeys = 3 + 7 + 15 + 200 * 31;
   NumbersByNumber ks;
@@ -298,29 +293,29 @@ TEST_CASE("a scrub reads a chunk of records, and no other if that is full") {
 }
 
 TEST_CASE("a chunk whose records just fit into another one is merged into it") {
-  const internal::Record record(7, false, 1);
+  const internal::TimerRecord record(7, false, 1);
   internal::ChunkPool<std::allocator<int>> pool{std::allocator<int>()};
-  internal::RecordBag bag;
-  for (int i = 0; i != 3 + 4; ++i) bag.push(record, pool);
-  REQUIRE(bag.front().capacity == 7);
-  REQUIRE(bag.front().size == 4);
-  bag.rotate(pool);
-  REQUIRE(bag.front().size == 3);
-  bag.rotate(pool);
-  CHECK(bag.has_one_chunk());
-  CHECK(bag.front().size == 7);
-  bag.clear(pool);
+  internal::RecordList list;
+  for (int i = 0; i != 3 + 4; ++i) list.push(record, pool);
+  REQUIRE(list.front().capacity == 7);
+  REQUIRE(list.front().size == 4);
+  list.rotate(pool);
+  REQUIRE(list.front().size == 3);
+  list.rotate(pool);
+  CHECK(list.has_one_chunk());
+  CHECK(list.front().size == 7);
+  list.clear(pool);
 
-  for (int i = 0; i != 3 + 5; ++i) bag.push(record, pool);
-  bag.rotate(pool);
-  bag.rotate(pool);
-  CHECK_FALSE(bag.has_one_chunk());
-  bag.clear(pool);
+  for (int i = 0; i != 3 + 5; ++i) list.push(record, pool);
+  list.rotate(pool);
+  list.rotate(pool);
+  CHECK_FALSE(list.has_one_chunk());
+  list.clear(pool);
 }
 
 TEST_CASE("a call reads a few dozen records to drop stale ones, however many there are") {
   constexpr std::uint64_t kKeys = 20'000;
-  constexpr std::uint64_t kMost = 2 * (30 + 31);  // two scrubs, each of a chunk and a part of one
+  constexpr std::uint64_t kMost = 2 * (30 + 31);  // two steps, each of a chunk and a part of one
   NumbersByNumber ks;
   for (std::uint64_t key = 0; key != kKeys; ++key) ks.set(key, key, 10h);
   std::uint64_t read = 0;
@@ -350,7 +345,9 @@ TEST_CASE("renaming leaves no more stale records than the bound allows") {
   check_invariants(ks);
 }
 
-TEST_CASE("a deadline that goes to and fro leaves no more stale records than the bound allows") {
+TEST_CASE(
+    "a deadline that is changed back and forth leaves no more stale records than the bound "
+    "allows") {
   NumbersByNumber ks;
   ks.set(1, 1, 1h);
   for (int i = 0; i < 20'000; ++i) {
@@ -360,7 +357,7 @@ TEST_CASE("a deadline that goes to and fro leaves no more stale records than the
   check_invariants(ks);
 }
 
-// Is made of an int, but cannot be assigned one.
+// Can be constructed from an int. To assign an int throws.
 struct Refuses {
   explicit Refuses(int) {}
   Refuses& operator=(int) { throw std::bad_alloc(); }
@@ -376,20 +373,21 @@ TEST_CASE("calls that fail leave no more stale records than the bound allows") {
   check_invariants(ks);
 }
 
-TEST_CASE("a scrub leaves each of two entries that share a hash a record of its own") {
+TEST_CASE(
+    "after a round of the collector each of two entries that share a hash has its own record") {
   TwinKs ks;
   ks.set(9, 0, 1ms);
   ks.set(1, 0, 1020ms);
   ks.set(0, 0, 1000ms);
   ks.pexpire(0, 1010ms);
   ks.pexpire(1, 5000ms);
-  churn(ks);
+  make_many_stale(ks);
   ks.clock().advance(1015ms);
   CHECK(ks.erase_expired() == 2);
   CHECK(ks.contains(1));
 }
 
-TEST_CASE("a scrub gives a record at an entry's deadline to no other entry") {
+TEST_CASE("a round of the collector gives a record at an entry's deadline to no other entry") {
   // The records at 1000 ms and 1020 ms lie in one period of 256 ms, so they have the same tag.
   const std::uint64_t exact = GENERATE(as<std::uint64_t>{}, 0, 1);
   TwinKs ks;
@@ -399,14 +397,14 @@ TEST_CASE("a scrub gives a record at an entry's deadline to no other entry") {
   ks.set(1 - exact, 0, 1000ms);
   ks.pexpire(1 - exact, 5000ms);
   if (!is_exact_first) ks.set(exact, 0, 1020ms);
-  churn(ks);
+  make_many_stale(ks);
   ks.clock().advance(1020ms);
   CHECK(ks.erase_expired() == 2);
   CHECK(ks.size() == 1);
 }
 
 TEST_CASE("entries that share a hash are filed again within the limit") {
-  Keyspace<std::uint64_t, std::uint64_t, ManualClock, OneHash> ks;
+  Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<OneHash>> ks;
   constexpr std::uint64_t kKeys = 300;
   for (std::uint64_t key = 0; key < kKeys; ++key) {
     ks.set(key, key, 1s);

@@ -15,8 +15,9 @@ using namespace std::chrono_literals;
 constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 
-// A key's life at the edges of its deadline.
-TEST_CASE("a key is live one tick before its deadline and dead at it") {
+// --- One tick ---
+
+TEST_CASE("a key is live one tick before its deadline and expired at it") {
   const Instant start =
       GENERATE(at(0), at(-1), at(-1000), at(1'700'000'000'000), at(kMin), at(kMax - 300));
   for (const Millis ttl : {1ms, 2ms, 3ms, 100ms, 255ms, 256ms, 257ms}) {
@@ -37,7 +38,7 @@ TEST_CASE("a key is live one tick before its deadline and dead at it") {
   }
 }
 
-// --- Sums that leave the range ---
+// --- Sums that are out of range ---
 
 struct Sum {
   std::int64_t now;
@@ -125,23 +126,23 @@ void check_sums(const SetTtl& set_ttl) {
   }
 }
 
-TEST_CASE("set adds a ttl to any clock without leaving the range") {
+TEST_CASE("set adds a ttl to any time of the clock without an overflow") {
   check_sums([](Ints& ks, Millis ttl) { ks.set(1, 1, ttl); });
 }
-TEST_CASE("insert and replace add a ttl to any clock without leaving the range") {
+TEST_CASE("insert and replace add a ttl to any time of the clock without an overflow") {
   check_sums([](Ints& ks, Millis ttl) {
     CHECK(ks.insert(1, 0));
     CHECK(ks.replace(1, 1, ttl));
   });
   check_sums([](Ints& ks, Millis ttl) { CHECK(ks.insert(1, 1, ttl)); });
 }
-TEST_CASE("pexpire adds a ttl to any clock without leaving the range") {
+TEST_CASE("pexpire adds a ttl to any time of the clock without an overflow") {
   check_sums([](Ints& ks, Millis ttl) {
     ks.set(1, 1);
     CHECK(ks.pexpire(1, ttl));
   });
 }
-TEST_CASE("getex adds a ttl to any clock without leaving the range") {
+TEST_CASE("getex adds a ttl to any time of the clock without an overflow") {
   check_sums([](Ints& ks, Millis ttl) {
     ks.set(1, 1);
     static_cast<void>(ks.getex(1, ttl));
@@ -304,7 +305,7 @@ TEST_CASE("every deadline is exact when the clock walks past all of them") {
   CHECK(ks.empty());
 }
 
-TEST_CASE("a keyspace made at the latest time still works at the earliest") {
+TEST_CASE("a keyspace that was made at the latest time works at the earliest") {
   ManualClock clock;
   clock.set(kLastDeadline);
   Ints ks(clock);
@@ -324,7 +325,7 @@ TEST_CASE("a keyspace made at the latest time still works at the earliest") {
   CHECK(see(ks, 1) == entry(1));
 }
 
-TEST_CASE("a persistent key outlives every time a clock can show") {
+TEST_CASE("a persistent key is live at every time of the clock") {
   Ints ks;
   ks.set(1, 1);
   for (const std::int64_t now : {kMin, std::int64_t{-1}, std::int64_t{0}, kMax - 1}) {

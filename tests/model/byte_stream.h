@@ -43,7 +43,7 @@ class OperationStream {
     extreme_times_ = (header & 8) != 0;
     long_times_ = (header & 16) != 0;
     start_ = decode_start(header >> 5);
-    // The rarer time passes, the more keys live and the more stale records pile up.
+    // If time rarely passes, more keys are live and more stale records pile up.
     static constexpr std::array<std::int64_t, 4> kPatience = {1, 1, 30, 500};
     patience_ = kPatience[bytes_.byte() % 4];
   }
@@ -59,8 +59,8 @@ class OperationStream {
     return raw % keys_;
   }
 
-  // A span of time, small ones most often: a few ticks, one level of a timer wheel, the border
-  // between two, and, if the stream asks for them, hours to ages.
+  // Returns a length of time, mostly a small one: a few ticks, one level of the timer wheel, or
+  // near the border between two levels. If long_times_, also hours and more.
   std::int64_t decode_span() {
     const std::uint8_t kind = bytes_.byte();
     const std::int64_t small = bytes_.byte();
@@ -107,6 +107,9 @@ class OperationStream {
         return Millis{1 + decode_span()};
     }
   }
+
+  // Returns true if an operation with an expiry is to have kKeep.
+  bool decode_keep() { return bytes_.byte() % 8 == 0; }
 
   Condition decode_condition() {
     static constexpr std::array kConditions = {

@@ -2,7 +2,8 @@
 #define KEYSPACE_TESTS_MODEL_COMPARISON_H_
 
 #include <keyspace/clock.h>
-#include <keyspace/features.h>
+#include <keyspace/policy.h>
+#include <keyspace/removal.h>
 #include <keyspace/statistics.h>
 
 #include <algorithm>
@@ -36,18 +37,18 @@ inline void insist(bool held, const char* what) {
 }
 
 // A keyspace beside its reference model, and the checks that compare the two.
-template <class Config>
+template <class Kind>
 class Comparison : protected OperationStream, protected ReferenceModel {
  protected:
-  using Ks = typename Config::Ks;
-  using Key = decltype(Config::key(0));
-  using Value = decltype(Config::value(0));
+  using Ks = typename Kind::Ks;
+  using Key = decltype(Kind::key(0));
+  using Value = decltype(Kind::value(0));
   static constexpr bool kCopyable = std::is_copy_constructible_v<Value>;
-  static constexpr bool kIsCache = requires { typename Config::Policy; };
-  static constexpr bool kIsBounded = requires { requires Config::kIsBounded; };
-  static constexpr bool kMayBeShared = requires { Config::kMostShards; };
+  static constexpr bool kIsCache = requires { typename Kind::Policy; };
+  static constexpr bool kIsBounded = requires { requires Kind::kIsBounded; };
+  static constexpr bool kMayBeShared = requires { Kind::kMostShards; };
 
-  // How many entries a policy looks at, if it must, to find the one that goes.
+  // Up to this number of entries, a policy evicts exactly the entry that it documents.
   static constexpr std::size_t kMostExact = 1000;
 
   explicit Comparison(std::span<const std::uint8_t> bytes)
@@ -55,39 +56,40 @@ class Comparison : protected OperationStream, protected ReferenceModel {
     set_clock(start_);
     if constexpr (kIsCache) {
       static constexpr std::array<std::uint64_t, 4> kShares = {1, 2, 4, 16};
-      capacity_ = Config::kMeanWeight * (keys_ / kShares[bytes_.byte() % 4] + 1);
+      capacity_ = Kind::kMeanWeight * (keys_ / kShares[bytes_.byte() % 4] + 1);
       if constexpr (kMayBeShared) {
-        if (Config::kMostShards != 1) capacity_ = std::size_t{1} << 30;  // no shard evicts
+        if (Kind::kMostShards != 1) capacity_ = std::size_t{1} << 30;  // no shard evicts
       }
-      typename Ks::Options options = make_options(capacity_);
-      options.listener = [this](const Key& key, Value value, RemovalCause cause) {
-        departures_.push_back({Config::number(key), Config::number(value), cause});
+      typename Ks::Config config = make_config(capacity_);
+      config.clock = ks_.clock();
+      config.listener = [this](const Key& key, Value value, RemovalCause cause) {
+        removals_.push_back({Kind::number(key), Kind::number(value), cause});
       };
       if constexpr (kMayBeShared) {
-        options.shards =
-            std::min<std::size_t>(std::size_t{1} << bytes_.byte() % 8, Config::kMostShards);
+        config.shards =
+            std::min<std::size_t>(std::size_t{1} << bytes_.byte() % 8, Kind::kMostShards);
       }
-      ks_ = Ks(ks_.clock(), std::move(options));
+      ks_ = Ks(std::move(config));
     }
   }
 
   static Ks make() {
     if constexpr (kIsCache) {
-      return Ks(ManualClock(), make_options(0));
+      return Ks(make_config(0));
     } else {
       return Ks(ManualClock());
     }
   }
-  static auto make_options(std::size_t capacity) {
+  static auto make_config(std::size_t capacity) {
     if constexpr (kIsBounded) {
-      return typename Ks::Options{.capacity = capacity};
+      return typename Ks::Config{.capacity = capacity};
     } else {
-      return typename Ks::Options{};
+      return typename Ks::Config{};
     }
   }
   static std::size_t weight(std::uint64_t key, std::uint64_t value) {
     if constexpr (kIsCache) {
-      return Config::weight(key, value);
+      return Kind::weight(key, value);
     } else {
       return 1;
     }
@@ -117,7 +119,7 @@ class Comparison : protected OperationStream, protected ReferenceModel {
       default:
         break;
     }
-    if (kind < 64) {  // a deadline that another key has, or nearly
+    if (kind < 64) {  // at the deadline of another key, or one tick beside it
       const auto it = entries_.find(decode_key());
       if (it != entries_.end() && it->second.deadline != kNoDeadline) {
         return deadline_after(it->second.deadline, Millis{bytes_.byte() % 3 - 1});
@@ -128,14 +130,14 @@ class Comparison : protected OperationStream, protected ReferenceModel {
 
   // --- Changes of both ---
 
-  // Records that the keyspace was told to store this. A cache may have refused it.
+  // Records a call that stored this. A cache may have refused it.
   void put(std::uint64_t key, std::uint64_t value, Instant deadline) {
     newest_.reset();
     const bool was_live = live(key) != nullptr;
-    const bool is_over = deadline <= now_;
-    remove(key, is_over ? RemovalCause::kErased : RemovalCause::kReplaced);
-    if (is_over) return;
-    if (kIsCache && !ks_.contains(Config::look_up(Config::key(key)))) {
+    const bool is_expired = deadline <= now_;
+    remove(key, is_expired ? RemovalCause::kErased : RemovalCause::kReplaced);
+    if (is_expired) return;
+    if (kIsCache && !ks_.contains(Kind::look_up(Kind::key(key)))) {
       ++counted_.refusals;
       refused_weight_ = weight(key, value);
       return;
@@ -146,8 +148,8 @@ class Comparison : protected OperationStream, protected ReferenceModel {
     newest_ = key;
   }
 
-  // What is dead at the old time and live at the new one is stored or not, as it happens. If it is,
-  // it is what it was.
+  // Sets the clock. An entry that is expired at the old time and live at the new one may be stored
+  // or not. If it is stored, it has not changed.
   void set_clock(Instant to) {
     to = std::min(to, kLastDeadline);
     const Instant was = std::exchange(now_, to);
@@ -156,7 +158,7 @@ class Comparison : protected OperationStream, protected ReferenceModel {
     for (auto it = entries_.begin(); it != entries_.end();) {
       const Instant deadline = it->second.deadline;
       const bool revived = deadline <= was && to < deadline;
-      if (revived && !ks_.contains(Config::look_up(Config::key(it->first)))) {
+      if (revived && !ks_.contains(Kind::look_up(Kind::key(it->first)))) {
         it = entries_.erase(it);
       } else {
         if (revived) check_key(it->first);
@@ -167,29 +169,29 @@ class Comparison : protected OperationStream, protected ReferenceModel {
 
   // --- The checks ---
 
-  // What has left a cache is what had to, and what was dead or had to make room; what has not is
-  // stored.
-  void check_departures() {
+  // Checks the entries that the last call removed from a cache: those that it had to remove,
+  // expired ones, and evicted ones. All others are stored.
+  void check_removals() {
     if constexpr (kIsCache) {
-      for (const Departure& departure : std::exchange(departures_, {})) {
-        const auto expected = std::find(expected_.begin(), expected_.end(), departure);
+      for (const Removal& removal : std::exchange(removals_, {})) {
+        const auto expected = std::find(expected_.begin(), expected_.end(), removal);
         if (expected != expected_.end()) {
           expected_.erase(expected);
           continue;
         }
-        const auto it = entries_.find(departure.key);
-        insist(it != entries_.end() && it->second.value == departure.value,
-               "what left was not stored");
-        if (departure.cause == RemovalCause::kEvicted) {
+        const auto it = entries_.find(removal.key);
+        insist(it != entries_.end() && it->second.value == removal.value,
+               "a removed entry was not stored");
+        if (removal.cause == RemovalCause::kEvicted) {
           check_victim(it->second);
         } else {
-          insist(departure.cause == RemovalCause::kExpired, "the cause is wrong");
-          insist(!is_live(it->second), "a live entry has expired");
+          insist(removal.cause == RemovalCause::kExpired, "the cause is wrong");
+          insist(!is_live(it->second), "a live entry was removed as expired");
         }
-        count_departure(it->second, departure.cause);
+        count_removal(it->second, removal.cause);
         entries_.erase(it);
       }
-      insist(expected_.empty(), "the listener was not told of a departure");
+      insist(expected_.empty(), "the listener did not receive a removal");
       insist(ks_.size() == entries_.size(), "size() is not the number of entries");
       if constexpr (kIsBounded) {
         if (entries_.size() < 100 || steps_ % 64 == 0) {
@@ -199,9 +201,9 @@ class Comparison : protected OperationStream, protected ReferenceModel {
       }
       if (refused_weight_) {
         insist(*refused_weight_ > capacity_ ||
-                   (std::is_same_v<typename Config::Policy, EarliestDeadline> &&
+                   (std::is_same_v<typename Kind::Policy, EarliestDeadline> &&
                     ks_.volatile_size() == 0 && total_weight() + *refused_weight_ > capacity_),
-               "an entry was refused that had room");
+               "an entry was refused although there was room");
         refused_weight_.reset();
       }
       newest_.reset();
@@ -210,38 +212,40 @@ class Comparison : protected OperationStream, protected ReferenceModel {
       if constexpr (kMayBeShared) {
         // Shards have their peaks at different times.
         insist(statistics.peak_size >= counted_.peak_size, "the peak is too low");
-        if (Config::kMostShards != 1) counted_.peak_size = statistics.peak_size;
+        if (Kind::kMostShards != 1) counted_.peak_size = statistics.peak_size;
       }
       insist(statistics == counted_, "the statistics are wrong");
     }
   }
 
-  // That one had to go, that it was not for a dead one to go, and that the policy wants this one
-  // to.
+  // Checks an evicted entry: an eviction was necessary, no entry is expired, and the policy chooses
+  // this entry.
   void check_victim(const Entry& victim) const {
-    if (victim.weight > capacity_) return;  // by the key that it was renamed to
-    insist(total_weight() + refused_weight_.value_or(0) > capacity_, "there was no need to evict");
+    if (victim.weight > capacity_) return;  // too heavy under a new key
+    insist(total_weight() + refused_weight_.value_or(0) > capacity_,
+           "the eviction was not necessary");
     bool is_first = true;
     for (const auto& [key, entry] : entries_) {
       if (key == newest_) continue;
-      insist(is_live(entry), "a live entry went before a dead one");
-      if constexpr (std::is_same_v<typename Config::Policy, EarliestDeadline>) {
+      insist(is_live(entry), "a live entry was evicted before an expired one");
+      if constexpr (std::is_same_v<typename Kind::Policy, EarliestDeadline>) {
         is_first = is_first && victim.deadline <= entry.deadline;
-      } else if constexpr (std::is_same_v<typename Config::Policy, Lru>) {
+      } else if constexpr (std::is_same_v<typename Kind::Policy, Lru>) {
         is_first = is_first && victim.last_request <= entry.last_request;
       }
     }
-    insist(is_first || entries_.size() > kMostExact, "another should have gone first");
+    insist(is_first || entries_.size() > kMostExact, "another entry should have been evicted");
     insist(!newest_ || &victim != &entries_.at(*newest_), "the newest entry was evicted");
   }
 
   void check_key(std::uint64_t number) {
-    const Key key = Config::key(number);
-    const auto& name = Config::look_up(key);
+    const Key key = Kind::key(number);
+    const auto& name = Kind::look_up(key);
     const Ks& ks = ks_;
     const Entry* const entry = live(number);
-    const Value* const found = ks.find(name);
-    insist((found != nullptr) == (entry != nullptr), "find is wrong");
+    const auto found = ks.peek(name);
+    insist(static_cast<bool>(found) == (entry != nullptr), "peek is wrong");
+    if constexpr (!kIsCache) insist(ks.find(name) == found, "find is wrong");
     insist(ks.pexpiretime(name) == (entry ? std::optional(entry->deadline) : std::nullopt),
            "pexpiretime is wrong");
     insist(
@@ -249,10 +253,10 @@ class Comparison : protected OperationStream, protected ReferenceModel {
         "pttl is wrong");
     insist(ks.contains(name) == (entry != nullptr), "contains is wrong");
     if (entry == nullptr) return;
-    insist(Config::number(*found) == entry->value, "the value is wrong");
-    if constexpr (kCopyable) {
+    insist(Kind::number(*found) == entry->value, "the value is wrong");
+    if constexpr (kCopyable && !kIsCache) {
       const std::optional<Value> got = ks.get(name);
-      insist(got && Config::number(*got) == entry->value, "get is wrong");
+      insist(got && Kind::number(*got) == entry->value, "get is wrong");
     }
   }
 
@@ -271,11 +275,11 @@ class Comparison : protected OperationStream, protected ReferenceModel {
     std::size_t live_volatile = 0;
     Instant earliest = kNoDeadline;
     ks.for_each([&](const auto& key, const Value& value, Instant deadline) {
-      const auto it = entries_.find(Config::number(key));
+      const auto it = entries_.find(Kind::number(key));
       insist(it != entries_.end(), "for_each shows an unknown key");
-      insist(Config::number(value) == it->second.value, "for_each shows a wrong value");
+      insist(Kind::number(value) == it->second.value, "for_each shows a wrong value");
       insist(deadline == it->second.deadline, "for_each shows a wrong deadline");
-      insist(now_ < deadline, "for_each shows a dead entry");
+      insist(now_ < deadline, "for_each shows an expired entry");
       insist(walked.emplace(it->first, deadline).second, "for_each shows an entry twice");
     });
     for (const auto& [key, entry] : entries_) {
@@ -287,19 +291,19 @@ class Comparison : protected OperationStream, protected ReferenceModel {
     }
     for (std::uint64_t key = 0; key < std::min<std::uint64_t>(keys_, 100); ++key) check_key(key);
 
-    // The dead are all volatile, so both counts include the same number of them.
+    // Expired entries are volatile, so both counts include the same number of them.
     insist(ks.size() >= live_entries, "size() misses a live entry");
     insist(ks.size() - live_entries == ks.volatile_size() - live_volatile,
            "size() and volatile_size() disagree");
     if (const auto next = ks.next_deadline()) {
       insist(*next <= earliest, "next_deadline() is too late");
-      insist(ks.size() == live_entries || *next <= now_, "next_deadline() misses the dead");
+      insist(ks.size() == live_entries || *next <= now_, "next_deadline() misses an expired entry");
     }
   }
 
   Ks ks_ = make();
-  std::size_t capacity_ = 0;           // of a cache
-  std::vector<Departure> departures_;  // that the listener was told of
+  std::size_t capacity_ = 0;       // of a cache
+  std::vector<Removal> removals_;  // that the listener received
   std::size_t steps_ = 0;
 };
 

@@ -9,10 +9,10 @@
 
 namespace {
 
-template <class Config>
+template <class Kind>
 void run(std::span<const std::uint8_t> bytes) {
   // A Mismatch is not caught: it ends the program, which is what the fuzzer looks for.
-  keyspace::testing::Model<Config>(bytes, {.whole_state = 16, .invariants = 8}).run();
+  keyspace::testing::Model<Kind>(bytes, {.whole_state = 16, .invariants = 8}).run();
 }
 
 }  // namespace

@@ -1,15 +1,17 @@
 #ifndef KEYSPACE_TESTS_MODEL_KINDS_H_
 #define KEYSPACE_TESTS_MODEL_KINDS_H_
 
-// The kinds of keyspace that the model of model.h is tried with.
+// The kinds of keyspace that model.h checks.
 //
-// Each says how the number of a key and of a value is spelled in its keyspace, what a key is looked
-// up by, and how to read a number back.
+// The model knows keys and values as numbers. Each kind makes a key and a value of a number, makes
+// the argument that looks up a key, and reads the number back.
 
 #include <keyspace/cache.h>
 #include <keyspace/clock.h>
-#include <keyspace/features.h>
 #include <keyspace/keyspace.h>
+#include <keyspace/options.h>
+#include <keyspace/policy.h>
+#include <keyspace/removal.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +34,7 @@ struct Numbers {
 
 struct Texts {
   using Ks = Keyspace<std::string, std::string, ManualClock>;
-  // Every other one needs the heap.
+  // Every other text is on the heap.
   static std::string spell(std::uint64_t n) {
     return std::to_string(n) +
            (n % 2 == 0 ? "" : " with a tail that is too long for a small string");
@@ -50,7 +52,7 @@ struct MayThrowHash {
   }
 };
 struct MoveOnly {
-  using Ks = Keyspace<int, std::unique_ptr<std::uint64_t>, ManualClock, MayThrowHash>;
+  using Ks = Keyspace<int, std::unique_ptr<std::uint64_t>, ManualClock, WithHash<MayThrowHash>>;
   static int key(std::uint64_t n) { return static_cast<int>(n); }
   static std::unique_ptr<std::uint64_t> value(std::uint64_t n) {
     return std::make_unique<std::uint64_t>(n);
@@ -80,26 +82,26 @@ struct Boxed {
       return static_cast<std::size_t>(*box.number * 0x9e3779b97f4a7c15);
     }
   };
-  using Ks = Keyspace<Box, Box, ManualClock, Hash>;
+  using Ks = Keyspace<Box, Box, ManualClock, WithHash<Hash>>;
   static Box key(std::uint64_t n) { return Box(n); }
   static Box value(std::uint64_t n) { return Box(n); }
   static std::uint64_t number(const Box& value) { return *value.number; }
   static const Box& look_up(const Box& key) { return key; }
 };
 
-// Three hashes for all keys, so that nearly all keys share theirs with others.
+// All keys have one of three hashes, so nearly all share theirs with others.
 struct Colliding {
   struct Hash {
     std::size_t operator()(std::uint64_t key) const noexcept { return key % 3; }
   };
-  using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, Hash>;
+  using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<Hash>>;
   static std::uint64_t key(std::uint64_t n) { return n; }
   static std::uint64_t value(std::uint64_t n) { return n; }
   static std::uint64_t number(std::uint64_t value) { return value; }
   static std::uint64_t look_up(std::uint64_t key) { return key; }
 };
 
-// A cache of any of these, with a listener and statistics. Of weighed entries some weigh nothing.
+// A cache of one of these kinds, with a listener and statistics. Some weighed entries weigh 0.
 template <class Base, class P, bool kIsWeighed = false>
 struct Cached : Base {
   using Policy = P;
@@ -117,14 +119,16 @@ struct Cached : Base {
       return weight(Base::number(key), Base::number(value));
     }
   };
-  struct Features : DefaultFeatures {
-    using Policy = P;
-    using Weigher = std::conditional_t<kIsWeighed, Weigh, OneEach>;
-    using Listener = std::function<void(Key&&, Value&&, RemovalCause)>;
-    static constexpr bool kStatistics = true;
-  };
-  using Ks = Cache<Key, Value, Features, ManualClock, typename Base::Ks::hasher,
-                   typename Base::Ks::key_equal>;
+  using Listener = std::function<void(Key&&, Value&&, RemovalCause)>;
+  using Hashing = WithHash<typename Base::Ks::hasher, typename Base::Ks::key_equal>;
+  // CacheType is Cache or ConcurrentCache.
+  template <template <class, class, class...> class CacheType, class... Options>
+  using CacheWith = CacheType<Key, Value, P, Hashing, WithListener<Listener>, WithStatistics,
+                              ManualClock, Options...>;
+  template <template <class, class, class...> class CacheType>
+  using In = std::conditional_t<kIsWeighed, CacheWith<CacheType, WithWeigher<Weigh>>,
+                                CacheWith<CacheType>>;
+  using Ks = In<Cache>;
 };
 
 }  // namespace keyspace::testing

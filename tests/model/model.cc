@@ -26,25 +26,24 @@ TEST_CASE("keys that share three hashes agree with the model", "[long]") {
   run_random_streams<Colliding>(150'000);
 }
 
-TEST_CASE("caches that let go of the soonest deadline agree with the model", "[long]") {
+TEST_CASE("caches that evict the soonest deadline agree with the model", "[long]") {
   run_random_streams<Cached<Numbers, EarliestDeadline>>(150'000);
   run_random_streams<Cached<Texts, EarliestDeadline, true>>(100'000);
   run_random_streams<Cached<Colliding, EarliestDeadline>>(50'000);
 }
-TEST_CASE("caches that let go of what was used least recently agree with the model", "[long]") {
+TEST_CASE("caches that evict the least recently used entry agree with the model", "[long]") {
   run_random_streams<Cached<Numbers, Lru>>(150'000);
   run_random_streams<Cached<Boxed, Lru, true>>(100'000);
   run_random_streams<Cached<Colliding, Lru>>(50'000);
 }
-TEST_CASE("caches that resist scans agree with the model", "[long]") {
+TEST_CASE("scan-resistant caches agree with the model", "[long]") {
   run_random_streams<Cached<Numbers, ScanResistant>>(150'000);
   run_random_streams<Cached<Texts, ScanResistant, true>>(100'000);
   run_random_streams<Cached<MoveOnly, ScanResistant>>(50'000);
   run_random_streams<Cached<Colliding, ScanResistant, true>>(50'000);
 }
 
-TEST_CASE("short streams agree with the model though everything is checked at every step",
-          "[long]") {
+TEST_CASE("short streams agree with the model if everything is checked at every step", "[long]") {
   std::mt19937_64 random(7);
   const int streams = shortened(300);
   for (int stream = 0; stream < streams; ++stream) {

@@ -11,6 +11,7 @@
 // beside it and compares. The operations are here.
 
 #include <keyspace/condition.h>
+#include <keyspace/expiry.h>
 #include <keyspace/removal.h>
 
 #include <algorithm>
@@ -37,31 +38,31 @@ struct Cadence {
   std::size_t invariants = 1;
 };
 
-// Runs the operations of one stream. Config is one of the kinds in kinds.h.
-template <class Config>
-class Model : Comparison<Config> {
-  using Base = Comparison<Config>;
+// Runs the operations of one stream. Kind is one of the kinds in kinds.h.
+template <class Kind>
+class Model : Comparison<Kind> {
+  using Base = Comparison<Kind>;
   using Base::bytes_, Base::keys_, Base::extreme_times_, Base::long_times_, Base::decode_deadline,
-      Base::decode_key, Base::decode_span, Base::decode_ttl, Base::decode_condition,
-      Base::decode_time, Base::time_stands_still;
+      Base::decode_key, Base::decode_span, Base::decode_ttl, Base::decode_keep,
+      Base::decode_condition, Base::decode_time, Base::time_stands_still;
   using Base::kCopyable, Base::kIsCache, Base::ks_, Base::steps_, Base::put, Base::set_clock,
-      Base::weight, Base::check_departures, Base::check_key, Base::check_cheaply,
+      Base::weight, Base::check_removals, Base::check_key, Base::check_cheaply,
       Base::check_whole_state;
   using Base::now_, Base::entries_, Base::newest_, Base::counted_, Base::live, Base::is_live,
-      Base::expire, Base::remove, Base::request, Base::count_live;
+      Base::kept_deadline, Base::expire, Base::remove, Base::request, Base::count_live;
   using typename Base::Entry, typename Base::Key, typename Base::Ks, typename Base::Value;
 
  public:
   explicit Model(std::span<const std::uint8_t> bytes, Cadence cadence = {})
       : Base(bytes), cadence_(cadence) {}
 
-  // Runs the whole stream, and returns the number of steps. Throws Mismatch.
+  // Runs the whole stream and returns the number of steps. Throws Mismatch if the two disagree.
   std::size_t run() {
     try {
       while (!bytes_.at_end()) {
         ++steps_;
         step();
-        check_departures();
+        check_removals();
         check_cheaply();
         if (steps_ % cadence_.invariants == 0) check_invariants(ks_);
         if (steps_ % cadence_.whole_state == 0) check_whole_state();
@@ -110,29 +111,40 @@ class Model : Comparison<Config> {
   void do_set() {
     name_ = "set";
     const std::uint64_t key = decode_key();
-    ks_.set(Config::key(key), Config::value(++last_value_));
+    ks_.set(Kind::key(key), Kind::value(++last_value_));
     put(key, last_value_, kNoDeadline);
     check_key(key);
   }
   void do_set_ttl() {
     name_ = "set with a ttl";
     const std::uint64_t key = decode_key();
+    if (decode_keep()) {
+      set_and_keep(key);
+      return;
+    }
     const Millis ttl = decode_ttl();
-    ks_.set(Config::key(key), Config::value(++last_value_), ttl);
+    ks_.set(Kind::key(key), Kind::value(++last_value_), ttl);
     put(key, last_value_, deadline_after(now_, ttl));
+    check_key(key);
+  }
+  void set_and_keep(std::uint64_t key) {
+    name_ = "set with kKeep";
+    const Instant deadline = kept_deadline(key);
+    ks_.set(Kind::key(key), Kind::value(++last_value_), kKeep);
+    put(key, last_value_, deadline);
     check_key(key);
   }
   void do_set_deadline() {
     name_ = "set with a deadline";
     const std::uint64_t key = decode_key();
     const Instant deadline = decode_deadline();
-    ks_.set(Config::key(key), Config::value(++last_value_), deadline);
+    ks_.set(Kind::key(key), Kind::value(++last_value_), deadline);
     put(key, last_value_, deadline);
     check_key(key);
   }
 
-  // Many keys at once, at deadlines in a row: what fills a slot of the table and then moves
-  // together.
+  // Stores many keys with successive deadlines. They fill a slot of the timer wheel, and later move
+  // to a lower level together.
   void do_fill() {
     name_ = "fill";
     const std::uint64_t first = decode_key();
@@ -143,28 +155,28 @@ class Model : Comparison<Config> {
       const std::uint64_t key = (first + i) % keys_;
       const Instant deadline =
           deadline_after(deadline_after(now_, ttl), Millis{static_cast<std::int64_t>(i) * apart});
-      ks_.set(Config::key(key), Config::value(++last_value_), deadline);
+      ks_.set(Kind::key(key), Kind::value(++last_value_), deadline);
       put(key, last_value_, deadline);
-      check_departures();
+      check_removals();
     }
   }
 
-  // An insert or a replace, with a ttl, a deadline or neither; `stores_over` tells which.
-  template <class... Time>
-  void store_if(bool stores_over, Instant deadline, std::uint64_t key, Time... time) {
+  // Calls replace() if `stores_over`, else insert(), with an expiry or without one.
+  template <class... Expiry>
+  void store_if(bool stores_over, Instant deadline, std::uint64_t key, Expiry... expiry) {
     const bool expected = (live(key) != nullptr) == stores_over;
-    Key argument = Config::key(key);
-    Value value = Config::value(++last_value_);
-    const bool stored = stores_over ? ks_.replace(std::move(argument), std::move(value), time...)
-                                    : ks_.insert(std::move(argument), std::move(value), time...);
+    Key argument = Kind::key(key);
+    Value value = Kind::value(++last_value_);
+    const bool stored = stores_over ? ks_.replace(std::move(argument), std::move(value), expiry...)
+                                    : ks_.insert(std::move(argument), std::move(value), expiry...);
     if (expected) {
       const auto refusals = counted_.refusals;
       put(key, last_value_, deadline);
       insist(stored == (counted_.refusals == refusals), "the reply is wrong");
     } else {
       insist(!stored, "the reply is wrong");
-      insist(argument == Config::key(key), "a refused key was moved from");
-      insist(Config::number(value) == last_value_, "a refused value was moved from");
+      insist(argument == Kind::key(key), "a refused key was moved from");
+      insist(Kind::number(value) == last_value_, "a refused value was moved from");
     }
     check_key(key);
   }
@@ -175,6 +187,11 @@ class Model : Comparison<Config> {
   void do_insert_ttl() {
     name_ = "insert with a ttl";
     const std::uint64_t key = decode_key();
+    if (decode_keep()) {
+      name_ = "insert with kKeep";
+      store_if(false, kNoDeadline, key, kKeep);
+      return;
+    }
     const Millis ttl = decode_ttl();
     store_if(false, deadline_after(now_, ttl), key, ttl);
   }
@@ -191,6 +208,11 @@ class Model : Comparison<Config> {
   void do_replace_ttl() {
     name_ = "replace with a ttl";
     const std::uint64_t key = decode_key();
+    if (decode_keep()) {
+      name_ = "replace with kKeep";
+      store_if(true, kept_deadline(key), key, kKeep);
+      return;
+    }
     const Millis ttl = decode_ttl();
     store_if(true, deadline_after(now_, ttl), key, ttl);
   }
@@ -204,12 +226,12 @@ class Model : Comparison<Config> {
   void do_change() {
     name_ = "change in place";
     const std::uint64_t key = decode_key();
-    Value* const found = ks_.find(Config::look_up(Config::key(key)));
+    Value* const found = ks_.find(Kind::look_up(Kind::key(key)));
     Entry* const entry = request(key);
     insist((found != nullptr) == (entry != nullptr), "find is wrong");
     if (found == nullptr) return;
     if (kIsCache && bytes_.byte() % 2 == 0) return;  // a request is enough
-    *found = Config::value(++last_value_);           // its weight stays what it was
+    *found = Kind::value(++last_value_);             // its weight stays what it was
     entry->value = last_value_;
     check_key(key);
   }
@@ -223,33 +245,52 @@ class Model : Comparison<Config> {
     const std::uint64_t count = bytes_.byte() % 70;
     std::vector<Key> keys;
     for (std::uint64_t i = 0; i != count; ++i) {
-      keys.push_back(Config::key((first + i) % keys_));
+      keys.push_back(Kind::key((first + i) % keys_));
     }
-    std::vector<const Value*> found(keys.size());
-    const bool leaves_a_trace = bytes_.byte() % 2 == 0;
-    if (leaves_a_trace) {
-      std::vector<Value*> requested(keys.size());
-      insist(ks_.mget(keys, requested.begin()) == requested.end(), "the end is wrong");
-      std::copy(requested.begin(), requested.end(), found.begin());
+    std::vector<std::optional<std::uint64_t>> found;
+    const auto add = [&found](const auto& value) {
+      found.push_back(value ? std::optional(Kind::number(*value)) : std::nullopt);
+    };
+    const bool is_request = bytes_.byte() % 2 == 0;
+    if (is_request) {
+      std::vector<Value*> values(keys.size());
+      insist(ks_.mget(keys, values.begin()) == values.end(), "the end is wrong");
+      std::for_each(values.begin(), values.end(), add);
+    } else if constexpr (kIsCache) {
+      for (const Key& key : keys) add(std::as_const(ks_).peek(Kind::look_up(key)));
     } else {
-      insist(std::as_const(ks_).mget(keys, found.begin()) == found.end(), "the end is wrong");
+      std::vector<const Value*> values(keys.size());
+      insist(std::as_const(ks_).mget(keys, values.begin()) == values.end(), "the end is wrong");
+      std::for_each(values.begin(), values.end(), add);
     }
     for (std::uint64_t i = 0; i != keys.size(); ++i) {
       const std::uint64_t key = (first + i) % keys_;
-      const Entry* const entry = leaves_a_trace ? request(key) : live(key);
-      insist((found[i] != nullptr) == (entry != nullptr), "mget is wrong");
-      if (entry != nullptr) insist(Config::number(*found[i]) == entry->value, "the value is wrong");
+      const Entry* const entry = is_request ? request(key) : live(key);
+      insist(found[i].has_value() == (entry != nullptr), "mget is wrong");
+      if (entry != nullptr) insist(*found[i] == entry->value, "the value is wrong");
     }
   }
   void do_getex() {
-    name_ = "getex";
     const std::uint64_t key = decode_key();
-    const Millis ttl = decode_ttl();
-    const Instant deadline = deadline_after(now_, ttl);
-    const Value* const found = ks_.getex(Config::look_up(Config::key(key)), ttl);
+    if (decode_keep()) {
+      name_ = "getex with kKeep";
+      getex(key, kept_deadline(key), kKeep);
+    } else if (bytes_.byte() % 4 == 0) {
+      name_ = "getex with a deadline";
+      const Instant deadline = decode_deadline();
+      getex(key, deadline, deadline);
+    } else {
+      name_ = "getex with a ttl";
+      const Millis ttl = decode_ttl();
+      getex(key, deadline_after(now_, ttl), ttl);
+    }
+  }
+  template <class Expiry>
+  void getex(std::uint64_t key, Instant deadline, Expiry expiry) {
+    const Value* const found = ks_.getex(Kind::look_up(Kind::key(key)), expiry);
     Entry* const entry = request(key);
     insist((found != nullptr) == (entry != nullptr && now_ < deadline), "the reply is wrong");
-    if (found != nullptr) insist(Config::number(*found) == entry->value, "the value is wrong");
+    if (found != nullptr) insist(Kind::number(*found) == entry->value, "the value is wrong");
     if (entry != nullptr) expire(key, deadline);
     check_key(key);
   }
@@ -257,11 +298,11 @@ class Model : Comparison<Config> {
     name_ = "getdel";
     if constexpr (kCopyable || !kIsCache) {
       const std::uint64_t key = decode_key();
-      const std::optional<Value> taken = ks_.getdel(Config::look_up(Config::key(key)));
+      const std::optional<Value> taken = ks_.getdel(Kind::look_up(Kind::key(key)));
       const Entry* const entry = request(key);
       insist(taken.has_value() == (entry != nullptr), "the reply is wrong");
       if (entry != nullptr) {
-        insist(Config::number(*taken) == entry->value, "the value is wrong");
+        insist(Kind::number(*taken) == entry->value, "the value is wrong");
         remove(key, RemovalCause::kErased);
       }
       check_key(key);
@@ -270,7 +311,7 @@ class Model : Comparison<Config> {
   void do_erase() {
     name_ = "erase";
     const std::uint64_t key = decode_key();
-    const bool erased = ks_.erase(Config::look_up(Config::key(key)));
+    const bool erased = ks_.erase(Kind::look_up(Kind::key(key)));
     insist(erased == (live(key) != nullptr), "the reply is wrong");
     remove(key, RemovalCause::kErased);
     check_key(key);
@@ -289,7 +330,7 @@ class Model : Comparison<Config> {
     const Millis ttl = decode_ttl();
     const Condition condition = decode_condition();
     expect_expiry(key, deadline_after(now_, ttl), condition,
-                  ks_.pexpire(Config::look_up(Config::key(key)), ttl, condition));
+                  ks_.pexpire(Kind::look_up(Kind::key(key)), ttl, condition));
   }
   void do_pexpireat() {
     name_ = "pexpireat";
@@ -297,14 +338,14 @@ class Model : Comparison<Config> {
     const Instant deadline = decode_deadline();
     const Condition condition = decode_condition();
     expect_expiry(key, deadline, condition,
-                  ks_.pexpireat(Config::look_up(Config::key(key)), deadline, condition));
+                  ks_.pexpireat(Kind::look_up(Kind::key(key)), deadline, condition));
   }
   void do_persist() {
     name_ = "persist";
     const std::uint64_t key = decode_key();
     Entry* const entry = live(key);
     const bool expected = entry != nullptr && entry->deadline != kNoDeadline;
-    insist(ks_.persist(Config::look_up(Config::key(key))) == expected, "the reply is wrong");
+    insist(ks_.persist(Kind::look_up(Kind::key(key))) == expected, "the reply is wrong");
     if (expected) entry->deadline = kNoDeadline;
     check_key(key);
   }
@@ -313,7 +354,7 @@ class Model : Comparison<Config> {
     const std::uint64_t from = decode_key();
     const std::uint64_t to = decode_key();
     Entry* const entry = live(from);
-    const bool renamed = ks_.rename(Config::look_up(Config::key(from)), Config::key(to));
+    const bool renamed = ks_.rename(Kind::look_up(Kind::key(from)), Kind::key(to));
     insist(renamed == (entry != nullptr), "the reply is wrong");
     if (entry != nullptr && from != to) {
       remove(to, RemovalCause::kReplaced);
@@ -321,8 +362,8 @@ class Model : Comparison<Config> {
       node.key() = to;
       node.mapped().weight = weight(to, node.mapped().value);
       entries_.insert(std::move(node));
-      newest_.reset();  // it may be the one to go
-      check_departures();
+      newest_.reset();  // it may be evicted
+      check_removals();
     }
     check_key(from);
     check_key(to);
@@ -334,11 +375,11 @@ class Model : Comparison<Config> {
       const std::uint64_t to = decode_key();
       const Entry* const entry = live(from);
       const bool expected = entry != nullptr && live(to) == nullptr;
-      const bool copied = ks_.copy(Config::look_up(Config::key(from)), Config::key(to));
+      const bool copied = ks_.copy(Kind::look_up(Kind::key(from)), Kind::key(to));
       const auto refusals = counted_.refusals;
       if (expected) put(to, entry->value, entry->deadline);
       insist(copied == (expected && counted_.refusals == refusals), "the reply is wrong");
-      check_departures();
+      check_removals();
       check_key(from);
       check_key(to);
     }
@@ -359,12 +400,12 @@ class Model : Comparison<Config> {
     const std::size_t before = ks_.size();
     const std::size_t erased = ks_.erase_expired();
     insist(ks_.size() == before - erased, "the reply is not what size() lost");
-    check_departures();
+    check_removals();
     // Without this->, g++ 12 fails with an internal error.
     std::erase_if(entries_, [&](const auto& e) { return !this->is_live(e.second); });
     insist(ks_.size() == entries_.size(), "size() is not the number of live entries");
     const auto next = ks_.next_deadline();
-    insist(!next || *next > now_, "something is due though nothing dead is stored");
+    insist(!next || *next > now_, "something is due though no expired entry is stored");
   }
 
   // --- The steps that move the clock ---
@@ -379,7 +420,7 @@ class Model : Comparison<Config> {
     if (time_stands_still()) return;
     if (const auto next = ks_.next_deadline()) set_clock(std::max(now_, *next));
   }
-  // To a key's deadline, or a tick beside it, backwards too.
+  // Sets the clock to the deadline of a key, or one tick beside it, also back.
   void do_go_near() {
     name_ = "go to a deadline";
     if (time_stands_still()) return;
@@ -418,7 +459,7 @@ class Model : Comparison<Config> {
       name_ = "move";
       Ks other(std::move(ks_));
       insist(ks_.empty() && !ks_.next_deadline(), "a moved-from keyspace is not empty");
-      if (which % 2 == 0) ks_.set(Config::key(0), Config::value(0), Millis{1});
+      if (which % 2 == 0) ks_.set(Kind::key(0), Kind::value(0), Millis{1});
       ks_ = std::move(other);
     } else {
       name_ = "walk";
@@ -426,14 +467,14 @@ class Model : Comparison<Config> {
     }
   }
 
-  // Lets time pass until nothing is volatile any more: everything must go on time, and the waking
-  // must come to an end.
+  // Lets time pass until no entry is volatile. Each must expire on time, and the number of wakes is
+  // limited.
   void drain() {
     name_ = "drain";
     std::size_t wakes = 0;
     const std::size_t most_wakes = 64 * (ks_.volatile_size() + 2000);
     while (const auto next = ks_.next_deadline()) {
-      insist(++wakes <= most_wakes, "waking at next_deadline() does not come to an end");
+      insist(++wakes <= most_wakes, "there are too many wakes at next_deadline()");
       set_clock(std::max(now_, *next));
       do_erase_expired();
     }

@@ -1,7 +1,7 @@
 #include <keyspace/clock.h>
 #include <keyspace/concurrent_keyspace.h>
 #include <keyspace/condition.h>
-#include <keyspace/features.h>
+#include <keyspace/policy.h>
 #include <keyspace/statistics.h>
 
 #include <cstddef>
@@ -22,35 +22,30 @@
 
 namespace keyspace::testing {
 
-// Gives a ConcurrentKeyspace the interface of a Keyspace, for one thread. find() and mget() return
-// the address of the stored value, getex() that of a copy. A ConcurrentKeyspace cannot be moved, so
-// this holds it by pointer.
-template <class Key, class Value, class Features, class Hash, class Equal>
+// Gives a ConcurrentKeyspace the interface of a Keyspace, for one thread. find() returns the
+// address of the stored value; mget() and getex() return addresses of copies, which are valid until
+// the next call. A ConcurrentKeyspace cannot be moved, so this holds it by pointer.
+template <class Shared>
 class OneThread {
-  using Shared = ConcurrentCache<Key, Value, Features, ManualClock, Hash, Equal>;
+  using Key = typename Shared::key_type;
+  using Value = typename Shared::mapped_type;
 
  public:
   using key_type = Key;
   using mapped_type = Value;
-  using duration = typename Shared::duration;
-  using Options = typename Shared::Options;
-  static constexpr duration kNever = Shared::kNever;
+  using Config = typename Shared::Config;
 
-  explicit OneThread(ManualClock clock, Options options = {})
-      : clock_(clock), options_(std::move(options)) {}
+  explicit OneThread(Config config) : config_(std::move(config)) {}
   OneThread(OneThread&& other) noexcept
-      : clock_(other.clock_),
-        options_(other.options_),
-        shared_(std::exchange(other.shared_, other.make())) {}
+      : config_(other.config_), shared_(std::exchange(other.shared_, other.make())) {}
   OneThread& operator=(OneThread&& other) noexcept {
-    std::swap(clock_, other.clock_);
-    std::swap(options_, other.options_);
+    std::swap(config_, other.config_);
     std::swap(shared_, other.shared_);
     return *this;
   }
   ~OneThread() = default;
 
-  const ManualClock& clock() const { return clock_; }
+  const ManualClock& clock() const { return shared().clock(); }
   const Shared& shared() const { return *shared_; }
 
   template <class... Args>
@@ -72,14 +67,8 @@ class OneThread {
     return found;
   }
   template <class K>
-  const Value* find(const K& key) const {
-    const Value* found = nullptr;
-    shared().visit(key, [&](const Value& value) { found = &value; });
-    return found;
-  }
-  template <class K>
-  std::optional<Value> get(const K& key) const {
-    return shared().get(key);
+  std::optional<Value> peek(const K& key) const {
+    return shared().peek(key);
   }
   template <class K>
   bool contains(const K& key) const {
@@ -95,19 +84,15 @@ class OneThread {
   }
   template <class O>
   O mget(const std::vector<Key>& keys, O out) {
-    std::vector<std::optional<Value>> got(keys.size());
-    shared_->mget(keys, got.begin());
-    return std::as_const(*this).mget(keys, out);
-  }
-  template <class O>
-  O mget(const std::vector<Key>& keys, O out) const {
-    for (const Key& key : keys) *out++ = const_cast<Value*>(find(key));
+    copies_.assign(keys.size(), std::nullopt);
+    shared_->mget(keys, copies_.begin());
+    for (std::optional<Value>& copy : copies_) *out++ = copy ? &*copy : nullptr;
     return out;
   }
-  template <class K>
-  const Value* getex(const K& key, duration ttl) {
-    got_ = shared_->getex(key, ttl);
-    return got_ ? &*got_ : nullptr;
+  template <class K, class Expiry>
+  const Value* getex(const K& key, Expiry expiry) {
+    copies_.assign(1, shared_->getex(key, expiry));
+    return copies_[0] ? &*copies_[0] : nullptr;
   }
   template <class K>
   std::optional<Value> getdel(const K& key) {
@@ -156,16 +141,15 @@ class OneThread {
   Statistics statistics() const { return shared().statistics(); }
 
  private:
-  std::unique_ptr<Shared> make() const { return std::make_unique<Shared>(clock_, options_); }
+  std::unique_ptr<Shared> make() const { return std::make_unique<Shared>(config_); }
 
-  ManualClock clock_;
-  Options options_;
+  Config config_;
   std::unique_ptr<Shared> shared_ = make();
-  std::optional<Value> got_;
+  std::vector<std::optional<Value>> copies_;
 };
 
-template <class... Args>
-void check_invariants(const OneThread<Args...>& ks) {
+template <class Shared>
+void check_invariants(const OneThread<Shared>& ks) {
   const std::string broken = internal::TestPeer::broken_in_shards(ks.shared());
   if (!broken.empty()) throw std::logic_error(broken);
 }
@@ -177,17 +161,15 @@ struct FewHashes : Numbers {
   struct Hash {
     std::size_t operator()(std::uint64_t key) const noexcept { return key % 8; }
   };
-  using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, Hash>;
+  using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<Hash>>;
 };
 
 // The same as Cached, but the stream chooses the number of shards, up to kMostShards. If that is
 // not 1, the capacity is so large that nothing is evicted.
 template <class Base, class P, bool kIsWeighed = false, std::size_t kShards = 1>
 struct Shared : Cached<Base, P, kIsWeighed> {
-  using Plain = Cached<Base, P, kIsWeighed>;
   static constexpr std::size_t kMostShards = kShards;
-  using Ks = OneThread<typename Plain::Key, typename Plain::Value, typename Plain::Features,
-                       typename Base::Ks::hasher, typename Base::Ks::key_equal>;
+  using Ks = OneThread<typename Cached<Base, P, kIsWeighed>::template In<ConcurrentCache>>;
 };
 
 TEST_CASE("keyspaces with shards agree with the model", "[long]") {

@@ -13,9 +13,9 @@
 
 namespace keyspace::testing {
 
-// Makes at least shortened(full) steps, in streams of 50 to 100,000 bytes. Short ones start afresh
-// often; long ones let stale records pile up and be scrubbed.
-template <class Config>
+// Checks a kind of keyspace with random streams of 50 to 100,000 bytes, until at least
+// shortened(full) steps are done. In long streams, stale records pile up and are collected.
+template <class Kind>
 void run_random_streams(std::size_t full) {
   static constexpr std::size_t kLengths[] = {50, 400, 3000, 20'000, 100'000};
   const std::size_t least = shortened(full);
@@ -26,8 +26,8 @@ void run_random_streams(std::size_t full) {
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
     CAPTURE(stream);
     try {
-      // Rare, as the checks are slow. Primes, so that they do not coincide with other periods.
-      steps += Model<Config>(bytes, {.whole_state = 67, .invariants = 131}).run();
+      // The checks are slow, so they are rare. Primes do not coincide with other periods.
+      steps += Model<Kind>(bytes, {.whole_state = 67, .invariants = 131}).run();
     } catch (const Mismatch& mismatch) {
       FAIL(mismatch.what());
     }

@@ -67,14 +67,14 @@ class ReferenceModel {
     std::uint64_t last_request = 0;
     std::size_t weight = 1;
   };
-  struct Departure {
+  struct Removal {
     std::uint64_t key;
     std::uint64_t value;
     RemovalCause cause;
-    friend bool operator==(const Departure&, const Departure&) = default;
+    friend bool operator==(const Removal&, const Removal&) = default;
   };
-  // By the number of the key. The dead stay here until it is certain that they are not stored any
-  // more: if the clock goes back before that, some of them may live again.
+  // The entries by the number of their key. Expired entries stay here until the keyspace certainly
+  // does not store them. If the clock goes back before that, some of them may be live again.
   using Entries = std::map<std::uint64_t, Entry>;
 
   explicit ReferenceModel(bool is_cache) : is_cache_(is_cache) {}
@@ -84,6 +84,11 @@ class ReferenceModel {
     const auto it = entries_.find(key);
     return it != entries_.end() && is_live(it->second) ? &it->second : nullptr;
   }
+  // Returns the deadline that kKeep stands for.
+  Instant kept_deadline(std::uint64_t key) {
+    const Entry* const entry = live(key);
+    return entry == nullptr ? kNoDeadline : entry->deadline;
+  }
   // Gives a live entry another deadline.
   void expire(std::uint64_t key, Instant deadline) {
     if (now_ < deadline) {
@@ -92,14 +97,14 @@ class ReferenceModel {
       remove(key, RemovalCause::kErased);
     }
   }
-  // Removes the entry if it is stored. The listener of a cache must be told.
+  // Removes the entry if it is stored. The listener of a cache must receive it.
   void remove(std::uint64_t key, RemovalCause cause) {
     const auto it = entries_.find(key);
     if (it == entries_.end()) return;
     if (is_cache_) {
       expected_.push_back(
           {key, it->second.value, is_live(it->second) ? cause : RemovalCause::kExpired});
-      count_departure(it->second, expected_.back().cause);
+      count_removal(it->second, expected_.back().cause);
     }
     entries_.erase(it);
   }
@@ -120,7 +125,7 @@ class ReferenceModel {
     return total;
   }
 
-  void count_departure(const Entry& entry, RemovalCause cause) {
+  void count_removal(const Entry& entry, RemovalCause cause) {
     ++counted_.removals[static_cast<std::size_t>(cause)];
     if (cause != RemovalCause::kExpired) return;
     const Millis lag = time_left(now_, entry.deadline);
@@ -133,8 +138,8 @@ class ReferenceModel {
   bool is_cache_;
   Instant now_{};
   Entries entries_;
-  std::vector<Departure> expected_;            // that the listener must be told of
-  std::optional<std::size_t> refused_weight_;  // of what this call was to store
+  std::vector<Removal> expected_;              // that the listener must receive
+  std::optional<std::size_t> refused_weight_;  // of the entry that this call did not store
   std::optional<std::uint64_t> newest_;        // that this call stored
   std::uint64_t last_request_ = 0;
   Statistics counted_;

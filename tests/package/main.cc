@@ -16,9 +16,9 @@ int main() {
   const bool sooner = sessions.pexpire("alice", 10s, keyspace::Condition::kLt);
   const bool live = sessions.pttl("alice") == 10s;
   clock.advance(10s);
-  const bool dead = !sessions.contains("alice") && sessions.erase_expired() == 1;
+  const bool expired = !sessions.contains("alice") && sessions.erase_expired() == 1;
 
   std::printf("keyspace %d.%d.%d: %d %d %d\n", KEYSPACE_VERSION_MAJOR, KEYSPACE_VERSION_MINOR,
-              KEYSPACE_VERSION_PATCH, sooner, live, dead);
-  return sooner && live && dead ? 0 : 1;
+              KEYSPACE_VERSION_PATCH, sooner, live, expired);
+  return sooner && live && expired ? 0 : 1;
 }

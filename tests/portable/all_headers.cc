@@ -55,11 +55,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Features : keyspace::CacheFeatures {
-  static constexpr bool kStatistics = true;
-  static constexpr bool kExpireAfterAccess = true;
-};
-
 template <class Ks>
 bool use(Ks& ks) {
   keyspace::Jitter jitter(0.1);
@@ -75,8 +70,9 @@ bool use(Ks& ks) {
 int main() {
   keyspace::Keyspace<std::string, std::string> ks;
   keyspace::ConcurrentKeyspace<std::string, std::string> shared;
-  keyspace::Cache<std::string, std::string, Features> cache(
-      {.capacity = 100, .expire_after_access = 1min});
+  keyspace::Cache<std::string, std::string, keyspace::WithStatistics,
+                  keyspace::WithExpireAfterAccess>
+      cache({.capacity = 100, .expire_after_access = 1min});
   keyspace::ConcurrentCache<std::string, std::string> shared_cache({.capacity = 100});
   keyspace::Reaper reaper(shared, shared_cache);
   shared.get_or_compute("c", 1min, [] { return "2"; });

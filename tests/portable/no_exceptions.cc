@@ -1,14 +1,17 @@
-// Calls every member of the front door in a program without exceptions and run-time type
-// information, for a copyable and for a move-only value.
+// Calls every public member in a program without exceptions and run-time type information, for a
+// copyable and for a move-only value.
 
 #include <keyspace/cache.h>
 #include <keyspace/clock.h>
 #include <keyspace/concurrent_keyspace.h>
 #include <keyspace/condition.h>
-#include <keyspace/features.h>
+#include <keyspace/expiry.h>
 #include <keyspace/jitter.h>
 #include <keyspace/keyspace.h>
+#include <keyspace/options.h>
+#include <keyspace/policy.h>
 #include <keyspace/reaper.h>
+#include <keyspace/removal.h>
 #include <keyspace/statistics.h>
 #include <keyspace/version.h>
 
@@ -16,6 +19,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,8 +61,10 @@ void use_copyable_values() {
   CHECK(strings.replace("key", "e"));
   CHECK(strings.replace("key", "f", 1s));
   CHECK(strings.replace("key", "g", clock.now() + 4s));
+  strings.set("key", "g", keyspace::kKeep);
   CHECK(*strings.find(key) == "g");
   CHECK(*view.find(key) == "g");
+  CHECK(*view.peek(key) == "g");
   CHECK(view.get(key) == "g");
   CHECK(view.contains(key));
   CHECK(view.pttl(key) == 4000ms);
@@ -107,25 +113,26 @@ void use_move_only_values() {
   CHECK(!boxes.contains(1));
 }
 
-template <class P>
-struct EveryFeature : keyspace::DefaultFeatures {
-  using Policy = P;
-  struct Weigher {
-    std::size_t operator()(int, const std::string& value) const noexcept { return value.size(); }
-  };
-  struct Listener {
-    void operator()(int, const std::string&, keyspace::RemovalCause) const { ++*departures; }
-    int* departures;
-  };
-  static constexpr bool kStatistics = true;
-  static constexpr bool kExpireAfterAccess = true;
+struct ValueBytes {
+  std::size_t operator()(int, const std::string& value) const noexcept { return value.size(); }
+};
+struct CountRemovals {
+  void operator()(int, const std::string&, keyspace::RemovalCause) const { ++*removals; }
+  int* removals;
 };
 
-template <class P>
+template <template <class, class, class...> class CacheType, class Policy>
+using CacheWithAllOptions =
+    CacheType<int, std::string, Policy, ManualClock, keyspace::WithHash<std::hash<int>>,
+              keyspace::WithAllocator<std::allocator<int>>, keyspace::WithWeigher<ValueBytes>,
+              keyspace::WithListener<CountRemovals>, keyspace::WithStatistics,
+              keyspace::WithExpireAfterAccess>;
+
+template <class Policy>
 void use_caches() {
-  int departures = 0;
-  keyspace::Cache<int, std::string, EveryFeature<P>> cache(
-      {.capacity = 8, .listener = {&departures}, .expire_after_access = 1h});
+  int removals = 0;
+  CacheWithAllOptions<keyspace::Cache, Policy> cache(
+      {.capacity = 8, .listener = {&removals}, .expire_after_access = 1h, .allocator = {}});
   for (int i = 0; i != 10; ++i) cache.set(i, "1234");
   CHECK(cache.size() == 2);
   CHECK(*cache.peek(9) == "1234");
@@ -137,29 +144,30 @@ void use_caches() {
   std::as_const(cache).for_each([&](int key, const std::string&, auto) { last = key; });
   CHECK(cache.rename(last, 9));
   cache.clear();
-  CHECK(departures == 10);
+  CHECK(removals == 10);
   CHECK(cache.statistics().hits == 2);
   CHECK(!to_string(cache.statistics()).empty());
 }
 
-template <class P>
+template <class Policy>
 void use_shared_caches() {
-  int departures = 0;
-  keyspace::ConcurrentCache<int, std::string, EveryFeature<P>, keyspace::ManualClock> cache(
-      {.capacity = 8, .listener = {&departures}, .expire_after_access = 1h, .shards = 1});
+  int removals = 0;
+  CacheWithAllOptions<keyspace::ConcurrentCache, Policy> cache({.capacity = 8,
+                                                                .listener = {&removals},
+                                                                .expire_after_access = 1h,
+                                                                .allocator = {},
+                                                                .shards = 1});
   const auto& view = cache;
   cache.reserve(8);
   for (int i = 0; i != 10; ++i) cache.set(i, "1234");
   CHECK(cache.size() == 2);
   CHECK(cache.get(9) == "1234");
-  CHECK(view.get(9) == "1234");
   CHECK(view.peek(9) == "1234");
   CHECK(cache.getex(9, 1s) == "1234");
   CHECK(!cache.insert(9, "5", 1s));
   CHECK(cache.replace(9, "5", cache.clock().now() + 2s));
   CHECK(cache.update(9, [](std::string& value) { value += "6"; }));
   CHECK(cache.visit(9, [](const std::string& value) { CHECK(value == "56"); }));
-  CHECK(view.visit(9, [](const std::string& value) { CHECK(value == "56"); }));
   std::optional<std::string> out;
   cache.mget(std::array{9}, &out);
   CHECK(out == "56");

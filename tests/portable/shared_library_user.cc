@@ -27,8 +27,8 @@ void set(Numbers& numbers, int value) { numbers.set(1, value); }
 // One side reads while the other writes.
 template <class Visit, class Set>
 void check_that_a_write_waits_for_a_read(const Visit& visit_one, const Set& set_one) {
-  for (const int reads : {0, 10'000}) {  // after so many, readers use slots: see BiasedMutex
-    Numbers numbers(Numbers::Options{.shards = 1});
+  for (const int reads : {0, 10'000}) {  // BiasedMutex: later readers use slots
+    Numbers numbers(Numbers::Config{.shards = 1});
     numbers.set(1, 10);
     for (int i = 0; i != reads; ++i) visit_one(numbers, [](int) {});
     std::atomic<bool> is_set = false;
@@ -60,8 +60,8 @@ int main() {
   const pid_t child = fork();
   require(child >= 0, "fork");
   if (child == 0) {
-    alarm(10);  // if it waits for ever
-    Numbers numbers(Numbers::Options{.shards = 1});
+    alarm(10);  // ends a process that waits forever
+    Numbers numbers(Numbers::Config{.shards = 1});
     numbers.set(1, 10);
     numbers.visit(1, [&](int) { library::set(numbers, 20); });
     _exit(0);

@@ -37,7 +37,7 @@ Answer to_answer(const redisReply& reply) {
       }
       return answer;
     default:
-      throw std::runtime_error("A reply of a type that hiredis does not know");
+      throw std::runtime_error("The reply has an unknown type");
   }
 }
 
@@ -72,7 +72,7 @@ Client::Client(const std::filesystem::path& socket) {
     context_.reset(::redisConnectUnix(socket.c_str()));
     if (context_ != nullptr && context_->err == 0) return;
     if (std::chrono::steady_clock::now() > give_up) fail();
-    std::this_thread::yield();  // it may still be starting
+    std::this_thread::yield();  // the server may still be starting
   }
 }
 
@@ -103,6 +103,6 @@ Answer Client::receive() {
 }
 
 void Client::fail() const {
-  throw std::runtime_error(std::string("The server cannot be talked to: ") +
+  throw std::runtime_error(std::string("The connection to the server failed: ") +
                            (context_ == nullptr ? "no memory" : context_->errstr));
 }

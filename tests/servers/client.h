@@ -9,7 +9,7 @@
 
 struct redisContext;
 
-// A reply as it came: two that are equal had the same bytes.
+// A reply. Two replies are equal iff their bytes were.
 struct Answer {
   enum class Kind : std::uint8_t { kNil, kStatus, kError, kInteger, kBulk, kArray };
 
@@ -21,10 +21,10 @@ struct Answer {
   bool operator==(const Answer&) const = default;
 };
 
-// Returns an answer in one line, for people.
+// Returns an answer as one line of text for people.
 std::string describe(const Answer& answer);
 
-// A connection to a server, by hiredis. What goes wrong is thrown, as a std::runtime_error.
+// A connection to a server, by hiredis. Errors are thrown, as a std::runtime_error.
 class Client {
  public:
   // Connects to a server that may still be starting.
@@ -32,7 +32,7 @@ class Client {
   Client(Client&&) = default;
   ~Client();
 
-  // Sends a command, and later waits for its reply.
+  // Sends a command. Call receive() later for its reply.
   void send(const std::vector<std::string>& words);
   Answer receive();
 

@@ -7,8 +7,8 @@
 
 #include "servers/server_version.h"
 
-// What may differ between the replies of redis_server and those of a real server to commands. What
-// may differ between their replies to streams of bytes stands in differential.cc.
+// The differences that are allowed between the replies of redis_server and of a real server to
+// commands. Those between their replies to streams of bytes are in differential.cc.
 
 // Groups of real servers, oldest first. redis_server behaves as Redis 7.0 does.
 enum class Generation : std::uint8_t {
@@ -28,25 +28,25 @@ inline std::optional<Generation> generation_of(const ServerVersion& version) {
   return std::nullopt;
 }
 
-// How two replies are compared. They, and errors too, have to be equal to the byte, unless the
+// How two replies are compared. All their bytes, also those of errors, must be equal, unless the
 // comparison allows a difference.
 enum class Comparison : std::uint8_t {
   kExact,
-  kTime,       // a number: as much apart as time may have passed between the two
-  kUnordered,  // an array: the same elements, in any order
-  kScan,       // the elements of a whole iteration, of which this is the start
-  kKey,        // nil, or a key that is there
-  kHello,      // the same but for the id
+  kTime,       // numbers that differ by at most the time between the two commands
+  kUnordered,  // arrays with the same elements, in any order
+  kScan,       // starts of iterations, which return the same elements in all
+  kKey,        // nil, or a key that is stored
+  kHello,      // equal except for the id
   kKind,       // the same kind of reply
-  kNewScan,    // as kScan; but one server may refuse a cursor that is no number below 2^63, and
-               // theirs may refuse a type
-  kNewHello,  // equal but for the id, server, version and modules; an error may be another one; and
-              // redis_server alone may refuse a user, or a word with a NUL
-  kNewClient,  // as kKind; but any reply if a word has a NUL
+  kNewScan,    // as kScan, but one server may refuse a cursor that is no number below 2^63, and
+               // the real server may refuse a type
+  kNewHello,   // equal except for the id, server, version and modules. Errors may differ. Only
+               // redis_server may refuse a user, or a word with a NUL
+  kNewClient,  // as kKind, but any reply if a word has a NUL
 };
 
-// The differences on purpose. For each command, the first row counts whose generation is not newer
-// than the real server's; so newer rows come first.
+// The intended differences. The first row of a command whose generation is not newer than the real
+// server applies. So newer rows come first.
 struct Difference {
   Generation since;
   std::string_view command;  // its first word, in upper case
@@ -56,30 +56,29 @@ struct Difference {
 
 inline constexpr Difference kDifferences[] = {
     {Generation::k7, "TTL", Comparison::kTime,
-     "the servers run a command one a moment after the other"},
+     "the servers run a command at slightly different times"},
     {Generation::k7, "PTTL", Comparison::kTime, "the same"},
-    {Generation::k7, "EXPIRETIME", Comparison::kTime,
-     "the same; a deadline that was given as such is exact"},
+    {Generation::k7, "EXPIRETIME", Comparison::kTime, "the same; a deadline in a command is exact"},
     {Generation::k7, "PEXPIRETIME", Comparison::kTime,
-     "the same; and of a keyspace 2^63-1 ms means never, so that such a deadline is 1 ms less"},
+     "the same; and in a keyspace 2^63-1 ms means no expiry, so such a deadline is 1 ms less"},
     {Generation::k7, "TIME", Comparison::kKind, "the same"},
-    {Generation::k7, "KEYS", Comparison::kUnordered, "Redis leaves the order open"},
+    {Generation::k7, "KEYS", Comparison::kUnordered, "Redis does not specify the order"},
     {Generation::k8, "SCAN", Comparison::kNewScan,
-     "Redis leaves the order and the cursors open; 7.0 takes an empty cursor, newer servers take "
-     "spaces before it; newer servers refuse an unknown TYPE"},
-    {Generation::k7, "SCAN", Comparison::kScan, "Redis leaves the order and the cursors open"},
+     "Redis does not specify the order and the cursors; 7.0 accepts an empty cursor, newer servers "
+     "accept spaces before it; newer servers refuse an unknown TYPE"},
+    {Generation::k7, "SCAN", Comparison::kScan, "Redis does not specify the order and the cursors"},
     {Generation::k7, "RANDOMKEY", Comparison::kKey, "it is random"},
     {Generation::k8, "HELLO", Comparison::kNewHello,
-     "each server names itself and its modules; 7.0 applies each option at once, newer servers "
+     "the reply has the server's name and modules; 7.0 applies each option at once, newer servers "
      "read all options first and use the last AUTH"},
-    {Generation::k7, "HELLO", Comparison::kHello,
-     "clients are counted from 1, each server for itself"},
+    {Generation::k7, "HELLO", Comparison::kHello, "each server numbers its clients"},
     {Generation::k8, "CLIENT", Comparison::kNewClient,
-     "each server numbers its clients and keeps other facts; for newer ones a NUL ends a name"},
-    {Generation::k7, "CLIENT", Comparison::kKind, "the same; and fewer facts are kept of a client"},
-    {Generation::k7, "COMMAND", Comparison::kKind, "it has fewer commands, described more briefly"},
-    {Generation::k7, "CONFIG", Comparison::kKind, "it has fewer parameters"},
-    {Generation::k7, "INFO", Comparison::kKind, "it tells other figures"},
+     "each server numbers its clients and reports other facts; in newer ones a NUL ends a name"},
+    {Generation::k7, "CLIENT", Comparison::kKind, "the same; redis_server reports fewer facts"},
+    {Generation::k7, "COMMAND", Comparison::kKind,
+     "redis_server has fewer commands and shorter descriptions"},
+    {Generation::k7, "CONFIG", Comparison::kKind, "redis_server has fewer parameters"},
+    {Generation::k7, "INFO", Comparison::kKind, "redis_server reports other numbers"},
 };
 
 #endif  // KEYSPACE_TESTS_SERVERS_DIFFERENCES_H_

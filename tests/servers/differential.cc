@@ -1,17 +1,17 @@
-// Sends the same random commands to redis_server and to a real server, and compares what they
-// reply. See differences.h for what may differ.
+// Sends the same random commands to redis_server and to a real server, and compares the replies.
+// See differences.h for the allowed differences.
 //
 //   differential SERVER ENGINE [--seed N] [--commands N | --forever]
 //       [--without COMMAND] [--streams]
 //
-// ENGINE is redis or valkey. With --without, the real server does not have the command, so that a
-// mismatch has to be found. With --streams, only streams are compared.
+// ENGINE is redis or valkey. With --without, the real server does not have the command. Then there
+// must be a mismatch. With --streams, it compares only streams.
 //
-// After each hundred it sends a stream of bytes such as a client that errs might send.
+// After each hundred commands it sends a stream of bytes with mistakes.
 //
-// A mismatch is printed as the shortest sequence found that shows it. Returns 0 if there was none,
-// 1 if there was one, 77 if it compares nothing: the real server is not installed, or its version
-// is not known here, or this is a 32-bit program.
+// It prints a mismatch as the shortest sequence with that mismatch that it finds. Returns 0 if
+// there was none, and 1 if there was one. Returns 77 if it compared nothing, because the real
+// server is not installed, or its version is unknown, or this is a 32-bit program.
 
 #include <algorithm>
 #include <charconv>
@@ -82,15 +82,15 @@ Options parse(const std::vector<std::string_view>& words) {
     } else if (!options.engine) {
       options.engine = engine_named(words[i]);
     } else {
-      throw std::invalid_argument("What is " + std::string(words[i]) + " for?");
+      throw std::invalid_argument("There is no option " + std::string(words[i]));
     }
   }
   if (!options.engine) throw std::invalid_argument("Give the path of redis_server and an engine");
   return options;
 }
 
-// Returns the shortest part of `items` found that still fails: parts are left out, ever smaller
-// ones.
+// Removes parts of `items`, in smaller and smaller pieces, as long as the rest fails. Returns the
+// rest.
 template <class Items, class Fails>
 Items shrink(Items items, Fails fails) {
   for (std::size_t size = items.size() / 2; size != 0; size /= 2) {
@@ -129,7 +129,7 @@ std::int64_t unix_millis() {
   return std::chrono::floor<std::chrono::milliseconds>(since_epoch).count();
 }
 
-// Returns a stream of replies without the numbers of clients, which are each server's own.
+// Returns a stream of replies without the numbers of clients, which differ between servers.
 std::string without_ids(std::string stream) {
   constexpr std::string_view kId = "$2\r\nid\r\n:";
   for (std::size_t at = 0; (at = stream.find(kId, at)) != std::string::npos;) {
@@ -145,13 +145,13 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
   }
 }
 
-// Compares what the servers reply to streams of bytes.
+// Compares the replies of the servers to streams of bytes.
 class Streams {
  public:
   Streams(const PrivateServer& ours, const PrivateServer& theirs, Generation generation_of_theirs)
       : ours_(ours), theirs_(theirs), generation_(generation_of_theirs) {}
 
-  // Sends a random stream to both servers; returns whether the replies are the same.
+  // Sends a random stream to both servers. Returns whether the replies agree.
   [[nodiscard]] bool agree(std::uint64_t seed) const {
     std::string stream = random_stream(seed);
     if (agree(stream)) return true;
@@ -166,9 +166,9 @@ class Streams {
  private:
   [[nodiscard]] bool is_new() const { return generation_ >= Generation::k8; }
 
-  // Replaces or removes the bytes that newer servers read in another way. In Redis 7.0 a line ends
-  // at the first LF, unless a NUL comes before; in Valkey 8.1 it ends after the first CR. Valkey
-  // omits from an error what is not ASCII.
+  // Replaces or removes the bytes that newer servers read differently. In Redis 7.0 a line ends at
+  // the first LF, unless a NUL comes before. In Valkey 8.1 it ends after the first CR. Valkey
+  // removes bytes that are not ASCII from an error.
   [[nodiscard]] std::string readable_by_all(const std::string& stream) const {
     if (!is_new()) return stream;
     std::string readable;
@@ -190,15 +190,15 @@ class Streams {
     std::string their_replies = replies_of(theirs_, stream);
     if (our_replies == their_replies) return true;
     if (is_new()) {
-      // Each server names itself and its modules.
+      // The reply has the server's name and modules.
       for (const std::string hello : {"HELLO 2\r\n", "HELLO 3\r\n"}) {
         const std::string reply = replies_of(theirs_, hello);
         if (reply.starts_with('*') || reply.starts_with('%')) {
           replace_all(their_replies, reply, replies_of(ours_, hello));
         }
       }
-      // Redis 8.0 sends no reply to a refused AUTH that it has read in one piece with a command
-      // before. So no reply after the first refusal is compared.
+      // Redis 8.0 sends no reply to a refused AUTH if it received the AUTH together with an earlier
+      // command. So replies after the first refusal are not compared.
       const std::size_t refusal = our_replies.find("-WRONGPASS");
       if (refusal != std::string::npos) {
         our_replies.resize(refusal);
@@ -208,8 +208,8 @@ class Streams {
     return our_replies == their_replies || is_command_of_theirs(our_replies, their_replies);
   }
 
-  // Returns whether our first reply that differs is "unknown command" for a command that the real
-  // server has: damage to a stream may turn GET into HGET.
+  // Returns whether our first reply that differs is "unknown command", for a command that the real
+  // server has. Damage to a stream may turn GET into HGET.
   [[nodiscard]] bool is_command_of_theirs(const std::string& our_replies,
                                           const std::string& their_replies) const {
     constexpr std::string_view kUnknown = "-ERR unknown command '";

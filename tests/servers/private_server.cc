@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <system_error>
 
-extern char** environ;  // NOLINT: POSIX has it declared by the program
+extern char** environ;  // NOLINT: POSIX wants the program to declare it
 
 namespace {
 

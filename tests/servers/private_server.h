@@ -18,15 +18,15 @@ std::string program_of(Engine engine);
 // Returns the engine called "redis" or "valkey"; throws std::invalid_argument for other names.
 Engine engine_named(std::string_view name);
 
-// A server that speaks Redis's protocol, for the program alone: on a Unix socket in a directory of
-// its own, which go when it goes. The destructor kills it.
+// A server for Redis's protocol, for this program only. It listens on a Unix socket in a temporary
+// directory. The destructor kills the server, and removes the socket and the directory.
 class PrivateServer {
  public:
-  // Starts `words`, a program and its arguments, with "--unixsocket PATH" behind them.
-  // From then on, SIGPIPE is ignored: to send what nobody takes fails instead.
+  // Starts `words`, a program and its arguments, with "--unixsocket PATH" behind them. Its standard
+  // output is dropped. Returns null if there is no such program. The server may not listen yet when
+  // this returns.
   //
-  // Returns null if there is no such program to run. It may not listen yet when this returns; what
-  // it writes to standard output is dropped.
+  // From then on SIGPIPE is ignored, so that sending to a closed connection is an error.
   static std::unique_ptr<PrivateServer> start(std::vector<std::string> words);
 
   // Starts a real server from the PATH, with the additional arguments `more`. It listens only on
@@ -43,22 +43,22 @@ class PrivateServer {
   [[nodiscard]] std::filesystem::path socket() const { return directory_ / "socket"; }
   [[nodiscard]] pid_t process() const { return process_; }
 
-  // Waits until the server has ended by itself. Returns its exit code, or -1 if a signal ended it.
+  // Waits until the server ends by itself. Returns its exit code, or -1 if a signal ended it.
   int wait();
 
  private:
   PrivateServer();
 
-  // Starts `program`. `words` are its arguments; the first is argv[0], the name it is called by.
+  // Starts `program`. `words` are its arguments. The first is argv[0], its name.
   static std::unique_ptr<PrivateServer> start(const std::string& program,
                                               std::vector<std::string> words);
 
   std::filesystem::path directory_;
-  pid_t process_ = 0;  // 0: it does not run
+  pid_t process_ = 0;  // 0 if it does not run
 };
 
-// From the first start() on, SIGHUP, SIGINT, SIGQUIT and SIGTERM no longer end the program but make
-// this return true: so a program can end in the way that destroys its servers.
+// From the first start() on, SIGHUP, SIGINT, SIGQUIT and SIGTERM do not end the program. Instead
+// this returns true, so that the program can destroy its servers before it ends.
 bool is_told_to_end();
 
 #endif  // KEYSPACE_TESTS_SERVERS_PRIVATE_SERVER_H_

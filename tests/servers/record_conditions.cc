@@ -1,7 +1,7 @@
-// Tries each expiry condition on a real server, and prints the results as rows of C++:
-// the contents of recorded_conditions.inc.
+// Tries each expiry condition on a real server. Prints the results as rows of C++, for
+// recorded_conditions.inc.
 //
-//   record_conditions ENGINE         prints them
+//   record_conditions ENGINE         prints the rows
 //   record_conditions ENGINE FILE    returns 0 if FILE has the same rows, 1 if not
 //
 // ENGINE is redis or valkey. Returns 77 if there is no such server.
@@ -29,14 +29,14 @@ constexpr int kSkipped = 77;
 
 constexpr std::array<std::string_view, 4> kOptions = {"NX", "XX", "GT", "LT"};
 
-// Deadlines, in milliseconds from now. Those of kNext surround those of kCurrent.
+// Deadlines, in milliseconds from now. Those in kNext lie before, at and after those in kCurrent.
 constexpr std::string_view kMissing = "kMissing";
 constexpr std::string_view kNever = "kNever";
 constexpr std::array<std::string_view, 4> kCurrent = {kMissing, kNever, "100000", "200000"};
 constexpr std::array<std::int64_t, 8> kNext = {-100000, -1,     50000,  100000,
                                                150000,  200000, 250000, 9000000000000};
 
-// One server, and a time from which deadlines are counted.
+// A server, and the time from which deadlines count.
 class Recorder {
  public:
   explicit Recorder(const PrivateServer& server) : client_(server.socket()) {
@@ -46,7 +46,7 @@ class Recorder {
 
   ServerVersion version() { return version_of(client_); }
 
-  // Returns all rows, a line each.
+  // Returns all rows, each on one line.
   std::string rows() {
     std::ostringstream out;
     for (unsigned options = 0; options != 1U << kOptions.size(); ++options) {
@@ -58,7 +58,7 @@ class Recorder {
   }
 
  private:
-  // `options` is a set of kOptions, a bit each.
+  // `options` has a bit for each of kOptions.
   void write_row(std::ostream& out, unsigned options, std::string_view current, std::int64_t next) {
     set_key(current);
     Answer reply;
@@ -101,10 +101,11 @@ int run(Engine engine, const char* path) {
     return kSkipped;
   }
   Recorder recorder(*server);
-  const std::string head = "// Recorded from " + to_string(recorder.version()) +
-                           " by record_conditions: the options of PEXPIREAT, the deadline of the "
-                           "key\n// before, the deadline asked for, the reply, the deadline after. "
-                           "Deadlines are in milliseconds from now.\n";
+  const std::string head =
+      "// Recorded from " + to_string(recorder.version()) +
+      " by record_conditions: the options of PEXPIREAT, the old deadline of "
+      "the key,\n// the deadline in the command, the reply, the deadline after "
+      "the command. Deadlines are in milliseconds from now.\n";
   const std::string rows = recorder.rows();
   if (path == nullptr) {
     std::cout << head << rows;
@@ -114,7 +115,7 @@ int run(Engine engine, const char* path) {
   std::string recorded(std::istreambuf_iterator<char>(file), {});
   recorded.erase(0, recorded.find('{'));
   if (recorded == rows) return EXIT_SUCCESS;
-  std::cout << to_string(recorder.version()) << " does not do what " << path << " says.\n";
+  std::cout << to_string(recorder.version()) << " gives other results than " << path << ".\n";
   return EXIT_FAILURE;
 }
 

@@ -11,9 +11,9 @@ namespace {
 
 using namespace std::string_literals;
 
-constexpr std::int64_t kStep = 10'000;  // milliseconds between times that lie ahead
+constexpr std::int64_t kStep = 10'000;  // milliseconds between times in the future
 
-// What a sequence is made of: commands, in which a word in lower case stands for words of a kind.
+// The commands of sequences. A word in lower case stands for random words of a kind.
 constexpr std::string_view kForms[] = {
     "APPEND key value",
     "AUTH value",
@@ -81,7 +81,7 @@ constexpr std::string_view kForms[] = {
     "SETEX key seconds value",
     "SETNX key value",
     "SETRANGE key offset value",
-    "SHUTDOWN ABORT ABORT",  // of two words one may get lost
+    "SHUTDOWN ABORT ABORT",  // twice, because mangle() may remove one
     "SHUTDOWN value value",
     "STRLEN key",
     "TIME",
@@ -173,7 +173,7 @@ class SequenceGenerator : private Dice {
   }
 
  private:
-  // Adds what the words of a form stand for.
+  // Adds the words that a form stands for.
   void add_form(Command& command, std::string_view form) {
     while (!form.empty()) {
       const std::size_t size = std::min(form.find(' '), form.size());
@@ -241,7 +241,7 @@ class SequenceGenerator : private Dice {
   }
 
   std::string offset() {
-    // Not one that makes a value of hundreds of megabytes.
+    // No offset that makes a value of hundreds of megabytes.
     if (chance(20)) return std::string(pick({"-1", "536870912", "9223372036854775807", "x", ""}));
     return std::to_string(number(0, 40));
   }
@@ -276,7 +276,7 @@ class SequenceGenerator : private Dice {
     return word;
   }
 
-  // Makes it a command that nobody would send on purpose.
+  // Makes a wrong command of it.
   void mangle(Command& command) {
     const auto place = [&] {
       return command.begin() + number(1, static_cast<std::int64_t>(command.size()) - 1);
@@ -295,7 +295,7 @@ class SequenceGenerator : private Dice {
 
   std::int64_t now_;
   std::set<std::int64_t>& deadlines_;
-  std::vector<std::int64_t> ttls_;  // not yet used, in steps
+  std::vector<std::int64_t> ttls_;  // the unused ones, in units of kStep
   bool is_mangled_ = false;
   bool waits_ = false;
 };

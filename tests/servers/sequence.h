@@ -11,15 +11,15 @@ using Command = std::vector<std::string>;
 
 // A sequence of random commands for a server with an empty keyspace.
 //
-// Its times are such that two servers, which run a command a moment one after the other, have to
-// give the same replies. A ttl or a deadline that lies ahead is a multiple of ten seconds, and no
-// ttl is used twice; so which of two deadlines is later depends on no moment. What may die within
-// milliseconds is waited for.
+// Two servers, which run a command at slightly different times, must give the same replies. So a
+// ttl or a deadline in the future is a multiple of ten seconds, and no ttl is used twice. Then the
+// order of two deadlines does not depend on the time of a command. After a command with a ttl of a
+// few milliseconds, the sequence waits until the key is expired.
 class Sequence {
  public:
   struct Step {
     Command command;
-    bool waits;  // until none of all_keys() is about to die
+    bool waits;  // whether to wait until none of all_keys() expires within a second
   };
 
   // REQUIRES: `now` is Unix time in milliseconds.
@@ -27,7 +27,7 @@ class Sequence {
 
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
 
-  // The deadlines that were given as such: they are the same on both servers to the millisecond.
+  // The deadlines in the commands. They are equal on both servers, to the millisecond.
   [[nodiscard]] const std::set<std::int64_t>& deadlines() const { return deadlines_; }
 
  private:
@@ -35,7 +35,7 @@ class Sequence {
   std::set<std::int64_t> deadlines_;
 };
 
-// The keys that sequences use.
+// Returns the keys that sequences use.
 const std::vector<std::string>& all_keys();
 
 #endif  // KEYSPACE_TESTS_SERVERS_SEQUENCE_H_

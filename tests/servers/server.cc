@@ -1,4 +1,4 @@
-// redis_server as a process: how it starts and ends, and what clients can do to it.
+// redis_server as a process: how it starts and ends, and how it serves clients.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -27,7 +27,7 @@ std::unique_ptr<PrivateServer> start() {
   return PrivateServer::start({REDIS_SERVER, "--port", "0"});
 }
 
-// Starts a server with these options alone: the shell leaves out the path that is added.
+// Starts a server with only these options. (The shell ignores the path that start() adds.)
 std::unique_ptr<PrivateServer> start_with(const std::string& options) {
   return PrivateServer::start({"sh", "-c", "exec " REDIS_SERVER " " + options});
 }
@@ -44,7 +44,7 @@ bool answers(Socket& socket, const std::string& line, std::string_view reply) {
   return ask(socket, line, reply.size()) == reply;
 }
 
-// Returns a figure that INFO tells.
+// Returns a number of INFO.
 std::uint64_t info(Socket& socket, const std::string& section, const std::string& name) {
   socket.send("INFO " + section + "\r\n");
   std::string head;
@@ -55,7 +55,7 @@ std::uint64_t info(Socket& socket, const std::string& section, const std::string
   return std::stoull(text.substr(begin + name.size() + 1));
 }
 
-// A port that nobody listens on. (Somebody might, a moment later.)
+// Returns a port on which no program listens. (One might start to, a moment later.)
 std::uint16_t free_port() {
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = {};
@@ -68,7 +68,7 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-TEST_CASE("A signal ends the server, which takes its socket away") {
+TEST_CASE("A signal ends the server, and the server removes its socket") {
   const int signal = GENERATE(SIGTERM, SIGINT);
   const auto server = start();
   Socket client(server->socket());
@@ -89,7 +89,8 @@ TEST_CASE("SHUTDOWN ends the server without a reply") {
   CHECK(client.receive(1).empty());
 }
 
-TEST_CASE("The server listens on a port too, of which another server is told") {
+TEST_CASE(
+    "The server also listens on a port, and a second server on that port ends with an error") {
   const std::string port = std::to_string(free_port());
   const auto server = PrivateServer::start({REDIS_SERVER, "--port", port});
   Socket tcp(static_cast<std::uint16_t>(std::stoul(port)));
@@ -112,7 +113,7 @@ TEST_CASE("A server that was killed leaves a socket that the next one replaces")
   CHECK(answers(client, "PING", "+PONG\r\n"));
 }
 
-TEST_CASE("The socket of a running server is not taken away") {
+TEST_CASE("The socket of a running server is not removed") {
   const auto server = start();
   Socket client(server->socket());
   CHECK(start_on(server->socket())->wait() == 1);
@@ -121,7 +122,7 @@ TEST_CASE("The socket of a running server is not taken away") {
   CHECK(answers(another, "PING", "+PONG\r\n"));
 }
 
-TEST_CASE("A file that is no socket is not replaced by one") {
+TEST_CASE("The server does not replace a file that is no socket") {
   const auto server = start();
   const std::string file = server->socket().parent_path() / "file";
   std::ofstream(file) << "text";
@@ -129,7 +130,7 @@ TEST_CASE("A file that is no socket is not replaced by one") {
   CHECK(std::filesystem::is_regular_file(file));
 }
 
-TEST_CASE("Options that mean nothing end the server at once") {
+TEST_CASE("Wrong options end the server at once") {
   CHECK(PrivateServer::start({REDIS_SERVER, "--port", "x"})->wait() == 1);
   CHECK(PrivateServer::start({REDIS_SERVER, "--port", "65536"})->wait() == 1);
   CHECK(PrivateServer::start({REDIS_SERVER, "--nosuch", "1"})->wait() == 1);
@@ -138,7 +139,9 @@ TEST_CASE("Options that mean nothing end the server at once") {
   CHECK(PrivateServer::start({REDIS_SERVER, "--port", "7", "--bind", "nowhere"})->wait() == 1);
 }
 
-TEST_CASE("A client that sends nonsense is told so and left; others are served") {
+TEST_CASE(
+    "A client that sends a bad request gets an error and loses its connection, and others are "
+    "served") {
   const auto server = start();
   Socket good(server->socket());
   REQUIRE(answers(good, "SET a 1", "+OK\r\n"));
@@ -149,7 +152,8 @@ TEST_CASE("A client that sends nonsense is told so and left; others are served")
   CHECK(answers(good, "GET a", "$1\r\n1\r\n"));
 }
 
-TEST_CASE("A client may send much before it reads: it gets all replies, and memory is bounded") {
+TEST_CASE(
+    "A client may send many requests before it reads: it gets all replies, and memory is bounded") {
   constexpr std::size_t kValue = 1 << 20;
   constexpr std::size_t kReplies = 400;
   const auto server = start();
@@ -160,7 +164,7 @@ TEST_CASE("A client may send much before it reads: it gets all replies, and memo
   std::string requests;
   for (std::size_t i = 0; i != kReplies; ++i) requests += "GET a\r\n";
   client.send(requests);
-  // The server has answered what it will once its figure of commands stands still.
+  // The server stops at its limit. Then its number of commands no longer grows.
   std::uint64_t commands = 0;
   for (std::uint64_t before = 1; commands != before + 1;) {
     before = commands;
@@ -177,7 +181,7 @@ TEST_CASE("A client may send much before it reads: it gets all replies, and memo
   CHECK(answers(client, "PING", "+PONG\r\n"));
 }
 
-TEST_CASE("A client that goes in the middle of a reply leaves nothing behind") {
+TEST_CASE("The server drops a client that disconnects in the middle of a reply") {
   const auto server = start();
   Socket watcher(server->socket());
   REQUIRE(answers(watcher, "SETRANGE a 1000000 x", ":1000001\r\n"));
@@ -192,7 +196,7 @@ TEST_CASE("A client that goes in the middle of a reply leaves nothing behind") {
   }
 }
 
-TEST_CASE("Dead keys are erased though no client looks at them") {
+TEST_CASE("Expired keys are erased even if no client requests them") {
   const auto server = start();
   Socket client(server->socket());
   std::string requests;

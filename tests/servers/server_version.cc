@@ -25,7 +25,7 @@ ServerVersion version_of(Client& client) {
   const auto [dot, error] = std::from_chars(version.text.data(), end, version.major);
   if (error != std::errc() || dot == end ||
       std::from_chars(dot + 1, end, version.minor).ec != std::errc()) {
-    throw std::runtime_error("The server does not say its version");
+    throw std::runtime_error("The reply of INFO has no version");
   }
   return version;
 }

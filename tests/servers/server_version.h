@@ -6,8 +6,8 @@
 #include "servers/client.h"
 #include "servers/private_server.h"
 
-// The engine of a server, and the engine's version. Valkey also reports a version of Redis; this is
-// not that.
+// The engine of a server, and the engine's version. Valkey also reports a version of Redis, which
+// is not this version.
 struct ServerVersion {
   Engine engine;
   int major;

@@ -32,7 +32,7 @@ int connect_to(int family, const Address& address) {
     const int error = errno;
     ::close(socket);
     if (std::chrono::steady_clock::now() > give_up || is_told_to_end()) {
-      throw std::system_error(error, std::generic_category(), "A server cannot be connected to");
+      throw std::system_error(error, std::generic_category(), "Cannot connect to a server");
     }
     std::this_thread::yield();
   }

@@ -13,8 +13,8 @@ namespace {
 
 using namespace std::string_literals;
 
-// None of them becomes one to which both servers have a reply of their own, whatever a scrap does
-// to it.
+// The requests of streams. Whatever a scrap changes in one of them, both servers must give the same
+// reply.
 const std::vector<std::vector<std::string>> kRequests = {
     {"PING"},
     {"PING", "a\0b"s},
@@ -46,7 +46,7 @@ const std::vector<std::vector<std::string>> kRequests = {
     {"QUIT"},
 };
 
-// What ends up in the place of some bytes.
+// Bytes that replace others.
 const std::vector<std::string> kScraps = {
     "\r\n",
     "\n",
@@ -91,14 +91,14 @@ class StreamGenerator : private Dice {
       stream += chance(70) ? as_array(words) : as_line(words);
     }
     if (chance(80)) {
-      for (auto n = number(1, 3); n != 0; --n) spoil(stream);
+      for (auto n = number(1, 3); n != 0; --n) damage(stream);
     }
-    if (chance(3)) stream.insert(place(stream), std::string(70'000, 'x'));
+    if (chance(3)) stream.insert(position(stream), std::string(70'000, 'x'));
     return stream;
   }
 
  private:
-  std::size_t place(const std::string& bytes) {
+  std::size_t position(const std::string& bytes) {
     return static_cast<std::size_t>(number(0, std::ssize(bytes)));
   }
 
@@ -121,14 +121,14 @@ class StreamGenerator : private Dice {
     return bytes + (chance(70) ? "\r\n" : "\n");
   }
 
-  void spoil(std::string& bytes) {
-    const std::size_t begin = place(bytes);
+  void damage(std::string& bytes) {
+    const std::size_t begin = position(bytes);
     const std::size_t size =
         std::min<std::size_t>(bytes.size() - begin, static_cast<std::size_t>(number(0, 4)));
     if (chance(25)) {
       bytes.resize(begin);
     } else if (chance(33)) {
-      bytes.insert(place(bytes), bytes.substr(begin, size * 4));
+      bytes.insert(position(bytes), bytes.substr(begin, size * 4));
     } else {
       bytes.replace(begin, size, pick(kScraps));
     }

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-// Returns what a client might send over one connection: requests in either form of the protocol,
-// for replies in either version, and mostly something amiss. The replies depend on no time.
+// Returns random bytes as a client may send them over one connection: requests in both forms and
+// versions of the protocol, mostly with mistakes. The replies do not depend on the time.
 std::string random_stream(std::uint64_t seed);
 
 #endif  // KEYSPACE_TESTS_SERVERS_STREAM_H_

@@ -35,7 +35,7 @@ bool is_below_2_to_63(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && number >= 0;
 }
 
-// Whether an error about a SCAN is one that Redis 7.0 and newer servers need not have both.
+// Returns whether only one of Redis 7.0 and newer servers gives this error to a SCAN.
 bool may_refuse_alone(const Command& scan, const Answer& ours, const Answer& theirs) {
   constexpr std::string_view kCursor = "ERR invalid cursor";
   if (scan.size() < 2) return false;
@@ -52,7 +52,7 @@ std::vector<std::string> sorted_texts(const Answer& array) {
   return texts;
 }
 
-// Returns a reply to HELLO in which the values of `fields` are empty ones of the same kind.
+// Returns a reply to HELLO with empty values, of the same kind, in `fields`.
 Answer without(const std::set<std::string>& fields, Answer hello) {
   for (std::size_t i = 0; i + 1 < hello.elements.size(); i += 2) {
     Answer& value = hello.elements[i + 1];
@@ -61,7 +61,8 @@ Answer without(const std::set<std::string>& fields, Answer hello) {
   return hello;
 }
 
-// Returns the keys of a whole iteration that `first` is the start of, each once, as a sorted array.
+// Completes an iteration that starts with the reply `first`. Returns its keys, sorted and without
+// duplicates.
 std::vector<std::string> finish_scan(Client& client, Command command, Answer first) {
   std::set<std::string> keys;
   while (true) {
@@ -81,7 +82,7 @@ std::optional<Mismatch> Twins::run(const std::vector<Sequence::Step>& steps,
   for (std::size_t i = 0; i != steps.size(); ++i) {
     const Command& command = steps[i].command;
     if (upper_case(command[0]) == "DBSIZE") {
-      // Dead keys may count until they are erased: in Redis that is when they are met.
+      // Expired keys may count until they are erased. Redis erases those that SCAN finds.
       ask({"DEBUG", "SET-ACTIVE-EXPIRE", "1"});
       ask({"SCAN", "0", "COUNT", "10000"});
     }
@@ -89,7 +90,7 @@ std::optional<Mismatch> Twins::run(const std::vector<Sequence::Step>& steps,
     if (!agree(command, answers, deadlines)) {
       return Mismatch{i, describe(answers.ours), describe(answers.theirs)};
     }
-    if (steps[i].waits) wait_for_deaths();
+    if (steps[i].waits) wait_for_expiries();
   }
   return std::nullopt;
 }
@@ -124,11 +125,11 @@ bool Twins::agree(const Command& command, const Answers& answers,
   const bool has_nul = std::ranges::any_of(
       command, [](const std::string& word) { return word.find('\0') != std::string::npos; });
   if (comparison == Comparison::kNewClient && has_nul) {
-    ask({"CLIENT", "SETNAME", ""});  // the clients may have different names now
+    ask({"CLIENT", "SETNAME", ""});  // because the clients may have different names now
     return true;
   }
   if (comparison == Comparison::kNewHello && is_error) {
-    ask({"CLIENT", "SETNAME", ""});  // the same
+    ask({"CLIENT", "SETNAME", ""});  // as above
     const bool is_about_user = ours.text.starts_with("WRONGPASS") &&
                                std::ranges::any_of(command, [](const std::string& word) {
                                  return upper_case(word) == "AUTH";
@@ -147,7 +148,7 @@ bool Twins::agree(const Command& command, const Answers& answers,
       return sorted_texts(ours) == sorted_texts(theirs);
     case Comparison::kScan:
     case Comparison::kNewScan:
-      // Other cursors than 0 mean something else to each.
+      // Each server has its own cursors other than 0.
       return command[1] != "0" ||
              finish_scan(ours_, command, ours) == finish_scan(theirs_, command, theirs);
     case Comparison::kKey:
@@ -178,19 +179,20 @@ bool Twins::agree_on_time(const Command& command, const Answers& answers,
   const std::int64_t apart = std::abs(ours - theirs);
   if (upper_case(command[0]).starts_with('P')) return apart <= passed;
 
-  // Seconds are rounded: what is a moment apart may become a second, half way between two.
+  // Seconds are rounded. So two times that are close together may differ by a second, if they are
+  // half way between two seconds.
   const std::int64_t millis = ask({"P" + command[0], command[1]}).theirs.number;
   const std::int64_t passed_until_now = passed + longest_ask_.count();
   return apart <= passed / 1000 + 1 && std::abs(millis % 1000 - 500) <= passed_until_now;
 }
 
-// A ttl of up to a second is one of milliseconds here.
-void Twins::wait_for_deaths() {
-  const auto is_dying = [](const Answer& ttl) { return ttl.number >= 0 && ttl.number < 1000; };
+// All ttls of less than a second are those of a step that waits.
+void Twins::wait_for_expiries() {
+  const auto expires_soon = [](const Answer& ttl) { return ttl.number >= 0 && ttl.number < 1000; };
   for (const std::string& key : all_keys()) {
     while (true) {
       const auto [ours, theirs] = ask({"PTTL", key});
-      if (!is_dying(ours) && !is_dying(theirs)) break;
+      if (!expires_soon(ours) && !expires_soon(theirs)) break;
     }
   }
 }

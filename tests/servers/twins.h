@@ -12,22 +12,22 @@
 #include "servers/differences.h"
 #include "servers/sequence.h"
 
-// How two servers answered the same command, where they should have answered alike.
+// The replies of two servers to the same command, which should agree and do not.
 struct Mismatch {
-  std::size_t step;  // its number in the sequence
+  std::size_t step;  // the index of the command in the sequence
   std::string ours;
   std::string theirs;
 };
 
-// A server of ours and a real one, that are sent the same commands.
+// redis_server and a real server, which get the same commands.
 class Twins {
  public:
   Twins(const std::filesystem::path& ours, const std::filesystem::path& theirs,
         Generation generation_of_theirs)
       : ours_(ours), theirs_(theirs), generation_(generation_of_theirs) {}
 
-  // Runs steps on empty servers, up to the first whose replies differ. `deadlines` are those that
-  // the commands give as such.
+  // Empties the servers and runs steps, up to the first with replies that disagree. `deadlines` are
+  // the deadlines in the commands.
   std::optional<Mismatch> run(const std::vector<Sequence::Step>& steps,
                               const std::set<std::int64_t>& deadlines);
 
@@ -43,13 +43,13 @@ class Twins {
              const std::set<std::int64_t>& deadlines);
   bool agree_on_time(const Command& command, const Answers& answers,
                      const std::set<std::int64_t>& deadlines);
-  void wait_for_deaths();
+  void wait_for_expiries();
 
   Client ours_;
   Client theirs_;
   Generation generation_;
-  std::chrono::milliseconds last_ask_{0};     // how long the last command took on both
-  std::chrono::milliseconds longest_ask_{0};  // of those since the servers were empty
+  std::chrono::milliseconds last_ask_{0};     // how long the last command took on both servers
+  std::chrono::milliseconds longest_ask_{0};  // the longest since reset()
 };
 
 #endif  // KEYSPACE_TESTS_SERVERS_TWINS_H_

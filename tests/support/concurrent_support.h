@@ -1,7 +1,7 @@
 #ifndef KEYSPACE_TESTS_SUPPORT_CONCURRENT_SUPPORT_H_
 #define KEYSPACE_TESTS_SUPPORT_CONCURRENT_SUPPORT_H_
 
-// What the tests of the keyspace that threads share have in common.
+// Shared by the tests of ConcurrentKeyspace.
 
 #include <keyspace/concurrent_keyspace.h>
 
@@ -18,10 +18,11 @@
 
 namespace keyspace::testing {
 
-template <class Features>
-using SharedCache = ConcurrentCache<int, int, Features, ManualClock>;
+template <class... Options>
+using SharedCache = ConcurrentCache<int, int, ManualClock, Options...>;
+using SlidingInts = ConcurrentKeyspace<int, int, ManualClock, WithExpireAfterAccess>;
 
-// Whether two keys are in different shards of so many.
+// Returns true if two keys are in different shards of a keyspace with `shards` shards.
 template <class Ks, class Key>
 bool are_apart(std::size_t shards, const Key& a, const Key& b) {
   const Ks ks({.shards = shards});
@@ -29,7 +30,7 @@ bool are_apart(std::size_t shards, const Key& a, const Key& b) {
          internal::TestPeer::shard_of(ks, typename Ks::key_type(b));
 }
 
-// Returns the first key after another that is in another shard.
+// Returns the first key after `key` that is in another shard.
 template <class Ks>
 int key_apart_from(const Ks& ks, int key) {
   const void* const shard = internal::TestPeer::shard_of(ks, key);
@@ -37,7 +38,8 @@ int key_apart_from(const Ks& ks, int key) {
   return key;
 }
 
-// Calls f(0) to f(count - 1) on threads of their own, which start together, and waits for them.
+// Calls f(0) to f(count - 1), each on a thread of its own. The calls start together. Returns when
+// all have returned.
 template <class F>
 void on_threads(int count, const F& f) {
   std::barrier start(count);

@@ -11,7 +11,7 @@ namespace keyspace::testing {
 
 using internal::Probe;
 
-// Makes a call, and holds how much each counter grew meanwhile, in all threads.
+// Makes a call, and holds by how much each counter grew meanwhile, on all threads.
 class Probed {
  public:
   template <class Call>

@@ -1,11 +1,10 @@
 #ifndef KEYSPACE_TESTS_SUPPORT_SUPPORT_H_
 #define KEYSPACE_TESTS_SUPPORT_SUPPORT_H_
 
-// What several tests share: short names for time, one way to look at a key that asks every reader,
-// clocks that count or tick coarsely, and types that count, throw or cannot be copied.
+// What several tests share: short names for times, see() which compares all readers of a key,
+// clocks that count or tick coarsely, and types that count or throw.
 
 #include <keyspace/clock.h>
-#include <keyspace/features.h>
 #include <keyspace/keyspace.h>
 
 #include <algorithm>
@@ -38,11 +37,6 @@ inline constexpr Instant kLastDeadline = Instant::max() - Millis{1};
 
 constexpr Instant at(std::int64_t ms) { return Instant{Millis{ms}}; }
 
-// Features with an expiry that slides on access.
-struct Sliding : DefaultFeatures {
-  static constexpr bool kExpireAfterAccess = true;
-};
-
 // --- Looking at a keyspace -----------------------------------------------------------------------
 
 template <class Value, class TimePoint>
@@ -67,26 +61,31 @@ inline Seen<std::string, Instant> entry(const char* value, Instant deadline = kN
   return {value, deadline};
 }
 
-// Asks every reader about `key` and returns their common answer. Throws if two of them disagree, so
-// that each test of one operation is also a test that no reader was forgotten.
+// Reads `key` with every const reader and returns the common result. Throws if two readers
+// disagree. So each test of one operation also tests every reader.
 template <class Ks, class Key>
 auto see(const Ks& ks, const Key& key) {
   using TimePoint = typename Ks::time_point;
-  using Value = std::remove_cvref_t<decltype(*ks.find(key))>;
+  using Value = typename Ks::mapped_type;
   const auto insist = [](bool agreed, const char* what) {
     if (!agreed) throw std::logic_error(what);
   };
 
-  const Value* const found = ks.find(key);
+  const Value* const found = ks.peek(key);
   const std::optional<TimePoint> deadline = ks.pexpiretime(key);
   const std::optional<typename Ks::duration> ttl = ks.pttl(key);
-  insist(ks.contains(key) == (found != nullptr), "contains and find disagree");
-  insist(deadline.has_value() == (found != nullptr), "pexpiretime and find disagree");
-  insist(ttl.has_value() == (found != nullptr), "pttl and find disagree");
+  if constexpr (requires { ks.find(key); }) {
+    insist(ks.find(key) == found, "find and peek disagree");
+  }
+  insist(ks.contains(key) == (found != nullptr), "contains and peek disagree");
+  insist(deadline.has_value() == (found != nullptr), "pexpiretime and peek disagree");
+  insist(ttl.has_value() == (found != nullptr), "pttl and peek disagree");
   if constexpr (std::is_copy_constructible_v<Value>) {
-    const std::optional<Value> got = ks.get(key);
-    insist(got.has_value() == (found != nullptr), "get and find disagree");
-    if (found != nullptr) insist(*got == *found, "get and find disagree on the value");
+    if constexpr (requires { ks.get(key); }) {  // else it is a request
+      const std::optional<Value> got = ks.get(key);
+      insist(got.has_value() == (found != nullptr), "get and peek disagree");
+      if (found != nullptr) insist(*got == *found, "get and peek disagree on the value");
+    }
   }
   if (found != nullptr) {
     insist((*ttl == Ks::kNever) == (*deadline == TimePoint::max()),
@@ -97,10 +96,10 @@ auto see(const Ks& ks, const Key& key) {
   ks.for_each([&](const auto& visited, const Value& value, TimePoint until) {
     if (!(visited == key)) return;
     ++visits;
-    insist(&value == found, "for_each and find disagree on the value");
+    insist(&value == found, "for_each and peek disagree on the value");
     insist(deadline == until, "for_each and pexpiretime disagree");
   });
-  insist(visits == (found != nullptr ? 1 : 0), "for_each and find disagree");
+  insist(visits == (found != nullptr ? 1 : 0), "for_each and peek disagree");
 
   if constexpr (std::is_copy_constructible_v<Value>) {
     using Result = std::optional<Seen<Value, TimePoint>>;
@@ -138,7 +137,7 @@ class CountingClock {
   std::shared_ptr<int> reads_ = std::make_shared<int>(0);
 };
 
-// A clock that stands still until told otherwise and ticks in `Duration`; copies share one time.
+// A clock that ticks in `Duration` and stands still until it is set. Copies share one time.
 template <class Duration>
 class FakeClock {
  public:
@@ -162,8 +161,8 @@ struct Blown : std::exception {
   const char* what() const noexcept override { return "the fuse blew"; }
 };
 
-// One countdown for everything that may throw, so that counting it up from zero visits every point
-// at which a call can be interrupted.
+// One countdown for everything that may throw. A test that arms it with 0, 1, 2, ... interrupts a
+// call at every point at which it can be interrupted.
 class Fuse {
  public:
   // The operation after the next `more` ones throws, once.
@@ -183,8 +182,8 @@ enum class Throws {
   kOnCopyOrMove,  // those, and both moves, which are then not noexcept
 };
 
-// An int on the heap, so that a leak or a second destruction shows under a sanitizer. A moved-from
-// one reads -1.
+// An int on the heap, so that a sanitizer reports a leak or a second destruction. A moved-from one
+// is -1.
 template <Throws kThrows>
 class Fragile {
  public:
@@ -237,7 +236,7 @@ struct FragileEq {
 
 // --- Types that count ----------------------------------------------------------------------------
 
-// What the counting functors did since the last `take_work`.
+// How often the counting functors were called since the last take_work().
 struct Work {
   std::size_t hashes = 0;
   std::size_t equals = 0;
@@ -262,7 +261,7 @@ struct CountingEq {
   }
 };
 
-// The account of every allocator made from it.
+// Counts the allocations of all allocators that refer to it.
 struct Ledger {
   std::size_t bytes = 0;
   std::size_t allocations = 0;

@@ -1,13 +1,16 @@
-// Threads meet at latches and futures, never by waiting for time to pass.
+// Threads synchronize by latches and futures, and never by the passing of time.
 
 #include <keyspace/concurrent_keyspace.h>
 
 #include <atomic>
+#include <barrier>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <latch>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,7 +26,7 @@ using namespace std::chrono_literals;
 
 using SharedInts = ConcurrentKeyspace<std::string, int, ManualClock>;
 
-// A computation that begins on a thread of its own, and ends when it is told to.
+// A call of get_or_compute() on a thread of its own, whose computation runs until finish().
 class Slow {
  public:
   Slow(SharedInts& ks, const std::string& key, int value, Millis ttl = 1s,
@@ -51,12 +54,12 @@ class Slow {
   std::future<int> result_;
 };
 
-// Returns when so many threads wait for a computation of another.
+// Waits until `count` threads wait for a computation of another thread.
 void until_waiting(std::size_t count) {
   while (internal::TestPeer::waiting_threads() != count) std::this_thread::yield();
 }
 
-TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl", "[threads]") {
+TEST_CASE("get_or_compute computes a missing value, and stores it with its ttl", "[threads]") {
   ManualClock clock;
   SharedInts ks(clock);
   int calls = 0;
@@ -74,7 +77,82 @@ TEST_CASE("get_or_compute computes what is not there, and stores it with its ttl
             "key", 1s, [](const std::string& key) { return static_cast<int>(key.size()); }) == 3);
 }
 
-TEST_CASE("the ttl counts from when the value is there", "[threads]") {
+TEST_CASE("a computed value may get a deadline, or the default expiry", "[threads]") {
+  ManualClock clock(at(1000));
+  SharedInts ks(clock);
+  const auto advance = [&] {
+    clock.advance(5ms);
+    return 1;
+  };
+  CHECK(ks.get_or_compute("a", at(1010), advance) == 1);
+  CHECK(ks.pexpiretime("a") == at(1010));
+  CHECK(ks.pttl("a") == 5ms);
+  // The deadline is over when the computation ends.
+  CHECK(ks.get_or_compute("b", at(1010), advance) == 1);
+  CHECK_FALSE(ks.contains("b"));
+  CHECK_FALSE(ks.contains("a"));
+  CHECK(ks.get_or_compute("c", {}, advance) == 1);
+  CHECK(ks.pttl("c") == SharedInts::kNever);
+
+  SlidingInts sliding({.clock = clock, .expire_after_access = 10ms});
+  CHECK(sliding.get_or_compute(1, {}, advance) == 1);
+  CHECK(sliding.pttl(1) == 10ms);
+  CHECK(sliding.get_or_compute(2, SlidingInts::kNever, advance) == 1);
+  CHECK(sliding.pttl(2) == SlidingInts::kNever);
+}
+
+TEST_CASE("a refresh with kKeep keeps the deadline of the old value", "[threads]") {
+  ManualClock clock;
+  SharedInts ks(clock);
+  ks.set("a", 1, 10ms);
+  clock.advance(6ms);
+  const auto refresh = [&](const char* key, Millis time) {
+    return ks.get_or_compute(
+        key, kKeep,
+        [&] {
+          clock.advance(time);
+          return 2;
+        },
+        5ms);
+  };
+  CHECK(refresh("a", 1ms) == 2);
+  CHECK(ks.get("a") == 2);
+  CHECK(ks.pttl("a") == 3ms);
+  SECTION("or the deadline that it got during the computation") {
+    CHECK(ks.get_or_compute(
+              "a", kKeep,
+              [&] {
+                ks.pexpire("a", 1h);
+                return 3;
+              },
+              5ms) == 3);
+    CHECK(ks.pttl("a") == 1h);
+  }
+  SECTION("but not if the old value expires during the computation") {
+    CHECK(refresh("a", 3ms) == 2);
+    CHECK(ks.pttl("a") == SharedInts::kNever);
+  }
+  SECTION("and a missing key gets no expiry") {
+    CHECK(refresh("b", 0ms) == 2);
+    CHECK(ks.pttl("b") == SharedInts::kNever);
+  }
+}
+
+TEST_CASE("a set with kKeep during a computation outdates it", "[threads]") {
+  SharedInts ks;
+  ks.set("a", 1, 10ms);
+  CHECK(ks.get_or_compute(
+            "a", 1h,
+            [&] {
+              ks.set("a", 2, kKeep);
+              return 3;
+            },
+            10ms) == 3);
+  CHECK(ks.get("a") == 2);
+  CHECK(ks.pttl("a") == 10ms);
+}
+
+TEST_CASE("the ttl begins when the computation has returned", "[threads]") {
   ManualClock clock;
   SharedInts ks(clock);
   ks.get_or_compute("a", 10ms, [&] {
@@ -84,7 +162,7 @@ TEST_CASE("the ttl counts from when the value is there", "[threads]") {
   CHECK(ks.pttl("a") == 10ms);
 }
 
-TEST_CASE("of many threads that ask for a key one computes", "[threads]") {
+TEST_CASE("one of several threads that miss a key computes its value", "[threads]") {
   constexpr int kThreads = 4;
   for (int round = 0; round != 10; ++round) {
     SharedInts ks;
@@ -101,7 +179,7 @@ TEST_CASE("of many threads that ask for a key one computes", "[threads]") {
   }
 }
 
-TEST_CASE("who asks during a computation gets its value", "[threads]") {
+TEST_CASE("a call during a computation of its key waits for the value", "[threads]") {
   SharedInts ks;
   Slow slow(ks, "a", 1);
   std::future<int> other = std::async(std::launch::async, [&] {
@@ -112,7 +190,7 @@ TEST_CASE("who asks during a computation gets its value", "[threads]") {
   CHECK(other.get() == 1);
 }
 
-TEST_CASE("an exception reaches all who wait, and nothing is stored", "[threads]") {
+TEST_CASE("every waiting thread receives an exception, and nothing is stored", "[threads]") {
   SharedInts ks;
   std::latch has_begun(1);
   std::latch may_end(1);
@@ -135,7 +213,7 @@ TEST_CASE("an exception reaches all who wait, and nothing is stored", "[threads]
   CHECK(ks.get_or_compute("a", 1s, [] { return 2; }) == 2);
 }
 
-TEST_CASE("a computation does not overwrite what happened to its key meanwhile", "[threads]") {
+TEST_CASE("a computation does not overwrite a change of its key since it began", "[threads]") {
   SharedInts ks;
   ks.set("other", 7);
 
@@ -147,21 +225,21 @@ TEST_CASE("a computation does not overwrite what happened to its key meanwhile",
     CHECK(ks.get("a") == 2);
     CHECK(ks.pttl("a") == SharedInts::kNever);
   }
-  SECTION("set, and erased") {
+  SECTION("set and erased") {
     Slow slow(ks, "a", 1);
     ks.set("a", 2);
     ks.erase("a");
     CHECK(slow.finish() == 1);
     CHECK_FALSE(ks.contains("a"));
   }
-  SECTION("erased, though it was not there") {
+  SECTION("erased, although it was missing") {
     Slow slow(ks, "a", 1);
     CHECK_FALSE(ks.erase("a"));
     CHECK(ks.get_or_compute("a", 1s, [] { return 3; }) == 3);
     CHECK(slow.finish() == 1);
     CHECK(ks.get("a") == 3);
   }
-  SECTION("taken, though it was not there") {
+  SECTION("getdel, although it was missing") {
     Slow slow(ks, "a", 1);
     CHECK(ks.getdel("a") == std::nullopt);
     slow.finish();
@@ -193,11 +271,12 @@ TEST_CASE("a computation does not overwrite what happened to its key meanwhile",
   }
 }
 
-TEST_CASE("nor does it overwrite what is stored under a key that was moved from", "[threads]") {
+TEST_CASE("a computation does not overwrite a change by a call that moves from the key",
+          "[threads]") {
   SharedInts ks;
   ks.set("other", 7);
-  // Computes a value for "a", and calls `change` meanwhile.
-  const auto change_meanwhile = [&](const auto& change) {
+  // Computes a value for "a", and calls `change` during the computation.
+  const auto change_during = [&](const auto& change) {
     ks.get_or_compute(
         "a", 1s,
         [&] {
@@ -207,19 +286,18 @@ TEST_CASE("nor does it overwrite what is stored under a key that was moved from"
         /*refresh_ahead=*/1h);
     return ks.get("a");
   };
-  CHECK(change_meanwhile([&](std::string&& a) { ks.set(std::move(a), 2); }) == 2);
+  CHECK(change_during([&](std::string&& a) { ks.set(std::move(a), 2); }) == 2);
   ks.erase("a");
-  CHECK(change_meanwhile([&](std::string&& a) { ks.insert(std::move(a), 3); }) == 3);
+  CHECK(change_during([&](std::string&& a) { ks.insert(std::move(a), 3); }) == 3);
   ks.pexpire("a", 1s);
-  CHECK(change_meanwhile([&](std::string&& a) { ks.replace(std::move(a), 4); }) == 4);
+  CHECK(change_during([&](std::string&& a) { ks.replace(std::move(a), 4); }) == 4);
   ks.erase("a");
-  CHECK(change_meanwhile([&](std::string&& a) { ks.copy("other", std::move(a)); }) == 7);
+  CHECK(change_during([&](std::string&& a) { ks.copy("other", std::move(a)); }) == 7);
   ks.erase("a");
-  CHECK(change_meanwhile([&](std::string&& a) { ks.rename("other", std::move(a)); }) == 7);
+  CHECK(change_during([&](std::string&& a) { ks.rename("other", std::move(a)); }) == 7);
 }
 
-TEST_CASE("a superseded result is not stored, even if another computation is in progress",
-          "[threads]") {
+TEST_CASE("an outdated result is not stored, even if another computation is running", "[threads]") {
   ConcurrentKeyspace<int, int> ks({.shards = 1});
   CHECK(ks.get_or_compute(1, 1s, [&] {
     return 10 * ks.get_or_compute(2, 1s, [&] {
@@ -231,7 +309,7 @@ TEST_CASE("a superseded result is not stored, even if another computation is in 
   CHECK(ks.get(2) == 5);
 }
 
-TEST_CASE("an update that throws has changed the key all the same", "[threads]") {
+TEST_CASE("an update that throws outdates a computation too", "[threads]") {
   SharedInts ks;
   ks.set("a", 1, 1s);
   const auto update = [](int& value) {
@@ -248,11 +326,12 @@ TEST_CASE("an update that throws has changed the key all the same", "[threads]")
   CHECK(ks.get("a") == 5);
 }
 
-TEST_CASE("who got what a computation threw does not get it again", "[threads]") {
+TEST_CASE("a call after an exception of a computation computes again", "[threads]") {
   for (int round = 0; round != 100; ++round) {
     SharedInts ks;
     std::atomic<int> calls = 0;
-    std::atomic<int> told = 0;
+    std::atomic<int> caught = 0;
+    std::atomic<int> computed_again = 0;
     on_threads(2, [&](int) {
       try {
         ks.get_or_compute("a", 1s, [&]() -> int {
@@ -261,16 +340,17 @@ TEST_CASE("who got what a computation threw does not get it again", "[threads]")
           throw Blown();
         });
       } catch (const Blown&) {
-        ++told;
-        CHECK(ks.get_or_compute("a", 1s, [] { return 2; }) == 2);
+        ++caught;
+        computed_again += ks.get_or_compute("a", 1s, [] { return 2; }) == 2;
       }
     });
     CHECK(calls == 1);
-    CHECK(told == 2);
+    CHECK(caught == 2);
+    CHECK(computed_again == 2);
   }
 }
 
-TEST_CASE("a ttl of zero stores nothing, and erases what was to be refreshed", "[threads]") {
+TEST_CASE("a ttl of zero stores nothing, and erases a value that it refreshes", "[threads]") {
   SharedInts ks;
   CHECK(ks.get_or_compute("a", 0ms, [] { return 1; }) == 1);
   CHECK_FALSE(ks.contains("a"));
@@ -280,7 +360,7 @@ TEST_CASE("a ttl of zero stores nothing, and erases what was to be refreshed", "
   CHECK_FALSE(ks.contains("a"));
 }
 
-TEST_CASE("what did nothing to a key does not keep a computation from being stored", "[threads]") {
+TEST_CASE("a call without effect on a key does not outdate its computation", "[threads]") {
   SharedInts ks;
   ks.set("other", 7);
   Slow slow(ks, "a", 1);
@@ -299,7 +379,7 @@ TEST_CASE("what did nothing to a key does not keep a computation from being stor
   CHECK(ks.get("a") == 1);
 }
 
-TEST_CASE("renaming a key to itself does not keep its refresh from being stored", "[threads]") {
+TEST_CASE("a rename of a key to itself does not outdate its refresh", "[threads]") {
   SharedInts ks;
   ks.set("a", 1, 1s);
   CHECK(ks.get_or_compute(
@@ -312,8 +392,7 @@ TEST_CASE("renaming a key to itself does not keep its refresh from being stored"
   CHECK(ks.get("a") == 2);
 }
 
-TEST_CASE("a call that throws without effect does not keep a computation from being stored",
-          "[threads]") {
+TEST_CASE("a call that throws without effect does not outdate a computation", "[threads]") {
   ConcurrentKeyspace<int, Fragile<Throws::kOnCopy>> ks;
   const Fragile<Throws::kOnCopy> two(2);
   CHECK(ks.get_or_compute(1, 1s, [&] {
@@ -325,14 +404,14 @@ TEST_CASE("a call that throws without effect does not keep a computation from be
   CHECK(ks.contains(1));
 }
 
-TEST_CASE("a value near its deadline is computed anew by one, and others get the old one",
+TEST_CASE("one call refreshes a value near its deadline, and others return the old value",
           "[threads]") {
   ManualClock clock;
   SharedInts ks(clock);
   ks.set("a", 1, 10ms);
   const auto never = []() -> int { throw std::logic_error("computed"); };
   clock.advance(4ms);
-  CHECK(ks.get_or_compute("a", 10ms, never, 5ms) == 1);  // 6 ms are left
+  CHECK(ks.get_or_compute("a", 10ms, never, 5ms) == 1);  // the ttl left is 6 ms
   clock.advance(1ms);
   {
     Slow slow(ks, "a", 2, 10ms, 5ms);
@@ -348,10 +427,10 @@ TEST_CASE("a value near its deadline is computed anew by one, and others get the
   CHECK(ks.get_or_compute("a", 10ms, never, 1h) == 3);
 }
 
-TEST_CASE("a value is refreshed by what was left of it, also where the expiry slides",
+TEST_CASE("the ttl left before a call decides on a refresh, also with expire_after_access",
           "[threads]") {
   ManualClock clock;
-  SharedCache<Sliding> ks(clock, {.expire_after_access = 10ms});
+  SlidingInts ks({.clock = clock, .expire_after_access = 10ms});
   ks.set(1, 1);
   int computed = 0;
   const auto get = [&] {
@@ -367,7 +446,7 @@ TEST_CASE("a value is refreshed by what was left of it, also where the expiry sl
   CHECK(get() == 11);
 }
 
-TEST_CASE("a refresh that fails leaves the old value, and one that comes late does not overwrite",
+TEST_CASE("a failed refresh keeps the old value, and an outdated refresh does not overwrite",
           "[threads]") {
   ManualClock clock;
   SharedInts ks(clock);
@@ -389,7 +468,7 @@ TEST_CASE("a refresh that fails leaves the old value, and one that comes late do
     slow.finish();
     CHECK(ks.get("a") == 5);
   }
-  SECTION("erased by a ttl that is over") {
+  SECTION("erased by a ttl of zero") {
     Slow slow(ks, "a", 2, 10ms, 10ms);
     CHECK(ks.pexpire("a", 0ms));
     slow.finish();
@@ -401,7 +480,7 @@ TEST_CASE("a refresh that fails leaves the old value, and one that comes late do
     slow.finish();
     CHECK_FALSE(ks.contains("a"));
   }
-  SECTION("given another ttl, which is not another value") {
+  SECTION("given another ttl, which does not outdate the refresh") {
     Slow slow(ks, "a", 2, 10ms, 10ms);
     CHECK(ks.pexpire("a", 1h));
     CHECK_FALSE(ks.insert("a", 4));
@@ -411,7 +490,7 @@ TEST_CASE("a refresh that fails leaves the old value, and one that comes late do
   }
 }
 
-// A clock that is a millisecond later at each look.
+// A clock that moves by a millisecond at each reading.
 class Hasty {
  public:
   using time_point = ManualClock::time_point;
@@ -424,7 +503,7 @@ class Hasty {
   ManualClock clock_;
 };
 
-TEST_CASE("an insertion just when the old value dies is not overwritten by its refresh",
+TEST_CASE("a refresh does not overwrite an insertion at the deadline of the old value",
           "[threads]") {
   for (int ttl = 1; ttl != 30; ++ttl) {
     ConcurrentKeyspace<int, int, Hasty> ks;
@@ -449,7 +528,7 @@ TEST_CASE("an insertion just when the old value dies is not overwritten by its r
   }
 }
 
-TEST_CASE("a computation may ask for another key, and for its own it is told", "[threads]") {
+TEST_CASE("a computation may compute another key, and throws if it needs its own", "[threads]") {
   SharedInts ks;
   CHECK(ks.get_or_compute("a", 1s, [&] {
     return 1 + ks.get_or_compute("b", 1s,
@@ -467,8 +546,8 @@ TEST_CASE("a computation may ask for another key, and for its own it is told", "
   CHECK(ks.size() == 3);
 }
 
-TEST_CASE("computations of keys that share a hash are kept apart", "[threads]") {
-  ConcurrentKeyspace<int, int, ManualClock, OneHash> ks;
+TEST_CASE("keys with equal hashes have separate computations", "[threads]") {
+  ConcurrentKeyspace<int, int, ManualClock, WithHash<OneHash>> ks;
   CHECK(ks.get_or_compute(1, 1s, [&] {
     return 10 + ks.get_or_compute(2, 1s,
                                   [&] { return 10 + ks.get_or_compute(3, 1s, [] { return 3; }); });
@@ -486,25 +565,25 @@ TEST_CASE("when a thread stops waiting, the waits of other threads stay register
   const std::thread::id waiter = waits_for_first.get_id();
   until_waiting(1);
 
-  // One thread computes "y" and then asks for "x"; another computes "x" and asks for "y".
+  // One thread computes "y" and then needs "x". Another computes "x" and needs "y".
   std::latch y_has_begun(1);
   std::latch y_may_ask(1);
   std::thread::id computes_x;
-  std::future<bool> is_told = std::async(std::launch::async, [&] {
-    bool told = false;
+  std::future<bool> has_caught = std::async(std::launch::async, [&] {
+    bool caught = false;
     ks.get_or_compute("y", 1s, [&] {
       y_has_begun.count_down();
       y_may_ask.wait();
-      // If that wait were not registered, this call would deadlock.
+      // If the wait of the other thread were not registered, this call would deadlock.
       if (!internal::TestPeer::is_waiting(computes_x)) return 0;
       try {
         return ks.get_or_compute("x", 1s, [] { return 9; });
       } catch (const RecursiveComputation&) {
-        told = true;
+        caught = true;
         return 2;
       }
     });
-    return told;
+    return caught;
   });
   y_has_begun.wait();
   std::jthread other([&] {
@@ -519,20 +598,19 @@ TEST_CASE("when a thread stops waiting, the waits of other threads stay register
   CHECK_FALSE(internal::TestPeer::is_waiting(waiter));
   CHECK(internal::TestPeer::is_waiting(computes_x));
   y_may_ask.count_down();
-  CHECK(is_told.get());
+  CHECK(has_caught.get());
   other.join();
   CHECK(ks.get("x") == 2);
   CHECK_FALSE(internal::TestPeer::is_waiting(computes_x));
 }
 
-TEST_CASE("computations that wait for each other across threads and keyspaces are told",
-          "[threads]") {
+TEST_CASE("computations that wait for each other across threads and keyspaces throw", "[threads]") {
   SharedInts ks;
   ConcurrentKeyspace<int, int> other;
   std::barrier both(2);
-  std::atomic<int> told = 0;
+  std::atomic<int> caught = 0;
   std::atomic<int> finished = 0;
-  // Each holds what the other asks for.
+  // Each thread computes the value that the other needs.
   const auto ask = [&](auto& first, auto first_key, auto& second, auto second_key) {
     try {
       first.get_or_compute(first_key, 1s, [&] {
@@ -541,18 +619,18 @@ TEST_CASE("computations that wait for each other across threads and keyspaces ar
       });
       ++finished;
     } catch (const RecursiveComputation&) {
-      ++told;
+      ++caught;
     }
   };
   on_threads(2, [&](int i) {
     if (i == 0) ask(ks, "a", other, 1);
     if (i == 1) ask(other, 1, ks, "a");
   });
-  CHECK(told == 2);  // the one who was, and who waited for it
+  CHECK(caught == 2);  // one detects the cycle, and the other waited for its result
   CHECK(finished == 0);
 }
 
-TEST_CASE("a thread that has computed may wait for those that waited for it", "[threads]") {
+TEST_CASE("a finished owner may wait for a thread that waited for it", "[threads]") {
   using internal::WaitGraph;
   const std::thread::id here = std::this_thread::get_id();
   const std::atomic<bool> is_done = GENERATE(true, false);
@@ -566,17 +644,16 @@ TEST_CASE("a thread that has computed may wait for those that waited for it", "[
     may_stop.wait();
   });
   waits.wait();
-  // It may not have noticed yet that what it waits for is done.
+  // The edge of the other thread still exists, although its computation may be done.
   CHECK(WaitGraph::Wait(other.get_id(), never).is_circular() == !is_done);
   may_stop.count_down();
 }
 
-TEST_CASE("a listener that throws does not spoil a computation for others", "[threads]") {
-  struct Observed : DefaultFeatures {
-    using Listener = std::function<void(int, int, RemovalCause)>;
-  };
+TEST_CASE("a computed value is stored although a listener throws", "[threads]") {
+  using Listener = std::function<void(int, int, RemovalCause)>;
   ManualClock clock;
-  SharedCache<Observed> ks(clock, {.listener = [](int, int, RemovalCause) { throw Blown(); }});
+  ConcurrentKeyspace<int, int, ManualClock, WithListener<Listener>> ks(
+      {.clock = clock, .listener = [](int, int, RemovalCause) { throw Blown(); }});
   ks.set(1, 1, 5ms);
   clock.advance(5ms);
   CHECK_THROWS_AS(ks.get_or_compute(1, 1s, [] { return 2; }), Blown);

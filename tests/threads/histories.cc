@@ -1,5 +1,5 @@
-// What threads see of one key must be what they could have seen one after the other: each call has
-// an instant between its start and its end at which it takes effect (Herlihy and Wing, 1990).
+// Calls for one key must be linearizable (Herlihy and Wing, 1990): each call takes effect at one
+// instant between its start and its end.
 
 #include <keyspace/concurrent_keyspace.h>
 
@@ -29,19 +29,20 @@ using SharedNumbers = ConcurrentKeyspace<int, int, ManualClock>;
 enum class Action { kGet, kSet, kInsert, kReplace, kErase, kGetdel, kUpdate };
 constexpr int kAbsent = -1;
 
-// A call, when it began and ended, and what it returned: a value, or 0 and 1 for false and true.
+// A call, the times of its start and its end, and its result: a value, or 0 and 1 for false and
+// true.
 struct TimedCall {
-  Action verb;
+  Action action;
   int argument;
   int result;
   std::uint64_t start;
   std::uint64_t end;
 };
 
-// Does the call on a single value. Returns whether it would have returned that.
+// Makes the call on a single value. Returns true if its result would be the recorded one.
 bool apply(const TimedCall& call, int& value) {
   const bool is_there = value != kAbsent;
-  switch (call.verb) {
+  switch (call.action) {
     case Action::kGet:
       return call.result == value;
     case Action::kSet:
@@ -65,8 +66,8 @@ bool apply(const TimedCall& call, int& value) {
   return false;
 }
 
-// Whether there is an order of the calls, in which none comes before one that ended before it
-// began, that explains all results.
+// Searches for an order of calls that explains all results. In this order a call comes after all
+// calls that ended before it began.
 class Checker {
  public:
   explicit Checker(std::vector<TimedCall> calls) : calls_(std::move(calls)) {}
@@ -92,11 +93,11 @@ class Checker {
   std::set<std::pair<std::uint64_t, int>> seen_;
 };
 
-TimedCall make_call(SharedNumbers& ks, int key, Action verb, int argument,
+TimedCall make_call(SharedNumbers& ks, int key, Action action, int argument,
                     std::atomic<std::uint64_t>& time) {
-  TimedCall call{verb, argument, 0, ++time, 0};
+  TimedCall call{action, argument, 0, ++time, 0};
   if (argument % 3 == 0) std::this_thread::yield();  // so that calls overlap on one processor too
-  switch (verb) {
+  switch (action) {
     case Action::kGet:
       call.result = ks.get(key).value_or(kAbsent);
       break;
@@ -130,7 +131,7 @@ bool have_overlap(std::vector<TimedCall> calls) {
          }) != calls.end();
 }
 
-TEST_CASE("the checker of histories accepts what can be, and nothing else", "[threads]") {
+TEST_CASE("the checker of histories accepts linearizable histories, and no others", "[threads]") {
   const auto is_possible = [](const std::vector<TimedCall>& calls) {
     return Checker(calls).is_linearizable(kAbsent);
   };
@@ -142,14 +143,13 @@ TEST_CASE("the checker of histories accepts what can be, and nothing else", "[th
       {{Action::kSet, 1, 0, 1, 2}, {Action::kGetdel, 0, 1, 3, 6}, {Action::kGetdel, 0, 1, 4, 5}}));
 }
 
-TEST_CASE("the history of every key under contention is one of calls after each other",
-          "[threads]") {
+TEST_CASE("the history of each key under contention is linearizable", "[threads]") {
   constexpr int kThreads = 3;
-  constexpr int kCalls = 6;  // of each thread, on each key
+  constexpr int kCalls = 6;  // by each thread, for each key
   constexpr std::size_t kKeys = 4;
   int overlaps = 0;
   for (unsigned round = 0; round != 400; ++round) {
-    SharedNumbers ks(ManualClock(), {.shards = round % 2 == 0 ? 1U : 4U});
+    SharedNumbers ks({.shards = round % 2 == 0 ? 1U : 4U});
     std::atomic<std::uint64_t> time = 0;
     std::array<std::array<std::vector<TimedCall>, kKeys>, kThreads> calls;
     on_threads(kThreads, [&](int thread) {
@@ -161,24 +161,24 @@ TEST_CASE("the history of every key under contention is one of calls after each 
       }
     });
     for (std::size_t key = 0; key != kKeys; ++key) {
-      std::vector<TimedCall> of_key;
-      for (const auto& of_thread : calls) {
-        of_key.insert(of_key.end(), of_thread[key].begin(), of_thread[key].end());
+      std::vector<TimedCall> for_key;
+      for (const auto& by_thread : calls) {
+        for_key.insert(for_key.end(), by_thread[key].begin(), by_thread[key].end());
       }
       CAPTURE(round, key);
-      REQUIRE(Checker(of_key).is_linearizable(kAbsent));
-      overlaps += have_overlap(of_key);
+      REQUIRE(Checker(for_key).is_linearizable(kAbsent));
+      overlaps += have_overlap(for_key);
     }
   }
   CHECK(overlaps > 100);
 }
 
-TEST_CASE("a rename between shards is seen as one step", "[threads]") {
-  // An entry goes to and fro, while others copy it from wherever it is.
+TEST_CASE("a rename between shards takes effect at one instant", "[threads]") {
+  // One thread renames an entry back and forth. The others copy it from both keys.
   constexpr int kRounds = 20'000;
   int other = 1;
   while (!are_apart<SharedNumbers>(8, 0, other)) ++other;
-  SharedNumbers ks(ManualClock(), {.shards = 8});
+  SharedNumbers ks({.shards = 8});
   ks.set(0, 7, 1h);
   std::atomic<bool> is_over = false;
   std::atomic<int> lost = 0;
@@ -202,10 +202,9 @@ TEST_CASE("a rename between shards is seen as one step", "[threads]") {
   CHECK(ks.pttl(0) == 1h);
 }
 
-TEST_CASE("renames and copies that cross each other do not wait for each other for ever",
-          "[threads]") {
+TEST_CASE("renames and copies in opposite directions do not deadlock", "[threads]") {
   constexpr int kKeys = 8;
-  ConcurrentKeyspace<int, int, ManualClock> ks(ManualClock(), {.shards = 8});
+  ConcurrentKeyspace<int, int, ManualClock> ks({.shards = 8});
   for (int key = 0; key != kKeys; ++key) ks.set(key, key, 1h);
   on_threads(4, [&](int thread) {
     std::mt19937 random(static_cast<unsigned>(thread));

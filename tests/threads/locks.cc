@@ -28,11 +28,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Whether there have been so many reads that readers use slots: see BiasedMutex.
+// Whether the mutex is biased, so that readers use slots: see BiasedMutex.
 enum class Bias { kNone, kToReaders };
 constexpr Bias kBiases[] = {Bias::kNone, Bias::kToReaders};
 
-// All keys share a lock.
+// A keyspace in which all keys share a lock.
 struct OneShard {
   explicit OneShard(Bias wanted) {
     keyspace.set(1, 10);
@@ -41,15 +41,15 @@ struct OneShard {
     if (wanted == Bias::kToReaders) internal::TestPeer::bias(keyspace);
   }
   ManualClock clock;
-  ConcurrentKeyspace<int, int, ManualClock> keyspace{clock, {.shards = 1}};
+  ConcurrentKeyspace<int, int, ManualClock> keyspace{{.clock = clock, .shards = 1}};
 };
 
-// Gives other threads time to do what they should not.
+// Gives other threads time to make a mistake.
 void dawdle() {
   for (int i = 0; i != 10'000; ++i) std::this_thread::yield();
 }
 
-TEST_CASE("no read waits for another, be its key live, expired or absent", "[threads]") {
+TEST_CASE("a read never waits for another read, of a live, expired or missing key", "[threads]") {
   for (const Bias wanted : kBiases) {
     OneShard shard(wanted);
     auto& ks = shard.keyspace;
@@ -82,7 +82,7 @@ TEST_CASE("no read waits for another, be its key live, expired or absent", "[thr
   }
 }
 
-TEST_CASE("a read waits for a write, and sees all of it", "[threads]") {
+TEST_CASE("a read waits for a write, and sees its result", "[threads]") {
   for (const Bias wanted : kBiases) {
     OneShard shard(wanted);
     std::future<std::optional<int>> read;
@@ -117,9 +117,9 @@ TEST_CASE("a write waits for a read, and for another write", "[threads]") {
   }
 }
 
-TEST_CASE("a write waits for no read in another shard", "[threads]") {
+TEST_CASE("a write does not wait for a read in another shard", "[threads]") {
   for (const Bias wanted : kBiases) {
-    ConcurrentKeyspace<int, int, ManualClock> ks(ManualClock{}, {.shards = 2});
+    ConcurrentKeyspace<int, int, ManualClock> ks({.shards = 2});
     const int other = key_apart_from(ks, 1);
     ks.set(1, 10);
     ks.set(other, 20);
@@ -135,16 +135,17 @@ TEST_CASE("a write waits for no read in another shard", "[threads]") {
   }
 }
 
-// --- The mutex alone ---
+// --- The mutex alone
 
 struct Guarded {
-  // Reads once, and returns whether that used a slot.
+  // Locks once for reading. Returns true if that used a slot.
   bool read_uses_slot() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     auto* const slot = mutex.lock_shared();
     mutex.unlock_shared(slot);
     return slot != nullptr;
   }
-  // Reads until that uses a slot, and returns how many reads did not. Before each, calls f().
+  // Locks for reading until that uses a slot. Returns the number of reads that did not. Calls f()
+  // before each read.
   template <class F>
   int read_until_biased(const F& f) {
     for (int reads = 0;; ++reads) {
@@ -158,11 +159,11 @@ struct Guarded {
 
   std::vector<internal::ReadMostlyMutex::Slot> slots{2};
   internal::ReadMostlyMutex mutex{slots, 1};
-  // Not atomic: ThreadSanitizer reports a mutex that does not order what it guards.
+  // Not atomic, so that ThreadSanitizer reports a mutex that does not order the accesses to it.
   std::array<int, 2> pair = {};
 };
 
-TEST_CASE("a mutex is biased after so many reads per slot since the last bias", "[threads]") {
+TEST_CASE("a mutex becomes biased after kReadsPerSlot reads for each slot", "[threads]") {
   constexpr int kReads = 2 * static_cast<int>(internal::StdThreading::kReadsPerSlot) + 1;
   Guarded guarded;
   const auto write = [&guarded] { const internal::WriterLock lock(guarded.mutex); };
@@ -171,7 +172,7 @@ TEST_CASE("a mutex is biased after so many reads per slot since the last bias", 
     CHECK(guarded.read_uses_slot());
     write();
   }
-  // Writes in between do not matter, until one finds the mutex biased.
+  // Writes in between do not change the count, unless the mutex is biased.
   int writes = 0;
   CHECK(guarded.read_until_biased([&] {
     if (++writes <= kReads) write();
@@ -192,12 +193,12 @@ TEST_CASE("a thread uses its slot for one mutex at a time", "[threads]") {
   };
   for (int i = 0; i != 1'000; ++i) read_both();
   CHECK(read_both() == std::pair(true, false));
-  // Both are biased. A writer of one does not wait for a reader of the other: it would for ever.
+  // Both are biased. A writer of one that waited for a reader of the other would deadlock here.
   const internal::ReaderLock reader(outer.mutex);
   const internal::WriterLock writer(inner);
 }
 
-TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
+TEST_CASE("a mutex is held by one writer, or by readers", "[threads]") {
   for (const int writes_per_100 : {25, 1}) {
     Guarded guarded;
     std::atomic<int> torn = 0;
@@ -209,7 +210,7 @@ TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
         if ((i + 25 * thread) % 100 < writes_per_100) {
           const internal::WriterLock lock(guarded.mutex);
           ++guarded.pair[0];
-          std::this_thread::yield();  // also keeps the compiler from making one write of both
+          std::this_thread::yield();  // also prevents the compiler from merging the two writes
           ++guarded.pair[1];
         } else {
           const internal::ReaderLock lock(guarded.mutex);
@@ -230,8 +231,8 @@ TEST_CASE("a mutex lets in one writer, or readers", "[threads]") {
 using Writer = internal::WriterLock<internal::ReadMostlyMutex>;
 using Reader = internal::ReaderLock;
 
-// One thread is done with what the mutex guards before the other begins, but only the mutex tells
-// it so.
+// One thread uses the guarded data before the other does. Only the mutex orders their accesses,
+// because `is_done` is relaxed.
 template <class First, class Second>
 void hand_over(Bias before = Bias::kNone, Bias between = Bias::kNone) {
   Guarded guarded;
@@ -257,16 +258,16 @@ void hand_over(Bias before = Bias::kNone, Bias between = Bias::kNone) {
   });
 }
 
-TEST_CASE("what one thread does under a mutex happens before what the next does", "[threads]") {
+TEST_CASE("accesses under a mutex happen before those of the next holder", "[threads]") {
   hand_over<Writer, Writer>();
   hand_over<Writer, Reader>();
   hand_over<Writer, Reader>(Bias::kToReaders);
   hand_over<Reader, Writer>();
-  hand_over<Reader, Writer>(Bias::kToReaders);               // by the slot
-  hand_over<Writer, Reader>(Bias::kNone, Bias::kToReaders);  // by the bias
+  hand_over<Reader, Writer>(Bias::kToReaders);               // ordered by the slot
+  hand_over<Writer, Reader>(Bias::kNone, Bias::kToReaders);  // ordered by is_biased_
 }
 
-TEST_CASE("waiting threads get a mutex when its holders have unlocked it", "[threads]") {
+TEST_CASE("waiting threads lock a mutex after its holders have unlocked it", "[threads]") {
   Guarded guarded;
   std::atomic<int> waiting = 0;
   int writes = 0;
@@ -284,7 +285,7 @@ TEST_CASE("waiting threads get a mutex when its holders have unlocked it", "[thr
       });
     }
     while (waiting != 6) std::this_thread::yield();
-    dawdle();  // most of them sleep now
+    dawdle();  // until most of them sleep
   };
   {
     std::vector<std::jthread> threads;
@@ -301,9 +302,9 @@ TEST_CASE("waiting threads get a mutex when its holders have unlocked it", "[thr
   CHECK(writes == 6);
 }
 
-// What StdThreading does, and how often a thread sleeps and is woken.
+// A StdThreading that counts sleeps and wakes, and does not sleep.
 struct Sleepless : internal::StdThreading {
-  static void wait_a_while(const Word&, std::uint32_t) noexcept { ++sleeps; }
+  static void wait_with_limit(const Word&, std::uint32_t) noexcept { ++sleeps; }
   static void wake_one(Word&) noexcept { ++wakes; }
   static inline std::atomic<int> sleeps = 0;
   static inline std::atomic<int> wakes = 0;
@@ -337,7 +338,7 @@ struct Death {
   bool is_abort = false;
   std::string message;
 };
-// Calls in a child process. Returns whether it was aborted, and what it printed to stderr.
+// Makes a call in a child process. Returns whether the process was aborted, and its stderr.
 template <class Call>
 Death death_of(const Call& call) {
   std::array<int, 2> ends = {};
@@ -345,8 +346,8 @@ Death death_of(const Call& call) {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    std::signal(SIGABRT, SIG_DFL);  // not Catch2's
-    alarm(10);                      // if it waits for ever
+    std::signal(SIGABRT, SIG_DFL);  // instead of Catch2's handler
+    alarm(10);                      // in case it deadlocks
     dup2(ends[1], STDERR_FILENO);
     call();
     _exit(0);
@@ -398,7 +399,7 @@ TEST_CASE("a function that calls its own locked shard aborts the program with a 
     for (const auto& [name, call] : calls) {
       CAPTURE(name, wanted);
       const Death death = death_of([&, &enter = call] {
-        Shared ks(ManualClock{}, {.shards = 1});
+        Shared ks({.shards = 1});
         ks.set(1, 10);
         if (wanted == Bias::kToReaders) internal::TestPeer::bias(ks);
         enter(ks);
@@ -411,15 +412,14 @@ TEST_CASE("a function that calls its own locked shard aborts the program with a 
   }
 }
 
-TEST_CASE("a function that is called under a lock may use another keyspace, and then this one",
+TEST_CASE("a function under a lock may call another keyspace, and later calls are unaffected",
           "[threads]") {
-  ConcurrentKeyspace<int, int, ManualClock> ks(ManualClock{}, {.shards = 1});
-  ConcurrentKeyspace<int, int, ManualClock> other(ManualClock{}, {.shards = 1});
+  ConcurrentKeyspace<int, int, ManualClock> ks({.shards = 1});
+  ConcurrentKeyspace<int, int, ManualClock> other({.shards = 1});
   ks.set(1, 10);
   CHECK(ks.visit(1, [&](int value) { other.set(1, value); }));
   CHECK_THROWS_AS(ks.update(1, [&](int&) { throw Blown(); }), Blown);
-  // The locks are released, and forgotten: a call that has to wait is not taken for one from
-  // inside.
+  // The CallUnderLock of both is gone. So a later call that has to wait does not abort the program.
   std::future<void> write;
   ks.visit(1, [&](int) {
     write = std::async(std::launch::async, [&] { ks.set(2, 20); });

@@ -1,4 +1,5 @@
-// The reaper's thread is waited for by what it does: a listener that is told of each entry.
+// The tests wait for the reaper's thread by its effects: the listener is called for each entry that
+// the thread erases.
 
 #include <keyspace/concurrent_keyspace.h>
 #include <keyspace/reaper.h>
@@ -23,23 +24,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct ListenedSessions : DefaultFeatures {
-  using Listener = std::function<void(int, int, RemovalCause)>;
-};
+using SessionListener = std::function<void(int, int, RemovalCause)>;
 template <class Clock>
-using Sessions = ConcurrentCache<int, int, ListenedSessions, Clock>;
+using Sessions = ConcurrentKeyspace<int, int, Clock, WithListener<SessionListener>>;
 
-// Counts what a listener hears, and waits until it has heard so much.
+// Counts the calls of a listener, and waits for a number of calls.
 class Count {
  public:
-  std::function<void(int, int, RemovalCause)> listener() {
+  SessionListener listener() {
     return [this](int, int, RemovalCause) {
       const std::lock_guard lock(mutex_);
       ++count_;
       changed_.notify_all();
     };
   }
-  // Returns at once when there are so many; never, if there never are.
+  // Waits until the listener was called `count` times.
   void wait_for(int count) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return count_ >= count; });
@@ -55,10 +54,10 @@ class Count {
   int count_ = 0;
 };
 
-// So long that a test which has to wait for it fails by running out of time.
-constexpr Reaper::Options kSleepy = {.interval = 1ms, .longest_sleep = 24h};
+// The longest sleep is so long that a test that waits for it fails by its time limit.
+constexpr Reaper::Config kSleepy = {.interval = 1ms, .longest_sleep = 24h};
 
-TEST_CASE("a reaper erases what dies, and wakes for a deadline that is set while it sleeps",
+TEST_CASE("a reaper erases expired entries, and wakes for a deadline that is set while it sleeps",
           "[threads]") {
   Count erased;
   Sessions<std::chrono::steady_clock> ks({.listener = erased.listener()});
@@ -80,7 +79,7 @@ TEST_CASE("adding a keyspace wakes a sleeping reaper", "[threads]") {
   while (Probe::read(Probe::kReaperSleeps) == sleeps) std::this_thread::yield();
   Count erased;
   ManualClock clock;
-  Sessions<ManualClock> ks(clock, {.listener = erased.listener()});
+  Sessions<ManualClock> ks({.clock = clock, .listener = erased.listener()});
   ks.set(1, 1, 1s);
   clock.advance(1s);
   reaper.add(ks);
@@ -101,16 +100,16 @@ TEST_CASE("a reaper sleeps at most once in an interval, however often an entry e
     erased.wait_for(kDeadlines);
   });
   const auto time = std::chrono::steady_clock::now() - start;
-  // Two more are allowed: at the start, and until the first deadline. (Rounds are not counted:
-  // another one follows at once if something came due during a round.)
+  // Two more are allowed: at the start, and until the first deadline. (Passes are not counted: if
+  // something comes due during a pass, the next pass follows at once.)
   CHECK(reaping[Probe::kReaperSleeps] <= static_cast<std::uint64_t>(time / kInterval) + 2);
 }
 
-TEST_CASE("a reaper looks after the keyspaces that it is made with", "[threads]") {
+TEST_CASE("a reaper erases entries of all keyspaces that its constructor gets", "[threads]") {
   Count erased;
   ManualClock clock;
-  Sessions<ManualClock> first(clock, {.listener = erased.listener()});
-  Sessions<ManualClock> second(clock, {.listener = erased.listener()});
+  Sessions<ManualClock> first({.clock = clock, .listener = erased.listener()});
+  Sessions<ManualClock> second({.clock = clock, .listener = erased.listener()});
   first.set(1, 1, 1s);
   second.set(1, 1, 1s);
   clock.advance(1s);
@@ -120,10 +119,10 @@ TEST_CASE("a reaper looks after the keyspaces that it is made with", "[threads]"
   CHECK(second.empty());
 }
 
-TEST_CASE("a reaper erases more than a step takes", "[threads]") {
+TEST_CASE("a reaper erases more entries than fit in a step", "[threads]") {
   Count erased;
   ManualClock clock;
-  Sessions<ManualClock> ks(clock, {.listener = erased.listener()});
+  Sessions<ManualClock> ks({.clock = clock, .listener = erased.listener()});
   for (int key = 0; key != 5000; ++key) ks.set(key, key, 1s);
   clock.advance(1s);
   Reaper reaper({.longest_sleep = 24h, .step = 10}, ks);
@@ -138,10 +137,10 @@ TEST_CASE("several keyspaces share a reaper, and any may be destroyed first", "[
   for (int round = 1; round != 20; ++round) {
     Count of_other;
     ConcurrentKeyspace<int, int> quiet;
-    Sessions<std::chrono::steady_clock> goes({.listener = of_other.listener()});
-    reaper.add(goes);
+    Sessions<std::chrono::steady_clock> leaving({.listener = of_other.listener()});
+    reaper.add(leaving);
     reaper.add(quiet);
-    goes.set(1, 1, 1ms);
+    leaving.set(1, 1, 1ms);
     quiet.set(1, 1, 1ms);
     stays.set(1, 1, 1ms);
     of_other.wait_for(1);
@@ -149,7 +148,7 @@ TEST_CASE("several keyspaces share a reaper, and any may be destroyed first", "[
   }
 }
 
-TEST_CASE("a keyspace outlives its reapers, and takes another", "[threads]") {
+TEST_CASE("a keyspace may outlive its reaper, and join another one", "[threads]") {
   Count erased;
   Sessions<std::chrono::steady_clock> ks({.listener = erased.listener()});
   for (int round = 1; round != 20; ++round) {
@@ -160,63 +159,62 @@ TEST_CASE("a keyspace outlives its reapers, and takes another", "[threads]") {
   Reaper first(kSleepy, ks);
   Reaper second(kSleepy);
   second.add(ks);
-  first.remove(ks);  // which it has lost already
+  first.remove(ks);  // no effect: second.add() has removed it there
   ks.set(1, 1, 1ms);
   erased.wait_for(20);
 }
 
-TEST_CASE("each call that may bring a sooner deadline rings, and others do not", "[threads]") {
+TEST_CASE("a call wakes the reaper if it sets a sooner deadline, and only then", "[threads]") {
   ManualClock clock;
-  SharedCache<Sliding> ks(clock, {.expire_after_access = 10h, .shards = 8});
+  SlidingInts ks({.clock = clock, .expire_after_access = 10h, .shards = 8});
   const int other = key_apart_from(ks, 0);
   const auto state = std::make_shared<internal::ReaperState>();
   internal::TestPeer::join(ks, state);
-  const auto rings = [&](const auto& call) {
-    internal::TestPeer::reap(ks);
-    static_cast<void>(internal::TestPeer::take_ring(*state));
+  const auto wakes = [&](const auto& call) {
+    internal::TestPeer::run_step(ks);
+    static_cast<void>(internal::TestPeer::take_wake(*state));
     call();
-    return internal::TestPeer::take_ring(*state);
+    return internal::TestPeer::take_wake(*state);
   };
-  // Each sooner than all before.
-  CHECK(rings([&] { ks.set(0, 0, 20h); }));
-  CHECK(rings([&] { ks.set(0, 0); }));
-  CHECK(rings([&] { ks.pexpire(0, 90min); }));
-  CHECK(rings([&] { ks.pexpireat(0, clock.now() + 80min); }));
-  CHECK(rings([&] { ks.getex(0, 70min); }));
-  CHECK(rings([&] { ks.replace(0, 1, 60min); }));
-  CHECK(rings([&] { ks.insert(other, 1, 50min); }));
-  CHECK(rings([&] { ks.get_or_compute(-1, 40min, [] { return 1; }); }));
-  CHECK(rings([&] {
+  // Each deadline is sooner than all before.
+  CHECK(wakes([&] { ks.set(0, 0, 20h); }));
+  CHECK(wakes([&] { ks.set(0, 0); }));
+  CHECK(wakes([&] { ks.pexpire(0, 90min); }));
+  CHECK(wakes([&] { ks.pexpireat(0, clock.now() + 80min); }));
+  CHECK(wakes([&] { ks.getex(0, 70min); }));
+  CHECK(wakes([&] { ks.replace(0, 1, 60min); }));
+  CHECK(wakes([&] { ks.insert(other, 1, 50min); }));
+  CHECK(wakes([&] { ks.get_or_compute(-1, 40min, [] { return 1; }); }));
+  CHECK(wakes([&] {
     ks.get_or_compute(
         -1, 30min, [] { return 1; }, 40min);
   }));
 
-  CHECK_FALSE(rings([&] { ks.set(-2, 2, 31min); }));
-  CHECK_FALSE(rings([&] { ks.set(-2, 2, ks.kNever); }));
-  CHECK_FALSE(rings([&] { ks.erase(-2); }));
-  CHECK_FALSE(rings([&] { static_cast<void>(ks.get(0)); }));
+  CHECK_FALSE(wakes([&] { ks.set(-2, 2, 31min); }));
+  CHECK_FALSE(wakes([&] { ks.set(-2, 2, ks.kNever); }));
+  CHECK_FALSE(wakes([&] { ks.erase(-2); }));
+  CHECK_FALSE(wakes([&] { static_cast<void>(ks.get(0)); }));
 
-  // What goes to another shard is no sooner, but the reaper may be looking, and have been there.
-  const auto rings_while_it_looks = [&](const auto& call) {
-    internal::TestPeer::begin_look(ks);
+  // A deadline that moves to another shard is no sooner. But if the reaper is reading the
+  // deadlines, it may have read that shard before.
+  const auto wakes_during_reading = [&](const auto& call) {
+    internal::TestPeer::begin_reading(ks);
     call();
-    return internal::TestPeer::take_ring(*state);
+    return internal::TestPeer::take_wake(*state);
   };
-  CHECK(rings_while_it_looks([&] { ks.rename(0, -3); }));
-  CHECK(rings_while_it_looks([&] { ks.rename(-3, other); }));
-  CHECK(rings_while_it_looks([&] { ks.copy(other, 0); }));
-  CHECK(rings_while_it_looks([&] { ks.rename(0, other); }));
+  CHECK(wakes_during_reading([&] { ks.rename(0, -3); }));
+  CHECK(wakes_during_reading([&] { ks.rename(-3, other); }));
+  CHECK(wakes_during_reading([&] { ks.copy(other, 0); }));
+  CHECK(wakes_during_reading([&] { ks.rename(0, other); }));
   ks.clear();
-  CHECK_FALSE(rings_while_it_looks([&] { ks.set(0, 0, ks.kNever); }));
+  CHECK_FALSE(wakes_during_reading([&] { ks.set(0, 0, ks.kNever); }));
 }
 
-// A keyspace of which a test says what the reaper finds in it.
-struct Stand : internal::Reaped {
-  ~Stand() { leave(); }
-  // For a Reaper, as if it were a keyspace.
-  Reaped& reaped() { return *this; }
-  void shards() {}
-  void make_step(std::size_t) override { on_step(); }
+// Stands for a keyspace. The test chooses what the reaper finds in it.
+struct FakeClient : internal::ReaperClient {
+  ~FakeClient() { leave(); }
+  friend internal::ReaperClient& reaper_client(FakeClient& client) { return client; }
+  void erase_step(std::size_t) override { on_step(); }
   Due next_due() override {
     on_look();
     return due;
@@ -226,75 +224,76 @@ struct Stand : internal::Reaped {
   Due due;
 };
 
-TEST_CASE("wake() makes a reaper look, though nothing rang", "[threads]") {
+TEST_CASE("wake() makes a reaper run a pass, although no deadline has passed", "[threads]") {
   std::latch looks[] = {std::latch(1), std::latch(1)};
   std::atomic<int> count = 0;
-  Stand stand;
-  stand.on_look = [&] {
+  FakeClient client;
+  client.on_look = [&] {
     if (const int look = count++; look < 2) looks[look].count_down();
   };
   Reaper reaper(kSleepy);
-  reaper.add(stand);
+  reaper.add(client);
   looks[0].wait();
   reaper.wake();
   looks[1].wait();
   CHECK(count == 2);
 }
 
-TEST_CASE("a deadline that is set while the reaper looks is not lost", "[threads]") {
+TEST_CASE("a deadline that is set while the reaper reads the deadlines is not missed",
+          "[threads]") {
   const auto state = std::make_shared<internal::ReaperState>();
-  Stand stand;
-  stand.join(state);
-  stand.due = {.deadline = 10, .left = 10};
-  CHECK(stand.reap(1) == 10);
-  static_cast<void>(internal::TestPeer::take_ring(*state));
-  stand.note_due(10);
-  CHECK_FALSE(internal::TestPeer::take_ring(*state));
-  stand.note_due(9);
-  CHECK(internal::TestPeer::take_ring(*state));
-  stand.due = {};
-  // In a shard where it has been already.
-  stand.on_look = [&] { stand.note_due(20); };
-  static_cast<void>(stand.reap(1));
-  CHECK(internal::TestPeer::take_ring(*state));
+  FakeClient client;
+  client.join(state);
+  client.due = {.deadline = 10, .left = 10};
+  CHECK(client.run_step(1) == 10);
+  static_cast<void>(internal::TestPeer::take_wake(*state));
+  client.note_due(10);
+  CHECK_FALSE(internal::TestPeer::take_wake(*state));
+  client.note_due(9);
+  CHECK(internal::TestPeer::take_wake(*state));
+  client.due = {};
+  // A deadline in a shard that the reaper has already read.
+  client.on_look = [&] { client.note_due(20); };
+  static_cast<void>(client.run_step(1));
+  CHECK(internal::TestPeer::take_wake(*state));
 }
 
-TEST_CASE("a round answers those that rang before it", "[threads]") {
+TEST_CASE("a pass answers every wake() before it", "[threads]") {
   const auto state = std::make_shared<internal::ReaperState>();
-  Stand stand;
-  stand.join(state);
-  state->ring();
-  internal::TestPeer::make_round(*state, 24h);
-  CHECK_FALSE(internal::TestPeer::take_ring(*state));
-  stand.on_step = [&] { state->ring(); };
-  internal::TestPeer::make_round(*state, 24h);
-  CHECK(internal::TestPeer::take_ring(*state));
+  FakeClient client;
+  client.join(state);
+  state->wake();
+  internal::TestPeer::run_pass(*state, 24h);
+  CHECK_FALSE(internal::TestPeer::take_wake(*state));
+  client.on_step = [&] { state->wake(); };
+  internal::TestPeer::run_pass(*state, 24h);
+  CHECK(internal::TestPeer::take_wake(*state));
 }
 
-TEST_CASE("who rings during a round gets another one", "[threads]") {
+TEST_CASE("a wake() during a pass makes another pass follow", "[threads]") {
   const auto state = std::make_shared<internal::ReaperState>();
   std::latch two_steps(2);
   std::atomic<int> steps = 0;
-  Stand stand;
-  stand.on_step = [&] {
+  FakeClient client;
+  client.on_step = [&] {
     if (++steps > 2) return;
     two_steps.count_down();
-    state->ring();
+    state->wake();
   };
   std::jthread reaper([&] { state->run(1ms, 24h, 1); });
-  stand.join(state);
+  client.join(state);
   two_steps.wait();
   state->stop();
   CHECK(steps >= 2);
 }
 
-TEST_CASE("a reaper that is stopped during a round ends it after the step under way", "[threads]") {
+TEST_CASE("a reaper that is stopped during a pass returns after the running step", "[threads]") {
   const auto state = std::make_shared<internal::ReaperState>();
   std::atomic<int> steps = 0;
-  Stand first;
-  Stand second;
-  for (Stand* const stand : {&first, &second}) {
-    stand->on_step = [&] {
+  FakeClient first;
+  FakeClient second;
+  for (FakeClient* const client : {&first, &second}) {
+    client->on_step = [&] {
       ++steps;
       state->stop();
     };
@@ -305,7 +304,7 @@ TEST_CASE("a reaper that is stopped during a round ends it after the step under 
   CHECK(steps == 1);
 }
 
-TEST_CASE("a removed keyspace is left alone", "[threads]") {
+TEST_CASE("a reaper erases nothing in a keyspace that was removed", "[threads]") {
   Count erased;
   Count of_other;
   Sessions<std::chrono::steady_clock> ks({.listener = erased.listener()});
@@ -313,7 +312,7 @@ TEST_CASE("a removed keyspace is left alone", "[threads]") {
   Reaper reaper(kSleepy, ks, other);
   reaper.remove(ks);
   ks.set(1, 1, 1ms);
-  // The reaper would come to it first.
+  // Each pass would erase entries of `ks` before those of `other`.
   for (int round = 1; round != 20; ++round) {
     other.set(1, 1, 1ms);
     of_other.wait_for(round);
@@ -322,24 +321,24 @@ TEST_CASE("a removed keyspace is left alone", "[threads]") {
   CHECK(ks.size() == 1);
 }
 
-TEST_CASE("time that a reaper spends on one keyspace counts for another", "[threads]") {
+TEST_CASE("the time of a step of one keyspace shortens the sleep for another", "[threads]") {
   using Clock = std::chrono::steady_clock;
   const auto state = std::make_shared<internal::ReaperState>();
-  Stand waiting;
-  Stand slow;
+  FakeClient waiting;
+  FakeClient slow;
   waiting.due = {.deadline = 1000, .left = 1000};
-  Clock::time_point turn_of_slow;
+  Clock::time_point start_of_slow;
   slow.on_step = [&] {
-    turn_of_slow = Clock::now();
-    while (Clock::now() < turn_of_slow + 5ms) continue;
+    start_of_slow = Clock::now();
+    while (Clock::now() < start_of_slow + 5ms) continue;
   };
   waiting.join(state);
   slow.join(state);
-  const Clock::time_point next = internal::TestPeer::make_round(*state, 24h);
-  CHECK(next <= turn_of_slow + 1000ms);
+  const Clock::time_point next = internal::TestPeer::run_pass(*state, 24h);
+  CHECK(next <= start_of_slow + 1000ms);
 }
 
-TEST_CASE("a reaper takes options of any length", "[threads]") {
+TEST_CASE("a reaper accepts an interval and a longest sleep of any length", "[threads]") {
   Count erased;
   Sessions<std::chrono::steady_clock> ks({.listener = erased.listener()});
   Reaper reaper({.longest_sleep = std::chrono::hours::max()}, ks);
@@ -349,7 +348,7 @@ TEST_CASE("a reaper takes options of any length", "[threads]") {
       {.interval = std::chrono::hours::max(), .longest_sleep = std::chrono::milliseconds::max()});
 }
 
-TEST_CASE("threads may move a keyspace between reapers at once", "[threads]") {
+TEST_CASE("several threads may move a keyspace between reapers at the same time", "[threads]") {
   Reaper a;
   Reaper b;
   for (int round = 0; round != 200; ++round) {
@@ -362,17 +361,17 @@ TEST_CASE("threads may move a keyspace between reapers at once", "[threads]") {
   }
   a.wake();
   b.wake();
-  CHECK(true);  // a reaper that looks at what is gone would have ended this
+  CHECK(true);  // a reaper that uses a destroyed keyspace would have crashed
 }
 
-TEST_CASE("a reaper stops at once, whatever it waits for", "[threads]") {
+TEST_CASE("the destructor of a reaper ends every sleep at once", "[threads]") {
   ConcurrentKeyspace<int, int> ks;
   ks.set(1, 1, 1h);
   for (int round = 0; round != 50; ++round) {
     Reaper reaper({.interval = 24h, .longest_sleep = 24h}, ks);
     ks.set(round, 1, 30min);
   }
-  CHECK(ks.size() == 50);  // otherwise this takes a day
+  CHECK(ks.size() == 50);  // with a sleep that is not ended, the test takes a day
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
-// All schedules of a few threads that lock a SharedMutex or a BiasedMutex, one atomic operation at
-// a time.
+// Checks all schedules of a few threads that lock a SharedMutex or a BiasedMutex. A schedule is an
+// order of their atomic operations.
 //
-// A step calls lock() or unlock() from its beginning. The operations of earlier steps return what
-// they returned then; one new operation is made; and the one after it throws. So the state of a
-// thread is the list of what its operations have returned, and can be copied and compared.
+// A step runs one operation of one thread. For that it calls lock() or unlock() from the beginning.
+// The operations of earlier steps return the same results as before. Then one new operation runs,
+// and the next one throws Paused. So the state of a thread is the list of the results of its
+// operations, which can be copied and compared.
 //
-// Here every operation is sequentially consistent, whatever it asks for. What acquire and release
-// order is tested in locks.cc, by ThreadSanitizer.
+// Every operation is sequentially consistent here, whatever its memory order. The memory orders are
+// tested in locks.cc, by ThreadSanitizer.
 
 #include <algorithm>
 #include <array>
@@ -33,7 +34,7 @@ namespace {
 
 struct Schedules {
   static constexpr std::size_t kNone = ~std::size_t{0};
-  // The words, in the order of the members of SharedMutex (0 to 3) and BiasedMutex (4 and 5).
+  // Numbers of the words: the members of SharedMutex (0 to 3) and BiasedMutex (4 and 5), in order.
   static constexpr std::size_t kStateWord = 0;
   static constexpr std::size_t kWokenWords[] = {1, 2};
   static constexpr std::size_t kBiasWord = 4;
@@ -41,30 +42,31 @@ struct Schedules {
   static constexpr std::size_t kSlots = 2;
 
   struct Thread {
-    int calls = 0;                       // that have returned: lock, unlock, and so on
+    int calls = 0;                       // calls that have returned: lock, unlock, and so on
     std::vector<std::uint64_t> results;  // of the operations of the call in progress
-    void* slot = nullptr;                // by which it has locked a BiasedMutex
-    std::size_t asleep_on = kNone;       // a word
-    // In a loop that waits for a word: its number, and how many operations came before.
+    void* slot = nullptr;                // with which it has locked a BiasedMutex
+    std::size_t asleep_on = kNone;       // number of a word
+    // In a loop that waits for a word: the number of the word, and the number of operations before
+    // the loop.
     std::size_t waits_on = kNone;
     std::size_t loop = 0;
-    // Of a reader or writer that has arrived, and not entered yet.
+    // For a thread that has begun to wait for the lock, and does not hold it yet:
     bool has_arrived = false;
-    bool is_after_writer = false;  // a writer waited then, and none held the lock
-    int writers_before = 0;        // that have entered since then
+    bool is_after_writer = false;  // when it arrived, a writer waited and none held the lock
+    int writers_before = 0;        // writers that have entered since then
   };
   struct State {
-    std::array<std::uint64_t, kSlotWords + kSlots> words = {};  // of the lock, and the slots
-    int readers = 0;                                            // that have entered
-    int writers = 0;
+    std::array<std::uint64_t, kSlotWords + kSlots> words = {};  // of the lock, then the slots
+    int readers = 0;                                            // readers that hold the lock
+    int writers = 0;                                            // writers that hold the lock
     std::vector<Thread> threads;
   };
 
-  // --- What a SharedMutex is made of ---
+  // --- The Threading of the mutexes ---
 
   struct Paused {};
 
-  // Makes or repeats an operation of the thread that runs.
+  // Runs an operation of the running thread. If it ran in an earlier step, returns its result.
   template <class Operation>
   static std::uint64_t make(const Operation& operation) {
     Thread& self = state->threads[running];
@@ -79,7 +81,7 @@ struct Schedules {
   template <class T>
   class Atomic {
    public:
-    // All of them begin with 0: see explore().
+    // Every word starts with 0: see explore().
     explicit Atomic(T value) : word_(words_made++) { require(value == T(), "a word is not 0"); }
 
     T load(std::memory_order) const {
@@ -95,7 +97,7 @@ struct Schedules {
       return static_cast<T>(make([&](Thread& self) {
         const std::uint64_t before =
             std::exchange(state->words[word_], static_cast<T>(state->words[word_] + more));
-        if (word_ != kStateWord) return std::uint64_t{0};  // nobody looks at it
+        if (word_ != kStateWord) return std::uint64_t{0};  // nobody uses it
         arrive(self, before);
         return before;
       }));
@@ -131,7 +133,7 @@ struct Schedules {
       return std::find(std::begin(kWokenWords), std::end(kWokenWords), word_) !=
              std::end(kWokenWords);
     }
-    // A thread that sleeps until a slot changes goes on: see wait_a_while().
+    // Also wakes the threads that wait for a slot: see wait_with_limit().
     void change(T value) {
       state->words[word_] = value;
       if (word_ >= kSlotWords) wake_all_on(word_);
@@ -140,7 +142,7 @@ struct Schedules {
   };
 
   using Word = Atomic<std::uint32_t>;
-  // When this returns, the loop begins again. What the thread has seen in it does not matter.
+  // After the sleep the loop begins again. The results in it do not matter any more.
   static void wait(const Word& word, std::uint32_t value) {
     make([&](Thread& self) -> std::uint64_t {
       if (state->words[word.number()] == value) self.asleep_on = word.number();
@@ -148,8 +150,8 @@ struct Schedules {
       throw Paused();
     });
   }
-  // To look again before the slot has changed would only be the same once more.
-  static void wait_a_while(const Word& slot, std::uint32_t value) { wait(slot, value); }
+  // A wake before the slot has changed would only repeat the same state.
+  static void wait_with_limit(const Word& slot, std::uint32_t value) { wait(slot, value); }
   static void wake_all_on(std::size_t word) {
     for (Thread& thread : state->threads) {
       if (thread.asleep_on == word) thread.asleep_on = kNone;
@@ -161,7 +163,7 @@ struct Schedules {
       return std::uint64_t{0};
     });
   }
-  // Wakes the one that the schedule says.
+  // Wakes the sleeping thread that the schedule chooses.
   static void wake_one(const Word& word) {
     make([&](Thread&) {
       could_wake = 0;
@@ -172,13 +174,13 @@ struct Schedules {
     });
   }
 
-  static inline int kTries = 0;
-  static constexpr std::uint32_t kReadsPerSlot = 0;  // biased after one
+  static inline int kSpins = 0;
+  static constexpr std::uint32_t kReadsPerSlot = 0;  // biased after one read
   static std::size_t thread_number() { return running; }
   static void pause() {}
   static void before_wait(const void*) {}
 
-  // If there are more than two threads, some share a slot.
+  // A BiasedMutex with two slots. If there are more than two threads, some share a slot.
   struct Biased {
     Biased() {
       words_made = kSlotWords;
@@ -197,12 +199,12 @@ struct Schedules {
       mutex->unlock_shared(static_cast<internal::ReaderSlot<Schedules>*>(slot));
       slot = nullptr;
     }
-    // Static, as a thread that has locked the mutex knows the address of its slot.
+    // Static, because a thread that has locked the mutex keeps the address of its slot.
     static inline std::optional<std::array<internal::ReaderSlot<Schedules>, kSlots>> slots;
     static inline std::optional<internal::BiasedMutex<Schedules>> mutex;
   };
 
-  // --- What it promises ---
+  // --- The promises of a mutex ---
 
   static void require(bool is_true, const char* broken) {
     if (!is_true) throw std::logic_error(broken);
@@ -218,20 +220,20 @@ struct Schedules {
     }
   }
   static void enter(Thread& self) {
-    require(state->writers == 0, "a thread is inside beside a writer");
+    require(state->writers == 0, "a thread holds the lock while a writer does");
     if (is_writer(running)) {
-      require(state->readers == 0, "a writer is inside beside a reader");
+      require(state->readers == 0, "a writer holds the lock while a reader does");
       ++state->writers;
       for (std::size_t i = 0; i != state->threads.size(); ++i) {
         Thread& other = state->threads[i];
         if (i == running || !other.has_arrived || is_writer(i)) continue;
-        require(++other.writers_before == 1, "two writers go before a reader that waits");
+        require(++other.writers_before == 1, "two writers overtake a waiting reader");
       }
     } else {
       ++state->readers;
       most_readers = std::max(most_readers, state->readers);
       require(!self.is_after_writer || self.writers_before != 0,
-              "a reader goes before a writer that waited when it came");
+              "a reader overtakes a writer that waited when it arrived");
     }
     self.has_arrived = self.is_after_writer = false;
     self.writers_before = 0;
@@ -241,8 +243,8 @@ struct Schedules {
 
   static bool is_writer(std::size_t thread) { return roles[thread] == 'w'; }
 
-  // Returns the state after the next operation of a thread. If that wakes one of several that
-  // sleep, it is number `wakes` of them.
+  // Returns the state after the next operation of a thread. If the operation wakes one of several
+  // sleeping threads, it is number `wakes` of them.
   template <class Mutex>
   static State step(State from, std::size_t thread,
                     std::size_t wakes) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -271,7 +273,7 @@ struct Schedules {
     return from;
   }
 
-  // Returns a text that is the same for states that differ only in which of like threads is which.
+  // Returns a text that is equal for states that differ only by exchanging threads of one role.
   static std::string text_of(const State& any) {
     std::vector<std::string> threads;
     for (std::size_t i = 0; i != roles.size(); ++i) {
@@ -294,7 +296,7 @@ struct Schedules {
     return text;
   }
 
-  // Makes states equal that differ only in how often a word was counted up to wake a thread.
+  // Makes states equal that differ only in how often a word was incremented to wake threads.
   static void forget_counts(State& any) {
     for (Thread& thread : any.threads) {
       if (thread.waits_on >= kSlotWords || thread.results.size() <= thread.loop) continue;
@@ -304,7 +306,7 @@ struct Schedules {
     for (const std::size_t word : kWokenWords) any.words[word] = 0;
   }
 
-  // Returns how many states there are. Throws if a promise is broken in any.
+  // Explores all states. Returns their number. Throws if a promise is broken in any of them.
   template <class Mutex>
   static std::size_t explore(const std::string& of_roles, int rounds, bool is_biased = false) {
     roles = of_roles;
@@ -332,12 +334,11 @@ struct Schedules {
       }
       if (can_go_on) continue;
       for (const Thread& thread : next.threads) {
-        require(thread.calls == 2 * rounds, "a thread sleeps for ever");
+        require(thread.calls == 2 * rounds, "a thread sleeps forever");
       }
-      require(std::popcount(next.words[kStateWord]) <= 1,
-              "the lock is not as it was, but for the turn");
+      require(std::popcount(next.words[kStateWord]) <= 1, "the lock is not free at the end");
       for (std::size_t i = kSlotWords; i != next.words.size(); ++i) {
-        require(next.words[i] == 0, "a slot is not as it was");
+        require(next.words[i] == 0, "a slot is not free at the end");
       }
     }
     return seen.size();
@@ -358,12 +359,12 @@ struct Schedules {
 
 void try_all_schedules(const std::string& roles, int rounds, int tries) {
   CAPTURE(roles, rounds, tries);
-  Schedules::kTries = tries;
+  Schedules::kSpins = tries;
   CHECK(Schedules::explore<internal::SharedMutex<Schedules>>(roles, rounds) > roles.size());
   CHECK(Schedules::most_readers == std::count(roles.begin(), roles.end(), 'r'));
 }
 
-TEST_CASE("all schedules of readers and writers keep what a SharedMutex promises", "[long]") {
+TEST_CASE("a SharedMutex keeps its promises in all schedules of readers and writers", "[long]") {
   for (const char* const roles : {"rr", "ww", "rw"}) {
     try_all_schedules(roles, 2, 0);
     try_all_schedules(roles, 2, 1);
@@ -378,15 +379,15 @@ TEST_CASE("all schedules of readers and writers keep what a SharedMutex promises
 
 void try_all_biased_schedules(const std::string& roles, int rounds, bool is_biased) {
   CAPTURE(roles, rounds, is_biased);
-  Schedules::kTries = 0;
+  Schedules::kSpins = 0;
   CHECK(Schedules::explore<Schedules::Biased>(roles, rounds, is_biased) > roles.size());
   const auto readers = std::count(roles.begin(), roles.end(), 'r');
   CHECK(Schedules::most_readers == readers);
-  // If it is not biased, the first read makes it so, and the second uses a slot.
+  // If it is not biased at the start, the first read makes it biased, and the second uses a slot.
   CHECK(Schedules::are_slots_used == (is_biased || readers * rounds > 1));
 }
 
-TEST_CASE("all schedules of readers and writers keep what a BiasedMutex promises", "[long]") {
+TEST_CASE("a BiasedMutex keeps its promises in all schedules of readers and writers", "[long]") {
   const bool is_full = shortened(10) == 10;
   for (const bool is_biased : {true, false}) {
     for (const char* const roles : {"rr", "rw"}) try_all_biased_schedules(roles, 2, is_biased);

@@ -1,5 +1,5 @@
-// All calls at once, from many threads, and what must hold when they are done: nothing lost,
-// nothing twice, and the listener told of each entry exactly once.
+// Many threads make all calls at once. Afterwards no entry is lost, and the listener has received
+// each entry that was removed exactly once.
 
 #include <keyspace/concurrent_keyspace.h>
 #include <keyspace/reaper.h>
@@ -29,27 +29,24 @@ using namespace std::chrono_literals;
 constexpr int kStressThreads = 4;
 constexpr int kStressKeys = 64;
 
-template <class P>
-struct ObservedBy : DefaultFeatures {
-  using Policy = P;
-  using Listener = std::function<void(int, std::uint64_t, RemovalCause)>;
-  static constexpr bool kStatistics = true;
-};
-template <class P>
-using StressedCache = ConcurrentCache<int, std::uint64_t, ObservedBy<P>, ManualClock>;
+template <class Policy>
+using StressedCache =
+    ConcurrentCache<int, std::uint64_t, Policy, ManualClock, WithStatistics,
+                    WithListener<std::function<void(int, std::uint64_t, RemovalCause)>>>;
 
-// Every value that is stored is another one, so each that leaves can be told from all others.
-template <class Policy, class Options>
-void stress(Options options, unsigned seed) {
+// No value is stored twice, so that each removed entry can be identified.
+template <class Policy>
+void stress(typename StressedCache<Policy>::Config config, unsigned seed) {
   std::mutex mutex;
-  std::map<std::uint64_t, int> told;  // how often of each value
-  options.shards = 8;
-  options.listener = [&](int, std::uint64_t value, RemovalCause) {
+  std::map<std::uint64_t, int> removals;  // by value
+  config.shards = 8;
+  config.listener = [&](int, std::uint64_t value, RemovalCause) {
     const std::lock_guard lock(mutex);
-    ++told[value];
+    ++removals[value];
   };
   ManualClock clock;
-  StressedCache<Policy> ks(clock, std::move(options));
+  config.clock = clock;
+  StressedCache<Policy> ks(std::move(config));
   Reaper reaper({.step = 8}, ks);
 
   std::atomic<std::uint64_t> next = 1;
@@ -61,7 +58,7 @@ void stress(Options options, unsigned seed) {
     const auto value = [&] { return next++; };
     for (int i = 0; i != 4000; ++i) {
       const int key = pick(kStressKeys);
-      switch (pick(14)) {
+      switch (pick(15)) {
         case 0:
         case 1:
           ks.set(key, value(), Millis(1 + pick(20)));
@@ -100,6 +97,13 @@ void stress(Options options, unsigned seed) {
         case 12:
           if (pick(100) == 0) ks.clear();
           break;
+        case 13:
+          if (pick(2) == 0) {
+            ks.set(key, value(), kKeep);
+          } else {
+            ks.replace(key, value(), kKeep);
+          }
+          break;
         default:
           static_cast<void>(ks.get(key));
       }
@@ -115,28 +119,29 @@ void stress(Options options, unsigned seed) {
   for (const auto count : counted.removals) removed += count;
   CHECK(counted.size == ks.size());
   CHECK(counted.inserts + counted.replacements - removed == counted.size);
-  CHECK(told.size() == removed);
+  CHECK(removals.size() == removed);
 
-  // What is left is told of by clear(), and by nothing before.
+  // The listener receives the entries that are left from clear(), and not before.
   std::vector<std::uint64_t> left;
   ks.for_each([&](int, std::uint64_t value, auto) { left.push_back(value); });
   CHECK(left.size() == ks.size());
-  for (const std::uint64_t value : left) CHECK(told.count(value) == 0);
+  for (const std::uint64_t value : left) CHECK(removals.count(value) == 0);
   ks.clear();
-  CHECK(told.size() == counted.inserts + counted.replacements);
-  for (const auto& [value, times] : told) REQUIRE(times == 1);
+  CHECK(removals.size() == counted.inserts + counted.replacements);
+  for (const auto& [value, times] : removals) REQUIRE(times == 1);
 }
 
-TEST_CASE("under stress nothing is lost, and the listener is told of all once", "[threads]") {
+TEST_CASE("under stress no entry is lost, and the listener receives each removed entry once",
+          "[threads]") {
   for (unsigned seed = 0; seed != 3; ++seed) {
-    stress<Unbounded>(StressedCache<Unbounded>::Options{}, seed);
-    stress<Lru>(StressedCache<Lru>::Options{.capacity = 40}, seed);
-    stress<ScanResistant>(StressedCache<ScanResistant>::Options{.capacity = 40}, seed);
-    stress<EarliestDeadline>(StressedCache<EarliestDeadline>::Options{.capacity = 40}, seed);
+    stress<Unbounded>({}, seed);
+    stress<Lru>({.capacity = 40}, seed);
+    stress<ScanResistant>({.capacity = 40}, seed);
+    stress<EarliestDeadline>({.capacity = 40}, seed);
   }
 }
 
-TEST_CASE("additions by many threads add up", "[threads]") {
+TEST_CASE("updates by many threads add up", "[threads]") {
   ConcurrentKeyspace<int, std::uint64_t> ks({.shards = 4});
   constexpr std::uint64_t kEach = 20'000;
   for (int key = 0; key != 4; ++key) ks.set(key, 0U);
@@ -150,17 +155,8 @@ TEST_CASE("additions by many threads add up", "[threads]") {
   CHECK(sum == kStressThreads * kEach);
 }
 
-struct CountedCacheFeatures : CacheFeatures {
-  static constexpr bool kStatistics = true;
-};
-
-struct LeastRecent : DefaultFeatures {
-  using Policy = Lru;
-};
-
-TEST_CASE("requests by many threads are numbered upwards, each with a number of its own",
-          "[threads]") {
-  SharedCache<LeastRecent> ks({.capacity = 4096, .shards = 2});
+TEST_CASE("each request by many threads to an Lru cache gets a number of its own", "[threads]") {
+  SharedCache<Lru> ks({.capacity = 4096, .shards = 2});
   for (int key = 0; key != 10; ++key) ks.set(key, key);
   on_threads(kStressThreads, [&](int) {
     for (int i = 0; i != 10'000; ++i) static_cast<void>(ks.get(i % 10));
@@ -169,7 +165,7 @@ TEST_CASE("requests by many threads are numbered upwards, each with a number of 
 }
 
 TEST_CASE("requests by many threads are all counted", "[threads]") {
-  SharedCache<CountedCacheFeatures> ks({.capacity = 4096, .shards = 2});
+  SharedCache<WithStatistics> ks({.capacity = 4096, .shards = 2});
   for (int key = 0; key != 10; ++key) ks.set(key, key);
   on_threads(kStressThreads, [&](int) {
     for (int i = 0; i != 10'000; ++i) static_cast<void>(ks.get(i % 20));

@@ -1,6 +1,7 @@
+#include <keyspace/cache.h>
 #include <keyspace/clock.h>
 #include <keyspace/concurrent_keyspace.h>
-#include <keyspace/internal/record.h>
+#include <keyspace/internal/timer_record.h>
 
 #include <array>
 #include <chrono>
@@ -17,7 +18,7 @@
 #include "support/catch.hpp"
 #include "support/support.h"
 
-// What holds at compile time. The one test case below exists so that the file shows up in a run.
+// The compiler checks all of this. The one test case exists so that the file appears in a run.
 
 namespace keyspace::testing {
 namespace {
@@ -32,6 +33,11 @@ static_assert(std::is_same_v<decltype(std::declval<const Default&>().clock()), c
 static_assert(std::is_default_constructible_v<Default>);
 static_assert(std::is_default_constructible_v<Strings>);
 static_assert(!std::is_convertible_v<ManualClock, Strings>, "the constructor is explicit");
+static_assert(std::is_same_v<Default::clock_type, SteadyClock>);
+static_assert(std::is_same_v<Default::allocator_type, std::allocator<std::pair<const int, int>>>);
+static_assert(std::is_same_v<Cache<int, int>, Keyspace<int, int, ScanResistant>>);
+static_assert(std::is_same_v<Cache<int, int, Lru>, Keyspace<int, int, Lru>>);
+static_assert(std::is_same_v<Cache<int, int, Unbounded>, Keyspace<int, int, Unbounded>>);
 
 // --- Durations and time points ---
 
@@ -63,16 +69,15 @@ static_assert(std::is_nothrow_move_constructible_v<Keyspace<int, std::unique_ptr
 struct FatClock {
   using time_point = std::chrono::steady_clock::time_point;
   static time_point now() { return {}; }
-  std::array<std::uint64_t, 2> payload = {};  // more than could hide in padding
+  std::array<std::uint64_t, 2> payload = {};  // more than fits into padding
 };
 
 static_assert(sizeof(Default) < sizeof(Keyspace<int, int, FatClock>), "a std clock costs no bytes");
 static_assert(sizeof(Default) == sizeof(Keyspace<int, int, std::chrono::system_clock>));
 
-// What is empty takes no bytes.
+// Empty types take no bytes.
 using SharedDefault = ConcurrentKeyspace<int, int>;
 static_assert(sizeof(SharedDefault) < sizeof(ConcurrentKeyspace<int, int, FatClock>));
-static_assert(sizeof(SharedDefault::Options) == sizeof(std::size_t));
 static_assert(sizeof(CachedClock<>) == sizeof(std::shared_ptr<int>));
 static_assert(sizeof(internal::ChunkPool<std::allocator<int>>) ==
               sizeof(void*) + sizeof(std::size_t));
@@ -82,21 +87,31 @@ static_assert(sizeof(internal::ChunkPool<std::allocator<int>>) ==
 template <class Ks>
 concept HasTheWholeInterface = requires(Ks& ks, const Ks& reader, const typename Ks::duration ttl,
                                         const typename Ks::time_point deadline,
-                                        const std::string& k) {
+                                        const typename Ks::Expiry expiry, const std::string& k) {
   { ks.set(k, k) } -> std::same_as<void>;
   { ks.set(k, k, ttl) } -> std::same_as<void>;
   { ks.set(k, k, deadline) } -> std::same_as<void>;
+  { ks.set(k, k, expiry) } -> std::same_as<void>;
+  { ks.set(k, k, kKeep) } -> std::same_as<void>;
+  { ks.set(k, k, kNever) } -> std::same_as<void>;
+  { ks.set(k, k, {}) } -> std::same_as<void>;
   { ks.insert(k, k) } -> std::same_as<bool>;
   { ks.insert(k, k, ttl) } -> std::same_as<bool>;
   { ks.insert(k, k, deadline) } -> std::same_as<bool>;
+  { ks.insert(k, k, expiry) } -> std::same_as<bool>;
   { ks.replace(k, k) } -> std::same_as<bool>;
   { ks.replace(k, k, ttl) } -> std::same_as<bool>;
   { ks.replace(k, k, deadline) } -> std::same_as<bool>;
+  { ks.replace(k, k, expiry) } -> std::same_as<bool>;
   { ks.find(k) } -> std::same_as<std::string*>;
   { reader.find(k) } -> std::same_as<const std::string*>;
+  { ks.peek(k) } -> std::same_as<const std::string*>;
+  { reader.peek(k) } -> std::same_as<const std::string*>;
   { reader.get(k) } -> std::same_as<std::optional<std::string>>;
   { reader.contains(k) } -> std::same_as<bool>;
   { ks.getex(k, ttl) } -> std::same_as<std::string*>;
+  { ks.getex(k, deadline) } -> std::same_as<std::string*>;
+  { ks.getex(k, expiry) } -> std::same_as<std::string*>;
   { ks.getdel(k) } -> std::same_as<std::optional<std::string>>;
   { ks.erase(k) } -> std::same_as<bool>;
   { ks.pexpire(k, ttl) } -> std::same_as<bool>;
@@ -122,15 +137,25 @@ static_assert(HasTheWholeInterface<Keyspace<std::string, std::string>>);
 
 // --- What must not compile, beside what must ---
 
+// All calls that take an expiry, and at least one of them.
 template <class Ks, class Time>
 concept TakesAsTime = requires(Ks& ks, Time time) {
   ks.set(1, 1, time);
+  ks.insert(1, 1, time);
+  ks.replace(1, 1, time);
+  ks.getex(1, time);
 };
+template <class Ks, class Time>
+concept TakesAsSomeTime = requires(Ks& ks, Time time) {
+  ks.set(1, 1, time);
+}
+|| requires(Ks& ks, Time time) { ks.insert(1, 1, time); }
+|| requires(Ks& ks, Time time) { ks.replace(1, 1, time); }
+|| requires(Ks& ks, Time time) { ks.getex(1, time); };
 template <class Ks, class Ttl>
 concept TakesAsTtl = requires(Ks& ks, Ttl ttl) {
   ks.pexpire(1, ttl);
-}
-|| requires(Ks& ks, Ttl ttl) { ks.getex(1, ttl); };
+};
 template <class Ks, class Deadline>
 concept TakesAsDeadline = requires(Ks& ks, Deadline deadline) {
   ks.pexpireat(1, deadline);
@@ -140,23 +165,35 @@ static_assert(TakesAsTime<Ints, std::chrono::milliseconds>);
 static_assert(TakesAsTime<Ints, std::chrono::seconds>);
 static_assert(TakesAsTime<Ints, std::chrono::hours>);
 static_assert(TakesAsTime<Ints, Instant>);
+static_assert(TakesAsTime<Ints, ManualClock::time_point>);
+static_assert(TakesAsTime<Ints, KeepExpiry>);
+static_assert(TakesAsTime<Ints, Ttl>);
+static_assert(TakesAsTime<Ints, Ints::Deadline>);
+static_assert(TakesAsTime<Ints, Ints::Expiry>);
 static_assert(TakesAsTtl<Ints, std::chrono::milliseconds>);
 static_assert(TakesAsTtl<Ints, std::chrono::seconds>);
 static_assert(TakesAsDeadline<Ints, Instant>);
 
-static_assert(!TakesAsTime<Ints, int>);
-static_assert(!TakesAsTime<Ints, long>);
-static_assert(!TakesAsTime<Ints, double>);
-static_assert(!TakesAsTime<Ints, std::chrono::microseconds>);
-static_assert(!TakesAsTime<Ints, std::chrono::nanoseconds>);
+static_assert(!TakesAsSomeTime<Ints, int>);
+static_assert(!TakesAsSomeTime<Ints, long>);
+static_assert(!TakesAsSomeTime<Ints, double>);
+static_assert(!TakesAsSomeTime<Ints, std::chrono::microseconds>);
+static_assert(!TakesAsSomeTime<Ints, std::chrono::nanoseconds>);
+static_assert(!TakesAsSomeTime<Ints, std::chrono::duration<double>>);
+static_assert(
+    !TakesAsSomeTime<Keyspace<int, int, std::chrono::system_clock>,
+                     std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>>);
+static_assert(!TakesAsSomeTime<Ints, Strings*>);
 static_assert(!TakesAsTtl<Ints, int>);
 static_assert(!TakesAsTtl<Ints, std::chrono::microseconds>);
 static_assert(!TakesAsTtl<Ints, Instant>, "a time point is not a ttl");
+static_assert(!TakesAsTtl<Ints, KeepExpiry>, "pexpire changes the expiry");
 static_assert(!TakesAsDeadline<Ints, Millis>, "a ttl is not a deadline");
 static_assert(!TakesAsDeadline<Ints, int>);
+static_assert(!TakesAsDeadline<Ints, KeepExpiry>);
 static_assert(!TakesAsDeadline<Ints, std::chrono::system_clock::time_point>);
 static_assert(!TakesAsDeadline<Ints, std::chrono::sys_time<Millis>>, "another clock's time");
-static_assert(!TakesAsTime<Ints, std::chrono::sys_time<Millis>>, "another clock's time");
+static_assert(!TakesAsSomeTime<Ints, std::chrono::sys_time<Millis>>, "another clock's time");
 
 template <class Ks>
 concept ChangesThroughConst = requires(const Ks& ks) {

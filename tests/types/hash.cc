@@ -35,12 +35,12 @@ struct AllOnesHash {
 };
 
 template <class Hash>
-using Hashed = Keyspace<std::uint64_t, int, ManualClock, Hash>;
+using Hashed = Keyspace<std::uint64_t, int, ManualClock, WithHash<Hash>>;
 
 TEMPLATE_TEST_CASE("any hash is correct", "", ConstantHash, ZeroHash, IdentityHash, HighHash,
                    AllOnesHash) {
-  // Keys that share deadlines as well as hashes, so that nothing in the expiry table tells them
-  // apart; then each third key changes in another way.
+  // The keys share hashes and deadlines, so that nothing in the timer wheel distinguishes them.
+  // Then each key of seven changes in another way.
   constexpr std::uint64_t kKeys = 120;
   constexpr std::uint64_t kStride = 1'000'003;
   Hashed<TestType> ks;
@@ -87,8 +87,9 @@ TEMPLATE_TEST_CASE("any hash is correct", "", ConstantHash, ZeroHash, IdentityHa
   for (const std::int64_t now : {99, 100, 101, 102, 103, 104, 299, 300}) {
     CAPTURE(now);
     ks.clock().set(at(now));
-    const auto dead = std::erase_if(expected, [&](const auto& e) { return e.second <= at(now); });
-    REQUIRE(ks.erase_expired() == dead);
+    const auto expiring =
+        std::erase_if(expected, [&](const auto& e) { return e.second <= at(now); });
+    REQUIRE(ks.erase_expired() == expiring);
     REQUIRE(ks.size() == expected.size());
     for (std::uint64_t i = 0; i < kKeys; ++i) {
       const auto it = expected.find(i * kStride);
@@ -117,7 +118,7 @@ struct SaysVoid : StdHash {
 template <class Hash>
 double comparisons_of_high_keys() {
   constexpr std::uint64_t kKeys = 4000;
-  Keyspace<std::uint64_t, int, ManualClock, Hash, CountingEq> ks;
+  Keyspace<std::uint64_t, int, ManualClock, WithHash<Hash, CountingEq>> ks;
   take_work();
   for (std::uint64_t key = 0; key != kKeys; ++key) ks.set(key << 32, 1);
   for (std::uint64_t key = 0; key != kKeys; ++key) REQUIRE(ks.contains(key << 32));
@@ -129,7 +130,7 @@ TEST_CASE("a hash is mixed, unless it declares is_avalanching") {
   CHECK(comparisons_of_high_keys<SaysFalse>() < 3);
   CHECK(comparisons_of_high_keys<SaysFalseByATrait>() < 3);
   CHECK(comparisons_of_high_keys<internal::HashedHash<std::uint64_t, StdHash>>() < 3);
-  // Taken as it is, all keys begin at one place of the map.
+  // Without mixing, the search for each key begins in the same slot of the map.
   CHECK(comparisons_of_high_keys<SaysTrue>() > 3);
   CHECK(comparisons_of_high_keys<SaysVoid>() > 3);
   STATIC_REQUIRE(internal::kIsAvalanching<internal::DefaultHash<int>>);
@@ -140,7 +141,7 @@ TEST_CASE("a hash is mixed, unless it declares is_avalanching") {
   STATIC_REQUIRE(internal::kIsAvalanching<Shared>);
 }
 
-TEST_CASE("two keys with one hash and one deadline are told apart by equality alone") {
+TEST_CASE("two keys with one hash and one deadline are distinguished by equality alone") {
   Hashed<ConstantHash> ks;
   ks.set(1, 10, 100ms);
   ks.set(2, 20, 100ms);
@@ -180,7 +181,7 @@ TEST_CASE("many postponed keys with one hash are each filed again") {
   }
 }
 
-// A hash that looks at part of the key only, with an equality to match.
+// A hash of the first letter of a key.
 struct FirstLetterHash {
   std::size_t operator()(const std::string& key) const noexcept {
     return key.empty() ? 0 : static_cast<unsigned char>(key.front());
@@ -188,7 +189,7 @@ struct FirstLetterHash {
 };
 
 TEST_CASE("a poor hash over strings is correct") {
-  Keyspace<std::string, int, ManualClock, FirstLetterHash> ks;
+  Keyspace<std::string, int, ManualClock, WithHash<FirstLetterHash>> ks;
   for (int i = 0; i < 200; ++i) ks.set("key " + std::to_string(i), i, Millis{i + 1});
   for (int now = 0; now <= 200; ++now) {
     ks.clock().set(at(now));
@@ -197,7 +198,7 @@ TEST_CASE("a poor hash over strings is correct") {
   CHECK(ks.empty());
 }
 
-// Functors with state are the ones given to the constructor.
+// Functors with state.
 struct SeededHash {
   explicit SeededHash(std::uint64_t s) : seed(s) {}
   std::size_t operator()(std::uint64_t key) const noexcept { return (key + seed) * 0x9e3779b9u; }
@@ -214,13 +215,13 @@ struct ModuloHash {
   std::uint64_t modulus;
 };
 
-TEST_CASE("the hash and the equality are those given to the constructor") {
-  Keyspace<std::uint64_t, int, ManualClock, SeededHash> seeded(ManualClock{}, SeededHash{7});
+TEST_CASE("the hash and the equality are those of the Config") {
+  Keyspace<std::uint64_t, int, ManualClock, WithHash<SeededHash>> seeded({.hash = SeededHash{7}});
   seeded.set(1, 1);
   CHECK(seeded.contains(1));
 
-  Keyspace<std::uint64_t, int, ManualClock, ModuloHash, ModuloEq> modulo(
-      ManualClock{}, ModuloHash{10}, ModuloEq{10});
+  Keyspace<std::uint64_t, int, ManualClock, WithHash<ModuloHash, ModuloEq>> modulo(
+      {.hash = ModuloHash{10}, .equal = ModuloEq{10}});
   modulo.set(13, 1, 5ms);
   CHECK(modulo.contains(3));
   CHECK_FALSE(modulo.insert(23, 2));

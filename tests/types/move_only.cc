@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using Owned = std::unique_ptr<int>;
 using ToOwned = Keyspace<int, Owned, ManualClock>;
 
-TEST_CASE("a move-only value can be stored, changed, taken and renamed") {
+TEST_CASE("a move-only value can be stored, changed, renamed and returned by getdel") {
   ToOwned ks;
   ks.set(1, std::make_unique<int>(10));
   ks.set(2, std::make_unique<int>(20), 10ms);
@@ -50,7 +50,7 @@ TEST_CASE("a move-only value can be stored, changed, taken and renamed") {
   CHECK(ks.empty());
 }
 
-TEST_CASE("a refused insert leaves a move-only value with the caller") {
+TEST_CASE("a refused insert does not move from a move-only value") {
   ToOwned ks;
   ks.set(1, std::make_unique<int>(10));
   Owned value = std::make_unique<int>(20);
@@ -60,11 +60,15 @@ TEST_CASE("a refused insert leaves a move-only value with the caller") {
   REQUIRE(value != nullptr);
   CHECK_FALSE(ks.insert(1, std::move(value), at(5)));
   REQUIRE(value != nullptr);
+  CHECK_FALSE(ks.insert(1, std::move(value), kKeep));
+  REQUIRE(value != nullptr);
+  CHECK_FALSE(ks.replace(2, std::move(value), kKeep));
+  REQUIRE(value != nullptr);
   CHECK(*value == 20);
   CHECK(**ks.find(1) == 10);
 }
 
-TEST_CASE("move-only values survive growth and expiry") {
+TEST_CASE("move-only values stay stored while the map grows and others expire") {
   ToOwned ks;
   for (int i = 0; i < 1000; ++i) ks.set(i, std::make_unique<int>(i), Millis{i + 1});
   ks.clock().set(at(500));
@@ -75,7 +79,7 @@ TEST_CASE("move-only values survive growth and expiry") {
   }
 }
 
-// A key with one owner.
+// A move-only key.
 struct Ticket {
   explicit Ticket(int n) : number(std::make_unique<int>(n)) {}
   friend bool operator==(const Ticket& a, const Ticket& b) { return *a.number == *b.number; }
@@ -86,7 +90,7 @@ struct TicketHash {
     return static_cast<std::size_t>(*ticket.number) * 0x9e3779b97f4a7c15u;
   }
 };
-using ByTicket = Keyspace<Ticket, Owned, ManualClock, TicketHash>;
+using ByTicket = Keyspace<Ticket, Owned, ManualClock, WithHash<TicketHash>>;
 
 TEST_CASE("a move-only key can be stored, found, renamed and expired") {
   ByTicket ks;
@@ -106,7 +110,7 @@ TEST_CASE("a move-only key can be stored, found, renamed and expired") {
   CHECK(ks.empty());
 }
 
-TEST_CASE("a refused insert leaves a move-only key with the caller") {
+TEST_CASE("a refused insert does not move from a move-only key") {
   ByTicket ks;
   ks.set(Ticket(1), std::make_unique<int>(10));
   Ticket key(1);
@@ -115,7 +119,7 @@ TEST_CASE("a refused insert leaves a move-only key with the caller") {
   CHECK(ks.contains(key));
 }
 
-TEST_CASE("move-only keys survive growth and expiry") {
+TEST_CASE("move-only keys stay stored while the map grows and others expire") {
   ByTicket ks;
   for (int i = 0; i < 1000; ++i) ks.set(Ticket(i), std::make_unique<int>(i), Millis{i + 1});
   ks.clock().set(at(500));

@@ -46,21 +46,21 @@ TEST_CASE("a clock that counts in doubles is rounded down and saturates") {
   CHECK(ks.pexpiretime(4) == TimePoint::min() + 1ms);
 }
 
-TEST_CASE("a ttl too long for any time stands for the latest deadline before the epoch as well") {
+TEST_CASE("a ttl too long for any time is the latest deadline, also before the epoch") {
   Keyspace<int, int, ManualClock> ks{ManualClock(ManualClock::time_point(-1s))};
   ks.set(1, 1, std::chrono::hours::max());
   CHECK(ks.pexpiretime(1) == ManualClock::time_point::max() - 1ms);
   CHECK(!ks.pexpireat(1, ManualClock::time_point::max() - 1ms, Condition::kGt));
 }
 
-TEST_CASE("a ttl long before any time is over") {
+TEST_CASE("a ttl of the smallest number of hours is over") {
   Keyspace<int, int, ManualClock> ks;
   ks.set(1, 1);
   CHECK(ks.pexpire(1, std::chrono::hours::min() + 1h));
   CHECK(!ks.contains(1));
 }
 
-TEST_CASE("nothing lives on a clock that stands at the end of time and a ttl of zero") {
+TEST_CASE("a ttl of zero is over, although the clock shows the latest time") {
   Ints ks{ManualClock(Instant::max())};
   ks.set(1, 1, 0ms);
   CHECK_FALSE(ks.contains(1));
@@ -69,13 +69,13 @@ TEST_CASE("nothing lives on a clock that stands at the end of time and a ttl of 
   CHECK_FALSE(ks.contains(2));
 }
 
-// Can be copied bit by bit, and takes what it is made of.
+// Can be copied bit by bit. Its constructor moves from the argument.
 struct Released {
   explicit Released(std::unique_ptr<int>&& owner) noexcept : number(owner.release()) {}
   int* number;
 };
 
-TEST_CASE("a value is made of its argument once, and not where it is refused") {
+TEST_CASE("a value is constructed from its argument once, and not if it is refused") {
   Keyspace<int, Released, ManualClock> ks;
   ks.reserve(10);
   const auto set = [&](int number) { ks.set(1, std::make_unique<int>(number), 1h); };
@@ -91,7 +91,7 @@ TEST_CASE("a value is made of its argument once, and not where it is refused") {
   CHECK(third != nullptr);
 }
 
-// Prefers its template to a copy, unless what is copied is const or about to go.
+// Prefers its template to a copy, unless the argument is const or an rvalue.
 struct Reference {
   template <class T>
   explicit Reference(T&& object) noexcept : address(std::addressof(object)) {}
@@ -101,7 +101,7 @@ struct Reference {
   const void* address;
 };
 
-TEST_CASE("a value that can be made of anything is copied where it is to be copied") {
+TEST_CASE("a value that can be constructed from anything is copied from a value of its type") {
   Keyspace<int, Reference, ManualClock> ks;
   ks.reserve(10);
   const int object = 0;
@@ -111,20 +111,49 @@ TEST_CASE("a value that can be made of anything is copied where it is to be copi
   CHECK(ks.find(2)->address == &object);
 }
 
-// Trivial to copy, but said to throw, which not all compilers believe.
-struct Wary {
-  Wary(int n) noexcept : number(n) {}  // NOLINT(google-explicit-constructor)
-  Wary(const Wary&) noexcept(false) = default;
-  Wary& operator=(const Wary&) = default;
+// Trivial to copy, but declared to throw. Not all compilers respect that.
+struct MayThrow {
+  MayThrow(int n) noexcept : number(n) {}  // NOLINT(google-explicit-constructor)
+  MayThrow(const MayThrow&) noexcept(false) = default;
+  MayThrow& operator=(const MayThrow&) = default;
   int number;
 };
 
-TEST_CASE("a trivial copy that is said to throw is stored or not when memory runs out") {
-  using Pair = std::pair<const int, Wary>;
+// Trivially copyable, and constructed and assigned differently from what is not const.
+struct GreedyWord {
+  explicit GreedyWord(int a_number) : number(a_number) {}
+  GreedyWord(const GreedyWord&) = default;
+  GreedyWord(GreedyWord&&) = default;
+  GreedyWord& operator=(const GreedyWord&) = default;
+  GreedyWord& operator=(GreedyWord&&) = default;
+  template <class U>
+  GreedyWord(U&&) noexcept : number(-1) {}  // NOLINT: greedy, and implicit by design
+  template <class U>
+  GreedyWord& operator=(U&&) noexcept {  // NOLINT: greedy by design
+    number = -2;
+    return *this;
+  }
+  int number;
+};
+static_assert(std::is_trivially_copyable_v<GreedyWord>);
+
+TEST_CASE("a trivial value is copied and assigned as a const object") {
+  Keyspace<int, GreedyWord, ManualClock> ks;
+  ks.reserve(100);
+  const GreedyWord one(1);
+  ks.set(1, one);
+  CHECK(ks.find(1)->number == 1);
+  ks.set(1, GreedyWord(7));
+  CHECK(ks.find(1)->number == 7);
+  ks.set(1, one, 1s);
+  CHECK(ks.find(1)->number == 1);
+}
+
+TEST_CASE("a value with a trivial copy that may throw is stored or not when memory runs out") {
+  using Allocator = LedgerAllocator<std::pair<const int, MayThrow>>;
   Ledger ledger;
-  Keyspace<int, Wary, ManualClock, internal::DefaultHash<int>, internal::DefaultEqual<int>,
-           LedgerAllocator<Pair>>
-      ks(ManualClock{}, {}, {}, LedgerAllocator<Pair>(ledger));
+  Keyspace<int, MayThrow, ManualClock, WithAllocator<Allocator>> ks(
+      {.allocator = Allocator(ledger)});
   ks.reserve(100);
   ledger.fragile = true;
   Fuse::arm(0);
@@ -145,7 +174,9 @@ TEST_CASE("a hash and an equality may be lambdas with captures") {
     return static_cast<std::size_t>(static_cast<std::uint64_t>(key) * factor);
   };
   const auto equal = [factor](int a, int b) { return factor != 0 && a == b; };
-  Keyspace<int, int, ManualClock, decltype(hash), decltype(equal)> ks(ManualClock{}, hash, equal);
+  using Hash = std::remove_const_t<decltype(hash)>;
+  using Equal = std::remove_const_t<decltype(equal)>;
+  Keyspace<int, int, ManualClock, WithHash<Hash, Equal>> ks({.hash = hash, .equal = equal});
   for (int key = 0; key < 1000; ++key) ks.set(key, -key, 1h);
   auto moved = std::move(ks);
   ks = std::move(moved);
@@ -154,17 +185,16 @@ TEST_CASE("a hash and an equality may be lambdas with captures") {
   check_invariants(ks);
 }
 
-TEST_CASE("a keyspace with a memory resource moves, and takes its memory along") {
+TEST_CASE("a keyspace with a memory resource moves together with its memory") {
   using Allocator = std::pmr::polymorphic_allocator<std::pair<const int, int>>;
-  using Ks = Keyspace<int, int, ManualClock, internal::DefaultHash<int>,
-                      internal::DefaultEqual<int>, Allocator>;
+  using Ks = Keyspace<int, int, ManualClock, WithAllocator<Allocator>>;
   using TimePoint = Ks::time_point;
   const TimePoint far(std::chrono::milliseconds(std::int64_t{1} << 61));
   std::pmr::unsynchronized_pool_resource kept;
-  Ks ks(ManualClock{}, {}, {}, Allocator(&kept));
+  Ks ks({.allocator = Allocator(&kept)});
   {
-    std::pmr::unsynchronized_pool_resource given_up;
-    Ks target(ManualClock{}, {}, {}, Allocator(&given_up));
+    std::pmr::unsynchronized_pool_resource destroyed;
+    Ks target({.allocator = Allocator(&destroyed)});
     for (int key = 0; key < 100; ++key) {
       target.set(key, key, far);
       ks.set(key, -key, far - milliseconds(key));
@@ -178,11 +208,11 @@ TEST_CASE("a keyspace with a memory resource moves, and takes its memory along")
   check_invariants(ks);
 }
 
-// Refuses when told to.
+// An allocator that throws while *off is true.
 template <class T>
 struct Switch {
   using value_type = T;
-  explicit Switch(const bool* refuses) : off(refuses) {}
+  explicit Switch(const bool* is_off) : off(is_off) {}
   template <class U>
   Switch(const Switch<U>& other) : off(other.off) {}  // NOLINT: allocators convert
   T* allocate(std::size_t count) {
@@ -194,20 +224,20 @@ struct Switch {
   const bool* off;
 };
 
-using SwitchKs = Keyspace<int, int, ManualClock, internal::DefaultHash<int>,
-                          internal::DefaultEqual<int>, Switch<std::pair<const int, int>>>;
+using SwitchAllocator = Switch<std::pair<const int, int>>;
+using SwitchKs = Keyspace<int, int, ManualClock, WithAllocator<SwitchAllocator>>;
 
-TEST_CASE("a full map that entries come to and go from allocates in no insertion") {
+TEST_CASE("a map at a constant size allocates in no insertion") {
   for (int fill = 1; fill < 1000; fill += 3) {
     bool off = false;
-    SwitchKs ks(ManualClock{}, {}, {}, Switch<std::pair<const int, int>>(&off));
+    SwitchKs ks({.allocator = SwitchAllocator(&off)});
     for (int key = 0; key < fill; ++key) ks.set(key, key);
     off = true;
     for (int key = fill; key < fill + 2000; ++key) {
       ks.erase(key - fill);
       try {
         ks.set(key, key);
-      } catch (const std::bad_alloc&) {  // the map is to grow: that may fail, and nothing is lost
+      } catch (const std::bad_alloc&) {  // the map has to grow: that may fail, and nothing is lost
         off = false;
         ks.set(key, key);
         off = true;
@@ -217,10 +247,10 @@ TEST_CASE("a full map that entries come to and go from allocates in no insertion
   }
 }
 
-TEST_CASE("what was reserved is there") {
+TEST_CASE("after reserve no insertion of that many entries allocates") {
   for (int size = 1; size < 2000; ++size) {
     bool off = false;
-    SwitchKs ks(ManualClock{}, {}, {}, Switch<std::pair<const int, int>>(&off));
+    SwitchKs ks({.allocator = SwitchAllocator(&off)});
     ks.reserve(static_cast<std::size_t>(size));
     off = true;
     for (int key = 0; key < size; ++key) ks.set(key, key);
@@ -230,7 +260,7 @@ TEST_CASE("what was reserved is there") {
 
 TEST_CASE("filling a keyspace grows it by doubling") {
   bool off = false;
-  SwitchKs ks(ManualClock{}, {}, {}, Switch<std::pair<const int, int>>(&off));
+  SwitchKs ks({.allocator = SwitchAllocator(&off)});
   int grown = 0;
   for (int key = 0; key < 100'000; ++key) {
     off = true;

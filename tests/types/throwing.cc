@@ -1,5 +1,5 @@
 #include <keyspace/cache.h>
-#include <keyspace/features.h>
+#include <keyspace/keyspace.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,9 +16,9 @@
 #include "support/invariants.h"
 #include "support/support.h"
 
-// Every call is interrupted at every point at which a user's type, hash, equality or allocator can
-// throw: the fuse is armed with 0, 1, 2, ... until the call passes. After each interruption nothing
-// but what the call was about may have changed, and the keyspace must go on as if nothing happened.
+// Interrupts every call at every point at which a user's type, hash, equality or allocator can
+// throw: arms the fuse with 0, 1, 2, ... until the call returns. After each interruption only the
+// keys of the call may have changed, and the keyspace must still be usable.
 
 namespace keyspace::testing {
 namespace {
@@ -38,32 +38,29 @@ struct Setup {
   using Key = Fragile<kKey>;
   using Value = Fragile<kValue>;
   using Allocator = LedgerAllocator<std::pair<const Key, Value>>;
-  using Ks = Keyspace<Key, Value, ManualClock, Hash, Equal, Allocator>;
-  static Ks make(Ledger& ledger) { return Ks(ManualClock{}, {}, {}, Allocator(ledger)); }
+  using Ks = Keyspace<Key, Value, ManualClock, WithHash<Hash, Equal>, WithAllocator<Allocator>>;
+  static Ks make(Ledger& ledger) { return Ks({.allocator = Allocator(ledger)}); }
 };
 
-// A cache that has room for all, and of which the weigher throws too.
-template <Throws kKey, Throws kValue, class Hash, class P>
+// A cache that has room for all entries. Its weigher throws too.
+template <Throws kKey, Throws kValue, class Hash, class Policy>
 struct CacheSetup {
   using Key = Fragile<kKey>;
   using Value = Fragile<kValue>;
   using Allocator = LedgerAllocator<std::pair<const Key, Value>>;
-  struct Features : DefaultFeatures {
-    using Policy = P;
-    struct Weigher {
-      std::size_t operator()(const Key& key, const Value& value) const {
-        Fuse::burn();
-        return static_cast<std::size_t>(key.id() % 2 + value.id() % 3);
-      }
-    };
-    struct Listener {
-      void operator()(const Key&, const Value&, RemovalCause) const {}
-    };
-    static constexpr bool kStatistics = true;
+  struct Weigher {
+    std::size_t operator()(const Key& key, const Value& value) const {
+      Fuse::burn();
+      return static_cast<std::size_t>(key.id() % 2 + value.id() % 3);
+    }
   };
-  using Ks = Cache<Key, Value, Features, ManualClock, Hash, FragileEq, Allocator>;
+  struct Listener {
+    void operator()(const Key&, const Value&, RemovalCause) const {}
+  };
+  using Ks = Cache<Key, Value, Policy, WithWeigher<Weigher>, WithListener<Listener>, WithStatistics,
+                   ManualClock, WithHash<Hash, FragileEq>, WithAllocator<Allocator>>;
   static Ks make(Ledger& ledger) {
-    return Ks(ManualClock{}, {.capacity = 10'000}, {}, {}, Allocator(ledger));
+    return Ks({.capacity = 10'000, .allocator = Allocator(ledger)});
   }
 };
 
@@ -92,12 +89,12 @@ Contents state_of(const Ks& ks) {
   return state;
 }
 
-// What calls are made with; made before the fuse is armed.
+// The arguments of calls. They are constructed before the fuse is armed.
 template <class S>
 struct Arguments {
   using Key = typename S::Key;
   using Value = typename S::Value;
-  Key persistent{0}, soon{1}, postponed{2}, dead{3}, absent{1000};
+  Key persistent{0}, soon{1}, postponed{2}, expired{3}, absent{1000};
   Value value{7777};
 };
 
@@ -167,16 +164,28 @@ std::vector<Case<S>> cases() {
        {1}},
       {"set volatile later", [](Ks& ks, A& a) { ks.set(a.soon, a.value, 900ms); }, {1}},
       {"set postponed", [](Ks& ks, A& a) { ks.set(a.postponed, a.value, 70ms); }, {2}},
-      {"set dead", [](Ks& ks, A& a) { ks.set(a.dead, a.value); }, {3}},
-      {"set dead ttl", [](Ks& ks, A& a) { ks.set(a.dead, a.value, 70ms); }, {3}},
-      {"set dead ttl, moved",
-       [](Ks& ks, A& a) { ks.set(std::move(a.dead), std::move(a.value), 70ms); },
+      {"set expired", [](Ks& ks, A& a) { ks.set(a.expired, a.value); }, {3}},
+      {"set expired ttl", [](Ks& ks, A& a) { ks.set(a.expired, a.value, 70ms); }, {3}},
+      {"set expired ttl, moved",
+       [](Ks& ks, A& a) { ks.set(std::move(a.expired), std::move(a.value), 70ms); },
        {3}},
       {"insert absent", [](Ks& ks, A& a) { ks.insert(a.absent, a.value, 70ms); }, {1000}},
-      {"insert dead", [](Ks& ks, A& a) { ks.insert(a.dead, a.value, 70ms); }, {3}},
+      {"insert expired", [](Ks& ks, A& a) { ks.insert(a.expired, a.value, 70ms); }, {3}},
       {"insert present", [](Ks& ks, A& a) { ks.insert(a.soon, a.value, 70ms); }, {}},
       {"replace absent", [](Ks& ks, A& a) { ks.replace(a.absent, a.value, 70ms); }, {}},
       {"replace volatile", [](Ks& ks, A& a) { ks.replace(a.soon, a.value, 1ms); }, {1}},
+      {"set absent keep", [](Ks& ks, A& a) { ks.set(a.absent, a.value, kKeep); }, {1000}},
+      {"set persistent keep", [](Ks& ks, A& a) { ks.set(a.persistent, a.value, kKeep); }, {0}},
+      {"set volatile keep", [](Ks& ks, A& a) { ks.set(a.soon, a.value, kKeep); }, {1}},
+      {"set volatile keep, moved",
+       [](Ks& ks, A& a) { ks.set(std::move(a.soon), std::move(a.value), kKeep); },
+       {1}},
+      {"set postponed keep", [](Ks& ks, A& a) { ks.set(a.postponed, a.value, kKeep); }, {2}},
+      {"set expired keep", [](Ks& ks, A& a) { ks.set(a.expired, a.value, kKeep); }, {3}},
+      {"insert absent keep", [](Ks& ks, A& a) { ks.insert(a.absent, a.value, kKeep); }, {1000}},
+      {"insert expired keep", [](Ks& ks, A& a) { ks.insert(a.expired, a.value, kKeep); }, {3}},
+      {"insert present keep", [](Ks& ks, A& a) { ks.insert(a.soon, a.value, kKeep); }, {}},
+      {"replace volatile keep", [](Ks& ks, A& a) { ks.replace(a.soon, a.value, kKeep); }, {1}},
       {"find", [](Ks& ks, A& a) { static_cast<void>(ks.find(a.soon)); }, {}},
       {"get", [](Ks& ks, A& a) { static_cast<void>(ks.get(a.soon)); }, {}},
       {"pttl", [](Ks& ks, A& a) { static_cast<void>(ks.pttl(a.soon)); }, {}},
@@ -184,9 +193,11 @@ std::vector<Case<S>> cases() {
       {"getex later", [](Ks& ks, A& a) { ks.getex(a.soon, 900ms); }, {1}},
       {"getex over", [](Ks& ks, A& a) { ks.getex(a.soon, 0ms); }, {1}},
       {"getex never", [](Ks& ks, A& a) { ks.getex(a.soon, Ks::kNever); }, {1}},
+      {"getex deadline sooner", [](Ks& ks, A& a) { ks.getex(a.soon, at(51)); }, {1}},
+      {"getex keep", [](Ks& ks, A& a) { ks.getex(a.soon, kKeep); }, {}},
       {"getdel", [](Ks& ks, A& a) { ks.getdel(a.postponed); }, {2}},
       {"erase", [](Ks& ks, A& a) { ks.erase(a.postponed); }, {2}},
-      {"erase dead", [](Ks& ks, A& a) { ks.erase(a.dead); }, {3}},
+      {"erase expired", [](Ks& ks, A& a) { ks.erase(a.expired); }, {3}},
       {"pexpire persistent", [](Ks& ks, A& a) { ks.pexpire(a.persistent, 70ms); }, {0}},
       {"pexpire sooner", [](Ks& ks, A& a) { ks.pexpire(a.soon, 1ms); }, {1}},
       {"pexpire later", [](Ks& ks, A& a) { ks.pexpire(a.soon, 900ms); }, {1}},
@@ -202,17 +213,17 @@ std::vector<Case<S>> cases() {
       {"rename to volatile", [](Ks& ks, A& a) { ks.rename(a.persistent, a.soon); }, {0, 1}},
       {"rename to persistent", [](Ks& ks, A& a) { ks.rename(a.soon, a.persistent); }, {0, 1}},
       {"rename sooner to later", [](Ks& ks, A& a) { ks.rename(a.soon, a.postponed); }, {1, 2}},
-      {"rename to dead", [](Ks& ks, A& a) { ks.rename(a.soon, a.dead); }, {1, 3}},
+      {"rename to expired", [](Ks& ks, A& a) { ks.rename(a.soon, a.expired); }, {1, 3}},
       {"rename to itself", [](Ks& ks, A& a) { ks.rename(a.soon, a.soon); }, {}},
       {"copy to absent", [](Ks& ks, A& a) { ks.copy(a.soon, a.absent); }, {1000}},
-      {"copy to dead", [](Ks& ks, A& a) { ks.copy(a.persistent, a.dead); }, {3}},
+      {"copy to expired", [](Ks& ks, A& a) { ks.copy(a.persistent, a.expired); }, {3}},
       {"copy to present", [](Ks& ks, A& a) { ks.copy(a.persistent, a.soon); }, {}},
       {"erase_expired", [](Ks& ks, A&) { ks.erase_expired(); }, {}},
       {"erase_expired(2)", [](Ks& ks, A&) { ks.erase_expired(2); }, {}},
       {"erase_expired later",
        [](Ks& ks, A&) {
          ks.erase_expired();
-         ks.clock().set(at(99));  // what was postponed is filed again
+         ks.clock().set(at(99));  // postponed entries are filed again
          ks.erase_expired();
        },
        {}},
@@ -227,7 +238,7 @@ std::vector<Case<S>> cases() {
   };
 }
 
-// Nothing but what the call is about changed, and of that the value alone.
+// Only entries in `about` have changed, and of these only the value.
 void check_interrupted(const Contents& before, const Contents& after, const Contents& now,
                        const std::set<int>& about) {
   for (const auto& [key, entry] : before) {
@@ -244,7 +255,7 @@ void check_interrupted(const Contents& before, const Contents& after, const Cont
   REQUIRE(now.size() == before.size());
 }
 
-// Every entry dies at its deadline, none before, and new ones can be added meanwhile.
+// Every entry expires at its deadline, and new entries can be added.
 template <class S>
 void check_usable(FilledKeyspace<S>& fixture, Contents state) {
   auto& ks = fixture.ks;
@@ -347,7 +358,7 @@ TEMPLATE_TEST_CASE("an exception leaks no memory", "", EverythingThrows, OnlyMov
 }
 
 TEST_CASE("a keyspace filled under constant interruption holds what was stored") {
-  // Growth and rehash are interrupted again and again; a call is repeated until it passes.
+  // Growth and rehashing are interrupted many times. A call is repeated until it returns.
   using S = EverythingThrows;
   FilledKeyspace<S> fixture(0);
   Contents expected;
@@ -378,12 +389,10 @@ TEST_CASE("a keyspace filled under constant interruption holds what was stored")
 }
 
 TEST_CASE("a number is stored with its deadline or not at all when memory runs out") {
-  using Pair = std::pair<const std::uint64_t, std::uint64_t>;
-  using Numbers =
-      Keyspace<std::uint64_t, std::uint64_t, ManualClock, internal::DefaultHash<std::uint64_t>,
-               internal::DefaultEqual<std::uint64_t>, LedgerAllocator<Pair>>;
+  using Allocator = LedgerAllocator<std::pair<const std::uint64_t, std::uint64_t>>;
+  using Numbers = Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithAllocator<Allocator>>;
   Ledger ledger;
-  Numbers ks(ManualClock{}, {}, {}, LedgerAllocator<Pair>(ledger));
+  Numbers ks({.allocator = Allocator(ledger)});
   ledger.fragile = true;
   int failures = 0;
   for (std::uint64_t key = 0; key != 3000; ++key) {
@@ -409,7 +418,7 @@ TEST_CASE("a number is stored with its deadline or not at all when memory runs o
 }
 
 TEST_CASE("calls that throw again and again take no more memory") {
-  // An interrupted call may have filed a deadline that no entry came to have.
+  // An interrupted call may have filed a deadline that no entry has.
   using S = ValuesThrow;
   FilledKeyspace<S> fixture(8);
   fixture.ledger.fragile = false;
@@ -438,7 +447,7 @@ TEST_CASE("calls that throw again and again take no more memory") {
   check_invariants(fixture.ks);
 }
 
-// What leaves through the caller's own function leaves the keyspace alone.
+// The exception changes nothing in the keyspace.
 TEST_CASE("an exception from the function given to for_each passes through") {
   Strings ks;
   ks.set("a", "1", 10ms);

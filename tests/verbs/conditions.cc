@@ -61,20 +61,20 @@ static_assert(!admits(Condition::kXxLt, kSooner, kSooner));
 static_assert(!admits(Condition::kXxLt, kSooner, kLater));
 static_assert(admits(Condition::kXxLt, kSooner, kPast));
 
-// --- The rule as pexpire and pexpireat apply it ---
+// --- The rule in pexpire and pexpireat ---
 
-enum class KeyState { kMissing, kDead, kPersistent, kVolatile };
+enum class KeyState { kMissing, kExpired, kPersistent, kVolatile };
 
-// Offsets from now. A volatile key's own deadline is the one called "equal".
+// Offsets from now. A volatile key has the deadline called "equal".
 constexpr std::array<std::optional<Millis>, 6> kNext = {-1ms,     0ms,       50'000ms,
                                                         100000ms, 200'000ms, std::nullopt};
 
 struct ConditionRow {
   KeyState state;
   Condition condition;
-  // One letter for each of: past, now, sooner, equal, later, never.
+  // One character for each new deadline: past, now, sooner, equal, later, never.
   //   '-' the call returns false and nothing happens
-  //   'D' the call returns true and the key is gone
+  //   'D' the call returns true and the key is erased
   //   'S' the call returns true and the new deadline is stored
   const char* outcome;
 };
@@ -86,12 +86,12 @@ constexpr ConditionRow kTable[] = {
     {KeyState::kMissing, Condition::kGt, "------"},
     {KeyState::kMissing, Condition::kLt, "------"},
     {KeyState::kMissing, Condition::kXxLt, "------"},
-    {KeyState::kDead, Condition::kAlways, "------"},
-    {KeyState::kDead, Condition::kNx, "------"},
-    {KeyState::kDead, Condition::kXx, "------"},
-    {KeyState::kDead, Condition::kGt, "------"},
-    {KeyState::kDead, Condition::kLt, "------"},
-    {KeyState::kDead, Condition::kXxLt, "------"},
+    {KeyState::kExpired, Condition::kAlways, "------"},
+    {KeyState::kExpired, Condition::kNx, "------"},
+    {KeyState::kExpired, Condition::kXx, "------"},
+    {KeyState::kExpired, Condition::kGt, "------"},
+    {KeyState::kExpired, Condition::kLt, "------"},
+    {KeyState::kExpired, Condition::kXxLt, "------"},
     {KeyState::kPersistent, Condition::kAlways, "DDSSSS"},
     {KeyState::kPersistent, Condition::kNx, "DDSSSS"},
     {KeyState::kPersistent, Condition::kXx, "------"},
@@ -106,7 +106,7 @@ constexpr ConditionRow kTable[] = {
     {KeyState::kVolatile, Condition::kXxLt, "DDS---"},
 };
 
-// A keyspace at `now` whose one key, "k", is in `state`, with a persistent bystander.
+// Returns a keyspace at `now`. Its key "k" is in `state`, and the key "bystander" is persistent.
 Strings keyspace_with(KeyState state, Instant now) {
   ManualClock clock;
   clock.set(now - 1000ms);
@@ -115,7 +115,7 @@ Strings keyspace_with(KeyState state, Instant now) {
   switch (state) {
     case KeyState::kMissing:
       break;
-    case KeyState::kDead:
+    case KeyState::kExpired:
       ks.set("k", "v", 1000ms);
       break;
     case KeyState::kPersistent:
@@ -161,7 +161,7 @@ void check_row(const ConditionRow& row, Instant now, bool absolute) {
   }
 }
 
-TEST_CASE("every condition decides as the table says for every state of a key") {
+TEST_CASE("pexpire and pexpireat follow the table for every condition and state of a key") {
   static_assert(std::size(kTable) == 4 * 6);
   const Instant now = GENERATE(at(-1'000'000), at(50'000), at(1'000'000), at(1'700'000'000'000));
   const bool absolute = GENERATE(false, true);
@@ -176,14 +176,15 @@ TEST_CASE("a condition defaults to kAlways") {
   CHECK(see(ks, "k") == entry("v", at(900'000)));
 }
 
-TEST_CASE("a dead key stays dead under every condition though its deadline was moved before") {
+TEST_CASE(
+    "no condition makes an expired key live again, although its deadline was changed before") {
   for (const ConditionRow& row : kTable) {
-    if (row.state != KeyState::kDead) continue;
+    if (row.state != KeyState::kExpired) continue;
     for (const std::optional<Millis>& next : kNext) {
       ManualClock clock;
       Strings ks(clock);
       ks.set("k", "v", 10ms);
-      REQUIRE(ks.pexpire("k", 500ms));  // a later deadline, for which nothing need be filed anew
+      REQUIRE(ks.pexpire("k", 500ms));  // a later deadline, so the record stays where it is
       clock.advance(500ms);
       CHECK_FALSE(ks.pexpire("k", next.value_or(Strings::kNever), row.condition));
       CHECK(see(ks, "k") == std::nullopt);
@@ -191,15 +192,15 @@ TEST_CASE("a dead key stays dead under every condition though its deadline was m
   }
 }
 
-TEST_CASE("a refused deadline in the past deletes nothing") {
-  // Redis decides on the condition first; only an admitted deadline can delete.
+TEST_CASE("a refused deadline in the past erases nothing") {
+  // Redis checks the condition first. Only an accepted deadline can erase the key.
   Strings ks = keyspace_with(KeyState::kVolatile, at(0));
   CHECK_FALSE(ks.pexpire("k", -1ms, Condition::kGt));
   CHECK_FALSE(ks.pexpire("k", -1ms, Condition::kNx));
   CHECK(see(ks, "k") == entry("v", at(100'000)));
 }
 
-TEST_CASE("consecutive conditions see the deadline the last one stored") {
+TEST_CASE("each condition is checked against the deadline that the call before has stored") {
   ManualClock clock;
   Strings ks(clock);
   ks.set("k", "v");

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("copy gives the new name the value and the ttl or lack of one") {
+TEST_CASE("copy gives the target the value and the expiry of the source") {
   Strings ks;
   ks.set("persistent", "p");
   ks.set("volatile", "v", 10ms);
@@ -25,7 +25,7 @@ TEST_CASE("copy gives the new name the value and the ttl or lack of one") {
   CHECK(ks.erase_expired() == 2);
 }
 
-TEST_CASE("a copy and its source live apart") {
+TEST_CASE("a change of a copy does not change its source, nor the other way round") {
   Strings ks;
   ks.set("k", "v", 10ms);
   CHECK(ks.copy("k", "copy"));

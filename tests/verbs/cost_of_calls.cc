@@ -1,5 +1,5 @@
 #include <keyspace/cache.h>
-#include <keyspace/features.h>
+#include <keyspace/keyspace.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,8 +13,8 @@
 #include "support/catch.hpp"
 #include "support/support.h"
 
-// How much a call does and how much memory is held, counted and never timed: by what the user's
-// hash, equality and allocator see.
+// The work of a call and the memory of a keyspace. The tests count the calls of the user's hash,
+// equality and allocator. They measure no time.
 
 namespace keyspace::testing {
 namespace {
@@ -24,14 +24,15 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kOne = 1;
 constexpr std::uint64_t kTwo = 2;
 
-using Pair = std::pair<const std::uint64_t, std::uint64_t>;
-template <bool kNoexceptHash>
-using Counted = Keyspace<std::uint64_t, std::uint64_t, ManualClock, CountingHash<kNoexceptHash>,
-                         CountingEq, LedgerAllocator<Pair>>;
+using PairAllocator = LedgerAllocator<std::pair<const std::uint64_t, std::uint64_t>>;
+template <bool kNoexceptHash, class... More>
+using Counted = Keyspace<std::uint64_t, std::uint64_t, ManualClock,
+                         WithHash<CountingHash<kNoexceptHash>, CountingEq>,
+                         WithAllocator<PairAllocator>, More...>;
 
 template <bool kNoexceptHash>
 Counted<kNoexceptHash> counted(Ledger& ledger) {
-  return Counted<kNoexceptHash>(ManualClock{}, {}, {}, LedgerAllocator<Pair>(ledger));
+  return Counted<kNoexceptHash>({.allocator = PairAllocator(ledger)});
 }
 
 // --- Work per call ---
@@ -67,6 +68,7 @@ void check_work_per_call() {
       {"pttl", [](Ks& ks, std::uint64_t k) { static_cast<void>(ks.pttl(k)); }},
       {"set", [](Ks& ks, std::uint64_t k) { ks.set(k, k); }},
       {"set ttl", [](Ks& ks, std::uint64_t k) { ks.set(k, k, Millis{k % 5000 + 1}); }},
+      {"set keep", [](Ks& ks, std::uint64_t k) { ks.set(k, k, kKeep); }},
       {"pexpire later", [](Ks& ks, std::uint64_t k) { ks.pexpire(k, Millis{900'000 + k}); }},
       {"pexpire sooner", [](Ks& ks, std::uint64_t k) { ks.pexpire(k, Millis{1000 + k}); }},
       {"getex", [](Ks& ks, std::uint64_t k) { ks.getex(k, Millis{500'000}); }},
@@ -89,7 +91,7 @@ void check_work_per_call() {
   Ks ks = counted<kNoexceptHash>(ledger);
   ks.reserve(4 * kKeys);
   for (std::uint64_t k = 0; k < kKeys; ++k) ks.set(k, k, Millis{1 + k * 7});
-  // Half of everything is due in one of two runs, so that each call meets a table full of the dead.
+  // In one of two runs half of the keys are expired, so that each call meets many expired entries.
   if (due) ks.clock().set(at(350'000));
   for (const CountedCall<kNoexceptHash>& verb : verbs) {
     Cost most;
@@ -100,8 +102,9 @@ void check_work_per_call() {
       most.allocations = std::max(most.allocations, cost.allocations);
     }
     CAPTURE(verb.name, due);
-    // A hash that may throw is called for the keys of the call alone. Another may be called again
-    // for what is reclaimed or scrubbed meanwhile: a constant number of times.
+    // A hash that may throw is called only for the keys of the call. Another hash may also be
+    // called for the entries that are erased and the records that are checked meanwhile: a constant
+    // number of times.
     CHECK(most.hashes <= (kNoexceptHash ? 256 : 2));
     CHECK(most.equals <= 24);
     CHECK(most.allocations <= 64);
@@ -115,26 +118,19 @@ TEST_CASE("the work of a call does not depend on the number of keys under a hash
   check_work_per_call<false>();
 }
 
-template <class P>
-struct Evicting : DefaultFeatures {
-  using Policy = P;
-};
-
 TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of entries", "",
                    EarliestDeadline, Lru, ScanResistant) {
   constexpr std::uint64_t kKeys = 100'000;
   const bool are_erased = GENERATE(false, true);
   CAPTURE(are_erased);
   Ledger ledger;
-  Cache<std::uint64_t, std::uint64_t, Evicting<TestType>, ManualClock, CountingHash<true>,
-        CountingEq, LedgerAllocator<Pair>>
-      cache(ManualClock(), {.capacity = kKeys}, {}, {}, LedgerAllocator<Pair>(ledger));
+  Counted<true, TestType> cache({.capacity = kKeys, .allocator = PairAllocator(ledger)});
   for (std::uint64_t k = 0; k < kKeys; ++k) cache.set(k, k, Millis{1'000'000 + k});
   for (std::uint64_t k = 0; k < kKeys; ++k) {
     if (are_erased && k % 3 != 0) {
-      cache.erase(k);  // what it leaves in an index is in the way
+      cache.erase(k);  // leaves a stale record
     } else {
-      cache.getex(k, Millis{2'000'000 + k});  // so is what was put off
+      cache.getex(k, Millis{2'000'000 + k});  // leaves a record that is filed early
     }
   }
   std::uint64_t next = kKeys;
@@ -148,8 +144,8 @@ TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of ent
     sum.hashes += cost.hashes;
   }
   CHECK(cache.size() == kKeys);
-  // One eviction in many may drop all that erased entries left.
-  const bool may_sweep = are_erased && std::is_same_v<TestType, EarliestDeadline>;
+  // One eviction in many may collect all stale records.
+  const bool may_collect_all = are_erased && std::is_same_v<TestType, EarliestDeadline>;
   // Without SSE2, abseil's maps have groups of 8 slots instead of 16, and smaller groups keep more
   // marks of erased entries. To clear these, the map hashes all its keys once in these turns.
 #ifdef __SSE2__
@@ -157,19 +153,19 @@ TEMPLATE_TEST_CASE("the work of an eviction does not depend on the number of ent
 #else
   constexpr bool kMayRehash = true;
 #endif
-  CHECK(most.hashes <= (may_sweep || kMayRehash ? 2 * kKeys : 20'000));
+  CHECK(most.hashes <= (may_collect_all || kMayRehash ? 2 * kKeys : 20'000));
   CHECK(most.equals <= 24);
   CHECK(most.allocations <= 2500);
   CHECK(sum.hashes <= 100 * 10'000);
 }
 
-// How 100 000 deadlines lie, and a time at which there is much to do.
+// 100,000 deadlines, and a time at which many records are due.
 struct LayoutOfDeadlines {
   const char* name;
   std::function<Instant(std::uint64_t)> deadline;
   std::function<Instant(std::uint64_t)> postponed_to;  // empty: not postponed
   Instant now;
-  bool all_die;
+  bool all_expire;
 };
 
 TEST_CASE("the work of erase_expired depends on its limit, not on what is due") {
@@ -180,7 +176,7 @@ TEST_CASE("the work of erase_expired depends on its limit, not on what is due") 
       {"all at one time", spread(10'000'000, 0), {}, at(10'000'000), true},
       {"over hours", spread(2, 100), {}, at(10'000'000), true},
       {"postponed", spread(10'000'000, 0), spread(20'000'000, 100), at(15'000'000), false},
-      // Not due yet, but near enough for a hierarchical table to sort them anew.
+      // Not due yet, but near enough for the timer wheel to move them to a lower level.
       {"in the next minute", spread(10'000'000, 0), {}, at(9'990'000), false},
       {"over the next months", spread(8'589'934'592, 10), {}, at(8'589'934'591), false},
   };
@@ -190,7 +186,7 @@ TEST_CASE("the work of erase_expired depends on its limit, not on what is due") 
     Ledger ledger;
     auto ks = counted<true>(ledger);
     ks.reserve(kKeys + 1);
-    ks.set(kKeys, kKeys, at(1));  // so that a table starts far from the others
+    ks.set(kKeys, kKeys, at(1));  // so that the cursor starts far from the others
     for (std::uint64_t k = 0; k < kKeys; ++k) {
       ks.set(k, k, layout.deadline(k));
       if (layout.postponed_to) ks.pexpireat(k, layout.postponed_to(k));
@@ -202,7 +198,7 @@ TEST_CASE("the work of erase_expired depends on its limit, not on what is due") 
       REQUIRE(n <= limit);
       REQUIRE(cost.hashes <= 8 * (limit + 64));
       REQUIRE(cost.equals <= 8 * (limit + 64));
-      // Moves are seen by what they allocate and free, which may be little for each.
+      // Moves of records are visible as allocations. Each move may cause few of them.
       REQUIRE(cost.allocations <= 2 * limit + 64);
       return n;
     };
@@ -213,14 +209,14 @@ TEST_CASE("the work of erase_expired depends on its limit, not on what is due") 
       REQUIRE(++calls <= 20 * kKeys);
       erased += bounded();
     }
-    CHECK(erased == (layout.all_die ? kKeys + 1 : 1));
+    CHECK(erased == (layout.all_expire ? kKeys + 1 : 1));
     CHECK(ks.size() == kKeys + 1 - erased);
     ks.clock().advance(1ms);
     bounded();
   }
 }
 
-TEST_CASE("no call but those that add allocates for what it looks up") {
+TEST_CASE("look-ups, later deadlines and calls for missing keys allocate nothing") {
   Ledger ledger;
   auto ks = counted<true>(ledger);
   for (std::uint64_t k = 0; k < 1000; ++k) ks.set(k, k, Millis{1000 + k});
@@ -240,16 +236,16 @@ TEST_CASE("no call but those that add allocates for what it looks up") {
 
 // --- Memory ---
 
-// The most that the expiry table of a nearly empty keyspace may hold: a constant number of stale
-// records, each in a slot of its own at worst.
-constexpr std::size_t kSmallTable = 512 * 1024;
+// The most bytes that the timer wheel of a nearly empty keyspace may take: a constant number of
+// stale records, in the worst case each in a slot of its own.
+constexpr std::size_t kSmallWheel = 512 * 1024;
 
 struct Loop {
   const char* name;
   std::function<void(Counted<true>&, std::uint64_t)> turn;
 };
 
-TEST_CASE("what overwritten deadlines leave behind does not accumulate") {
+TEST_CASE("stale records of overwritten deadlines do not accumulate") {
   using Ks = Counted<true>;
   const auto span = [](std::uint64_t i) { return Millis{i * 7919 % 100'000 + 1}; };
   const std::vector<Loop> loops = {
@@ -276,18 +272,18 @@ TEST_CASE("what overwritten deadlines leave behind does not accumulate") {
          ks.pexpire(1, 10s);
          ks.persist(1);
        }},
-      {"sliding", [](Ks& ks, std::uint64_t i) { ks.getex(1, i % 3 ? 10s : 1s); }},
+      {"getex", [](Ks& ks, std::uint64_t i) { ks.getex(1, i % 3 ? 10s : 1s); }},
       {"erasing",
        [](Ks& ks, std::uint64_t i) {
          ks.set(i, i, 10s);
          ks.erase(i);
        }},
-      {"taking",
+      {"getdel",
        [](Ks& ks, std::uint64_t i) {
          ks.set(i, i, 10s);
          ks.getdel(i);
        }},
-      {"erasing by an expiry that is over",
+      {"erasing by a pexpire that is over",
        [](Ks& ks, std::uint64_t i) {
          ks.set(i, i, 10s);
          ks.pexpire(i, 0ms);
@@ -331,7 +327,7 @@ TEST_CASE("what overwritten deadlines leave behind does not accumulate") {
       most = std::max(most, ledger.bytes);
     }
     CAPTURE(loop.name, ticks_apart, start);
-    CHECK(most - start <= kSmallTable);
+    CHECK(most - start <= kSmallWheel);
   }
 }
 
@@ -348,13 +344,13 @@ TEST_CASE("a million changes of one deadline take no more memory than ten thousa
     return most;
   };
   const std::size_t early = most_during(10'000);
-  CHECK(most_during(1'000'000) <= early + kSmallTable);
+  CHECK(most_during(1'000'000) <= early + kSmallWheel);
   CHECK(ks.size() == 1);
   CHECK(ks.volatile_size() == 1);
 }
 
-TEST_CASE("erasing every key returns the memory of the expiry table") {
-  // A map keeps its capacity, so the measure is a twin without deadlines.
+TEST_CASE("erasing every key returns the memory of the timer wheel") {
+  // A map keeps its capacity, so compare with a twin without deadlines.
   constexpr std::uint64_t kKeys = 200'000;
   const int way = GENERATE(0, 1, 2, 3, 4, 5);
   Ledger with, without;
@@ -382,10 +378,10 @@ TEST_CASE("erasing every key returns the memory of the expiry table") {
   }
   CAPTURE(way);
   CHECK(ks.volatile_size() == 0);
-  CHECK(with.bytes <= without.bytes + kSmallTable);
+  CHECK(with.bytes <= without.bytes + kSmallWheel);
 }
 
-TEST_CASE("random churn holds memory for what is stored, not for what has been") {
+TEST_CASE("random calls take memory for what is stored, not for what was stored before") {
   constexpr std::uint64_t kKeys = 2000;
   Ledger ledger;
   auto ks = counted<true>(ledger);
@@ -413,10 +409,10 @@ TEST_CASE("random churn holds memory for what is stored, not for what has been")
     most = std::max(most, ledger.bytes);
   }
   // 2000 keys in a map of 4096 slots, and three records for each.
-  CHECK(most <= 4096 * 33 + 3 * kKeys * 16 * 2 + kSmallTable);
+  CHECK(most <= 4096 * 33 + 3 * kKeys * 16 * 2 + kSmallWheel);
 }
 
-TEST_CASE("a keyspace that is only written to does not fill with the dead") {
+TEST_CASE("a keyspace that is only written to does not fill with expired entries") {
   struct Stream {
     std::int64_t ttl;        // of each key, in ticks
     std::uint64_t per_tick;  // keys written
@@ -449,30 +445,26 @@ TEST_CASE("a small keyspace is small") {
   CHECK(ledger.bytes <= 8 * 1024);
 }
 
-TEMPLATE_TEST_CASE("a cache with room for very many takes memory for what is stored", "",
+TEMPLATE_TEST_CASE("a cache with a large capacity takes memory only for what is stored", "",
                    EarliestDeadline, Lru, ScanResistant) {
   Ledger ledger;
-  Cache<std::uint64_t, std::uint64_t, Evicting<TestType>, ManualClock, CountingHash<true>,
-        CountingEq, LedgerAllocator<Pair>>
-      cache(ManualClock(), {.capacity = 1'000'000'000}, {}, {}, LedgerAllocator<Pair>(ledger));
+  Counted<true, TestType> cache({.capacity = 1'000'000'000, .allocator = PairAllocator(ledger)});
   cache.set(kOne, kOne, 1s);
   CHECK(ledger.bytes <= 16 * 1024);
 }
 
-TEST_CASE("a small cache that was asked to make room for many keeps few ghosts") {
+TEST_CASE("a small cache that reserved room for many entries keeps few ghosts") {
   const auto bytes_after_reserve = [](std::size_t capacity) {
     Ledger ledger;
-    Cache<std::uint64_t, std::uint64_t, Evicting<ScanResistant>, ManualClock, CountingHash<true>,
-          CountingEq, LedgerAllocator<Pair>>
-        cache(ManualClock(), {.capacity = capacity}, {}, {}, LedgerAllocator<Pair>(ledger));
+    Counted<true, ScanResistant> cache({.capacity = capacity, .allocator = PairAllocator(ledger)});
     cache.reserve(10'000);
     return ledger.bytes;
   };
-  // Two ghosts of 12 bytes for each entry that there may be.
+  // Two ghosts of 12 bytes for each entry of the capacity.
   CHECK(bytes_after_reserve(10) + 9'900 * 2 * 12 <= bytes_after_reserve(10'000));
 }
 
-TEST_CASE("everything is allocated by the given allocator and given back to it") {
+TEST_CASE("all memory comes from the given allocator and is returned to it") {
   Ledger ledger;
   {
     auto ks = counted<true>(ledger);

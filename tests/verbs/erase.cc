@@ -23,32 +23,32 @@ TEST_CASE("erase removes a live key and returns true") {
   CHECK(see(ks, "other") == entry("kept", at(20)));
 }
 
-TEST_CASE("erase returns false for a missing key and for a dead one") {
+TEST_CASE("erase returns false for a missing key and for an expired one") {
   Strings ks;
-  ks.set("dead", "v", 10ms);
+  ks.set("expired", "v", 10ms);
   ks.clock().advance(10ms);
   CHECK_FALSE(ks.erase("missing"));
-  CHECK_FALSE(ks.erase("dead"));
-  CHECK_FALSE(ks.erase("dead"));
-  CHECK(see(ks, "dead") == std::nullopt);
+  CHECK_FALSE(ks.erase("expired"));
+  CHECK_FALSE(ks.erase("expired"));
+  CHECK(see(ks, "expired") == std::nullopt);
 }
 
-TEST_CASE("a key set again after erase lives by its own deadline") {
-  // What the first life left in the expiry table must not end the second.
-  struct Life {
+TEST_CASE("a key that is set again after erase expires at its new deadline") {
+  // The stale record of the erased entry must not erase the new one.
+  struct Ttls {
     Millis first, second;
   };
-  for (const Life life : {Life{10ms, 20ms}, Life{20ms, 10ms}, Life{10ms, 10ms},
-                          Life{10ms, 100'000ms}, Life{100'000ms, 10ms}}) {
-    CAPTURE(life.first.count(), life.second.count());
+  for (const Ttls ttl : {Ttls{10ms, 20ms}, Ttls{20ms, 10ms}, Ttls{10ms, 10ms},
+                         Ttls{10ms, 100'000ms}, Ttls{100'000ms, 10ms}}) {
+    CAPTURE(ttl.first.count(), ttl.second.count());
     Strings ks;
-    ks.set("k", "old", life.first);
+    ks.set("k", "old", ttl.first);
     CHECK(ks.erase("k"));
-    ks.set("k", "new", life.second);
+    ks.set("k", "new", ttl.second);
     CHECK(ks.volatile_size() == 1);
-    ks.clock().set(at(life.second.count() - 1));
+    ks.clock().set(at(ttl.second.count() - 1));
     CHECK(ks.erase_expired() == 0);
-    CHECK(see(ks, "k") == entry("new", at(life.second.count())));
+    CHECK(see(ks, "k") == entry("new", at(ttl.second.count())));
     ks.clock().advance(1ms);
     CHECK(ks.erase_expired() == 1);
     CHECK(ks.empty());
@@ -57,7 +57,7 @@ TEST_CASE("a key set again after erase lives by its own deadline") {
   }
 }
 
-TEST_CASE("erasing every volatile key leaves nothing that could be due") {
+TEST_CASE("after every volatile key is erased nothing is due") {
   Strings ks;
   for (int i = 0; i < 100; ++i) ks.set(std::to_string(i), "v", Millis{i + 1});
   for (int i = 0; i < 100; ++i) CHECK(ks.erase(std::to_string(i)));

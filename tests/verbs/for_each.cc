@@ -35,7 +35,7 @@ TEST_CASE("for_each visits every live entry once with its deadline") {
   CHECK(walk(ks) == expected);
 }
 
-TEST_CASE("for_each shows no dead entry though it is stored") {
+TEST_CASE("for_each visits no expired entry although it is stored") {
   Strings ks;
   for (int i = 1; i <= 20; ++i) ks.set(std::to_string(i), "v", at(i));
   ks.set("persistent", "p");
@@ -60,7 +60,7 @@ TEST_CASE("for_each passes the deadline that pexpire stored last") {
   CHECK(walk(ks) == Visible{{"k", entry("v")}});
 }
 
-TEST_CASE("for_each keeps to one time though the clock moves during the walk") {
+TEST_CASE("for_each uses one time although the clock moves during the walk") {
   Strings ks;
   for (int i = 0; i < 20; ++i) ks.set(std::to_string(i), "v", 10ms);
   int visits = 0;

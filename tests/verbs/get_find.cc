@@ -1,6 +1,12 @@
+#include <keyspace/cache.h>
+
 #include <chrono>
+#include <concepts>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/support.h"
@@ -10,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("find returns null for a missing key and for a dead one") {
+TEST_CASE("find returns null for a missing key and for an expired one") {
   Strings ks;
   ks.set("k", "v", 10ms);
   CHECK(ks.find("missing") == nullptr);
@@ -20,7 +26,7 @@ TEST_CASE("find returns null for a missing key and for a dead one") {
   CHECK(std::as_const(ks).find("k") == nullptr);
 }
 
-TEST_CASE("find gives the stored value, not a copy") {
+TEST_CASE("find returns a pointer to the stored value, not to a copy") {
   Strings ks;
   ks.set("k", "v");
   std::string* const found = ks.find("k");
@@ -39,14 +45,14 @@ TEST_CASE("a change in place keeps the ttl") {
   CHECK_FALSE(ks.contains("k"));
 }
 
-TEST_CASE("find through a const keyspace gives a const value") {
+TEST_CASE("find through a const keyspace returns a pointer to a const value") {
   STATIC_REQUIRE(std::is_same_v<decltype(std::declval<const Strings&>().find(std::string())),
                                 const std::string*>);
   STATIC_REQUIRE(
       std::is_same_v<decltype(std::declval<Strings&>().find(std::string())), std::string*>);
 }
 
-TEST_CASE("get returns a copy that outlives the key") {
+TEST_CASE("get returns a copy that is valid after the key has expired") {
   Strings ks;
   ks.set("k", "v", 10ms);
   const std::optional<std::string> got = ks.get("k");
@@ -57,7 +63,7 @@ TEST_CASE("get returns a copy that outlives the key") {
   CHECK(ks.get("missing") == std::nullopt);
 }
 
-TEST_CASE("contains tells the live from the missing and the dead") {
+TEST_CASE("contains returns true for live keys, and false for missing and expired ones") {
   Strings ks;
   ks.set("persistent", "v");
   ks.set("volatile", "v", 10ms);
@@ -69,9 +75,9 @@ TEST_CASE("contains tells the live from the missing and the dead") {
   CHECK_FALSE(ks.contains("volatile"));
 }
 
-TEST_CASE("a read never removes a dead entry") {
-  // Const calls mutate nothing, and find through a non-const keyspace is a read too as far as
-  // pointers to other values are concerned.
+TEST_CASE("a read never erases an expired entry") {
+  // Const calls change nothing. A find through a keyspace that is not const invalidates no pointer
+  // to another value either.
   Strings ks;
   ks.set("k", "v", 10ms);
   ks.clock().advance(10ms);
@@ -86,12 +92,76 @@ TEST_CASE("a read never removes a dead entry") {
   CHECK(reader.volatile_size() == 1);
 }
 
-TEST_CASE("find distinguishes values that compare equal to a default") {
+TEST_CASE("find distinguishes a default value from a missing key") {
   Keyspace<std::string, int, ManualClock> ks;
   ks.set("", 0);
   REQUIRE(ks.find("") != nullptr);
   CHECK(*ks.find("") == 0);
   CHECK(ks.get("") == 0);
+}
+
+// --- Requests through a const keyspace ---
+
+template <class Ks>
+concept FindsThroughConst = requires(const Ks& ks) {
+  { ks.find(1) } -> std::same_as<const int*>;
+};
+template <class Ks>
+concept GetsThroughConst = requires(const Ks& ks) {
+  { ks.get(1) } -> std::same_as<std::optional<int>>;
+};
+template <class Ks>
+concept MgetsThroughConst = requires(const Ks& ks, const std::vector<int>& keys, const int** out) {
+  ks.mget(keys, out);
+};
+template <class Ks>
+concept Requests = requires(Ks& ks, const std::vector<int>& keys, int** out) {
+  { ks.find(1) } -> std::same_as<int*>;
+  { ks.get(1) } -> std::same_as<std::optional<int>>;
+  ks.mget(keys, out);
+};
+template <class Ks>
+concept PeeksThroughConst = requires(const Ks& ks) {
+  { ks.peek(1) } -> std::same_as<const int*>;
+  { ks.contains(1) } -> std::same_as<bool>;
+  { ks.pttl(1) } -> std::same_as<std::optional<typename Ks::duration>>;
+  { ks.pexpiretime(1) } -> std::same_as<std::optional<typename Ks::time_point>>;
+};
+
+TEMPLATE_TEST_CASE("a const keyspace has find, get and mget if requests change nothing", "",
+                   (Keyspace<int, int>), (Keyspace<int, int, Unbounded, ManualClock>),
+                   (Cache<int, int, EarliestDeadline>), (Cache<int, int, Unbounded>)) {
+  STATIC_REQUIRE(FindsThroughConst<TestType>);
+  STATIC_REQUIRE(GetsThroughConst<TestType>);
+  STATIC_REQUIRE(MgetsThroughConst<TestType>);
+  STATIC_REQUIRE(PeeksThroughConst<TestType>);
+  STATIC_REQUIRE(Requests<TestType>);
+}
+
+TEMPLATE_TEST_CASE("a const keyspace has only peek and contains if requests change it", "",
+                   (Cache<int, int>), (Cache<int, int, Lru>), (Keyspace<int, int, ScanResistant>),
+                   (Keyspace<int, int, WithStatistics>),
+                   (Keyspace<int, int, WithExpireAfterAccess>),
+                   (Keyspace<int, int, EarliestDeadline, WithStatistics>),
+                   (Cache<int, int, Lru, WithStatistics, WithExpireAfterAccess, ManualClock>)) {
+  STATIC_REQUIRE_FALSE(FindsThroughConst<TestType>);
+  STATIC_REQUIRE_FALSE(GetsThroughConst<TestType>);
+  STATIC_REQUIRE_FALSE(MgetsThroughConst<TestType>);
+  STATIC_REQUIRE(PeeksThroughConst<TestType>);
+  STATIC_REQUIRE(Requests<TestType>);
+}
+
+TEST_CASE("peek returns what find returns, for each kind of key") {
+  Keyspace<int, int, Lru, WithStatistics, ManualClock> ks({.capacity = 10});
+  ks.set(1, 10);
+  ks.set(2, 20, 20ms);
+  ks.set(3, 30, 10ms);
+  ks.clock().set(at(10));
+  for (const int key : {1, 2, 3, 4}) {
+    CAPTURE(key);
+    CHECK(std::as_const(ks).peek(key) == ks.find(key));
+    CHECK(ks.contains(key) == (key <= 2));
+  }
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("insert stores an absent key and refuses a present one") {
+TEST_CASE("insert stores a missing key and refuses a live one") {
   Strings ks;
   CHECK(ks.insert("k", "first"));
   CHECK(see(ks, "k") == entry("first"));
@@ -33,7 +33,7 @@ TEST_CASE("insert stores the ttl or the deadline it is given") {
   CHECK(ks.volatile_size() == 2);
 }
 
-TEST_CASE("insert that is refused leaves a volatile key's ttl alone") {
+TEST_CASE("a refused insert does not change the ttl of a volatile key") {
   Strings ks;
   ks.set("k", "v", 10ms);
   CHECK_FALSE(ks.insert("k", "w"));
@@ -43,7 +43,7 @@ TEST_CASE("insert that is refused leaves a volatile key's ttl alone") {
   CHECK(see(ks, "k") == entry("v", at(10)));
 }
 
-TEST_CASE("insert that is refused does not take its arguments") {
+TEST_CASE("a refused insert does not move from its arguments") {
   Strings ks;
   const std::string long_key = "a key too long to be stored inside a string object";
   const std::string long_value = "a value too long to be stored inside a string object";
@@ -60,7 +60,7 @@ TEST_CASE("insert that is refused does not take its arguments") {
   CHECK(value == long_value);
 }
 
-TEST_CASE("insert with a ttl that is already over reports an absent key and stores nothing") {
+TEST_CASE("insert with an expiry that is already over returns true and stores nothing") {
   Strings ks;
   ks.clock().set(at(100));
   CHECK(ks.insert("k", "v", 0ms));
@@ -72,7 +72,7 @@ TEST_CASE("insert with a ttl that is already over reports an absent key and stor
   CHECK(ks.empty());
 }
 
-TEST_CASE("insert succeeds on a dead entry and takes nothing over from it") {
+TEST_CASE("insert stores over an expired entry and keeps nothing of it") {
   Strings ks;
   ks.set("k", "old", 10ms);
   ks.clock().advance(10ms);
@@ -81,7 +81,7 @@ TEST_CASE("insert succeeds on a dead entry and takes nothing over from it") {
   CHECK(ks.size() == 1);
 }
 
-TEST_CASE("replace stores over a present key and refuses an absent one") {
+TEST_CASE("replace overwrites a live key and refuses a missing one") {
   Strings ks;
   CHECK_FALSE(ks.replace("k", "v"));
   CHECK_FALSE(ks.replace("k", "v", 10ms));
@@ -93,7 +93,7 @@ TEST_CASE("replace stores over a present key and refuses an absent one") {
   CHECK(see(ks, "k") == entry("new"));
 }
 
-TEST_CASE("replace clears the ttl or sets the one it is given") {
+TEST_CASE("replace clears the ttl or sets the given one") {
   Strings ks;
   ks.clock().set(at(100));
   ks.set("k", "old", 10ms);
@@ -110,7 +110,7 @@ TEST_CASE("replace clears the ttl or sets the one it is given") {
   CHECK(ks.volatile_size() == 0);
 }
 
-TEST_CASE("replace with a ttl that is already over removes the key and returns true") {
+TEST_CASE("replace with an expiry that is already over erases the key and returns true") {
   Strings ks;
   ks.clock().set(at(100));
   ks.set("a", "v");
@@ -123,7 +123,7 @@ TEST_CASE("replace with a ttl that is already over removes the key and returns t
   CHECK_FALSE(ks.replace("a", "w"));
 }
 
-TEST_CASE("replace refuses a dead entry") {
+TEST_CASE("replace refuses an expired entry") {
   Strings ks;
   ks.set("k", "old", 10ms);
   ks.clock().advance(10ms);

@@ -17,14 +17,14 @@ namespace {
 using namespace std::chrono_literals;
 using namespace std::string_view_literals;
 
-TEST_CASE("mget finds what find finds, key by key") {
+TEST_CASE("mget returns what find returns, for each key") {
   Keyspace<std::uint64_t, std::uint64_t, ManualClock> ks;
   for (std::uint64_t key = 0; key != 1000; ++key) {
     if (key % 3 == 0) ks.set(key, key + 1);
     if (key % 3 == 1) ks.set(key, key + 1, std::chrono::milliseconds(1 + key % 2 * 1000));
   }
   ks.clock().advance(1ms);
-  // Sizes about the number of keys that are looked at ahead, and many times that.
+  // Sizes near the number of keys that are fetched ahead, and many times that.
   for (const std::size_t size : {0U, 1U, 2U, 7U, 8U, 9U, 15U, 16U, 17U, 1200U}) {
     CAPTURE(size);
     std::vector<std::uint64_t> keys;
@@ -35,7 +35,7 @@ TEST_CASE("mget finds what find finds, key by key") {
   }
 }
 
-TEST_CASE("mget hands out values that can be changed, and const ones of a const keyspace") {
+TEST_CASE("mget returns pointers to values, and to const values of a const keyspace") {
   Strings ks;
   ks.set("a", "1");
   const std::array keys = {"a"sv, "b"sv, "a"sv};
@@ -51,7 +51,8 @@ TEST_CASE("mget hands out values that can be changed, and const ones of a const 
   CHECK(seen[1] == nullptr);
 }
 
-TEST_CASE("mget takes keys of any type that find takes, from any container that can be reread") {
+TEST_CASE(
+    "mget accepts keys of any type that find accepts, from any container that can be read twice") {
   Strings ks;
   ks.set("key", "value");
   const char* const array[] = {"key", "no key"};
@@ -64,7 +65,7 @@ TEST_CASE("mget takes keys of any type that find takes, from any container that 
   std::string* const value = ks.find("key");
   CHECK(found == std::vector<std::string*>{value, nullptr, nullptr, value, value, value});
 
-  // A key of another type is made a Key first.
+  // A key of another type is converted to Key first.
   Keyspace<std::int64_t, int, ManualClock> numbers;
   numbers.set(5, 6);
   std::vector<int*> six;
@@ -74,7 +75,7 @@ TEST_CASE("mget takes keys of any type that find takes, from any container that 
 }
 
 TEST_CASE("mget hashes each key once") {
-  Keyspace<std::uint64_t, std::uint64_t, ManualClock, CountingHash<true>, CountingEq> ks;
+  Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<CountingHash<true>, CountingEq>> ks;
   std::vector<std::uint64_t> keys;
   for (std::uint64_t key = 0; key != 100; ++key) {
     ks.set(key, key, 1h);

@@ -25,19 +25,19 @@ TEST_CASE("persist removes a deadline and returns true once") {
 TEST_CASE("persist returns false where there is no deadline to remove") {
   Strings ks;
   ks.set("persistent", "v");
-  ks.set("dead", "v", 10ms);
+  ks.set("expired", "v", 10ms);
   ks.clock().advance(10ms);
   CHECK_FALSE(ks.persist("missing"));
   CHECK_FALSE(ks.persist("persistent"));
-  CHECK_FALSE(ks.persist("dead"));
-  CHECK(see(ks, "dead") == std::nullopt);
+  CHECK_FALSE(ks.persist("expired"));
+  CHECK(see(ks, "expired") == std::nullopt);
 }
 
-TEST_CASE("a key persisted and given a deadline again lives by the last one") {
-  struct Lives {
+TEST_CASE("a key that gets a deadline again after persist expires at that deadline") {
+  struct Ttls {
     Millis first, second;
   };
-  for (const Lives ttl : {Lives{10ms, 20ms}, Lives{20ms, 10ms}, Lives{10ms, 10ms}}) {
+  for (const Ttls ttl : {Ttls{10ms, 20ms}, Ttls{20ms, 10ms}, Ttls{10ms, 10ms}}) {
     CAPTURE(ttl.first.count(), ttl.second.count());
     Strings ks;
     ks.set("k", "v", ttl.first);

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("pttl tells a missing key, a persistent one and a volatile one apart") {
+TEST_CASE("pttl distinguishes a missing key, a persistent one and a volatile one") {
   Strings ks;
   ks.set("persistent", "v");
   ks.set("volatile", "v", 10ms);
@@ -18,7 +18,7 @@ TEST_CASE("pttl tells a missing key, a persistent one and a volatile one apart")
   CHECK(ks.pttl("volatile") == 10ms);
 }
 
-TEST_CASE("pttl counts down to one millisecond and then the key is gone") {
+TEST_CASE("pttl counts down to one millisecond, and is nullopt from the deadline on") {
   Strings ks;
   ks.clock().set(at(12'345));
   ks.set("k", "v", 300ms);
@@ -29,7 +29,7 @@ TEST_CASE("pttl counts down to one millisecond and then the key is gone") {
   CHECK(ks.pttl("k") == std::nullopt);
 }
 
-TEST_CASE("pexpiretime tells a missing key, a persistent one and a volatile one apart") {
+TEST_CASE("pexpiretime distinguishes a missing key, a persistent one and a volatile one") {
   Strings ks;
   ks.clock().set(at(1000));
   ks.set("persistent", "v");
@@ -39,7 +39,8 @@ TEST_CASE("pexpiretime tells a missing key, a persistent one and a volatile one 
   CHECK(ks.pexpiretime("volatile") == at(1010));
 }
 
-TEST_CASE("pexpiretime stays while the clock moves and is gone at the deadline") {
+TEST_CASE(
+    "pexpiretime does not change while the clock moves, and is nullopt from the deadline on") {
   Strings ks;
   ks.set("k", "v", at(10));
   for (int now = 0; now < 10; ++now) {
@@ -50,7 +51,7 @@ TEST_CASE("pexpiretime stays while the clock moves and is gone at the deadline")
   CHECK(ks.pexpiretime("k") == std::nullopt);
 }
 
-TEST_CASE("pttl of what pexpire was given is what it was given") {
+TEST_CASE("pttl returns the ttl that pexpire was given") {
   Strings ks;
   ks.clock().set(at(1'700'000'000'000));
   ks.set("k", "v");

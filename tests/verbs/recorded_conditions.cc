@@ -1,4 +1,4 @@
-// Redis's expiry conditions, as a real Redis carried them out, on a Keyspace.
+// Compares the conditions of a Keyspace with the recorded replies of a real Redis.
 
 #include <keyspace/keyspace.h>
 
@@ -19,13 +19,16 @@ using std::chrono::milliseconds;
 using TestKeyspace = Keyspace<std::string, std::string, ManualClock>;
 using TimePoint = TestKeyspace::time_point;
 
-// In the place of a deadline.
+// The file of rows uses the names kMissing and kNever.
+namespace recorded {
+
+// Special values of a deadline.
 constexpr std::int64_t kMissing = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-// In the place of a reply.
+// Special value of a reply.
 constexpr int kRefused = -1;
 
-struct RecordedRow {
+struct Row {
   std::string_view options;
   std::int64_t before;
   std::int64_t next;
@@ -33,9 +36,11 @@ struct RecordedRow {
   std::int64_t after;
 };
 
-constexpr RecordedRow kRows[] = {
+constexpr Row kRows[] = {
 #include "servers/recorded_conditions.inc"
 };
+
+}  // namespace recorded
 
 const std::map<std::string_view, Condition> kConditions = {
     {"", Condition::kAlways},    {"NX", Condition::kNx}, {"XX", Condition::kXx},
@@ -43,25 +48,25 @@ const std::map<std::string_view, Condition> kConditions = {
     {"XX LT", Condition::kXxLt},
 };
 
-// Returns what a row says of a deadline as a keyspace would say it, at the time `now`.
+// Returns a deadline of a row in the form in which a keyspace returns it, at the time `now`.
 std::optional<TimePoint> deadline(std::int64_t millis, TimePoint now) {
-  if (millis == kMissing) return std::nullopt;
-  return millis == kNever ? TimePoint::max() : now + milliseconds(millis);
+  if (millis == recorded::kMissing) return std::nullopt;
+  return millis == recorded::kNever ? TimePoint::max() : now + milliseconds(millis);
 }
 
-TEST_CASE("A condition that Redis refuses cannot be written, and all others can") {
-  for (const RecordedRow& row : kRows) {
+TEST_CASE("Condition has a value for each condition that Redis accepts, and for no other") {
+  for (const recorded::Row& row : recorded::kRows) {
     CAPTURE(row.options);
-    CHECK(kConditions.contains(row.options) == (row.reply != kRefused));
+    CHECK(kConditions.contains(row.options) == (row.reply != recorded::kRefused));
   }
 }
 
-TEST_CASE("pexpireat and pexpire do under each condition what a real Redis did") {
+TEST_CASE("pexpireat and pexpire reply to each condition as a real Redis did") {
   const bool by_ttl = GENERATE(false, true);
   const TimePoint now(milliseconds(GENERATE(std::int64_t{0}, 1'700'000'000'000)));
   int compared = 0;
-  for (const RecordedRow& row : kRows) {
-    if (row.reply == kRefused) continue;
+  for (const recorded::Row& row : recorded::kRows) {
+    if (row.reply == recorded::kRefused) continue;
     CAPTURE(row.options, row.before, row.next, by_ttl);
     ManualClock clock;
     clock.set(now);

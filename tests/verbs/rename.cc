@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What a key may be before the call; the dead are covered with every other operation on the dead.
+// The state of a key before the call. expired_entries.cc covers expired keys.
 enum class SourceState { kMissing, kPersistent, kVolatile };
 
 void put(Strings& ks, const char* key, SourceState state, Millis ttl) {
@@ -18,7 +18,7 @@ void put(Strings& ks, const char* key, SourceState state, Millis ttl) {
   if (state == SourceState::kVolatile) ks.set(key, key, ttl);
 }
 
-TEST_CASE("rename gives the new name the value and the ttl or lack of one") {
+TEST_CASE("rename gives the new name the value and the expiry of the old one") {
   const SourceState from = GENERATE(SourceState::kPersistent, SourceState::kVolatile);
   const SourceState to =
       GENERATE(SourceState::kMissing, SourceState::kPersistent, SourceState::kVolatile);
@@ -60,7 +60,7 @@ TEST_CASE("rename of a missing key changes nothing and returns false") {
   CHECK(ks.size() == 1);
 }
 
-TEST_CASE("rename of a live key to itself is true with no change") {
+TEST_CASE("rename of a live key to itself returns true and changes nothing") {
   Strings ks;
   ks.set("persistent", "p");
   ks.set("volatile", "v", 10ms);

@@ -30,7 +30,7 @@ TEST_CASE("set replaces the value and clears the ttl") {
   CHECK(ks.erase_expired() == 0);
 }
 
-TEST_CASE("set with a ttl stores a key that lives exactly that long") {
+TEST_CASE("set with a ttl stores a key that is live exactly that long") {
   Strings ks;
   ks.clock().set(at(1000));
   ks.set("k", "v", 10ms);
@@ -42,7 +42,7 @@ TEST_CASE("set with a ttl stores a key that lives exactly that long") {
   CHECK(see(ks, "k") == std::nullopt);
 }
 
-TEST_CASE("set with a deadline stores a key that is dead at that deadline") {
+TEST_CASE("set with a deadline stores a key that is expired at that deadline") {
   Strings ks;
   ks.set("k", "v", at(10));
   CHECK(see(ks, "k") == entry("v", at(10)));
@@ -113,7 +113,42 @@ TEST_CASE("set with kNever or the last time point stores a persistent key") {
   CHECK(ks.volatile_size() == 0);
 }
 
-TEST_CASE("set takes every unit from a millisecond up") {
+TEST_CASE("set with an empty expiry stores a persistent key") {
+  Strings ks;
+  ks.set("k", "v", {});
+  CHECK(see(ks, "k") == entry("v"));
+  ks.set("k", "v", 10ms);
+  ks.set("k", "w", {});
+  CHECK(see(ks, "k") == entry("w"));
+  ks.set("k", "v", 10ms);
+  ks.set("k", "w", Strings::Expiry());
+  CHECK(see(ks, "k") == entry("w"));
+  CHECK(ks.volatile_size() == 0);
+}
+
+TEST_CASE("set accepts a deadline that is computed from the time of the keyspace's clock") {
+  Strings ks;
+  for (const std::int64_t now : {0, 5'000, -5'000, -1'999}) {
+    CAPTURE(now);
+    ks.clock().set(at(now));
+    ks.set("k", "v", ks.clock().now() + 2s);
+    CHECK(see(ks, "k") == entry("v", at(now + 2'000)));
+    ks.set("k", "v", ks.clock().now() + 1ms);
+    CHECK(see(ks, "k") == entry("v", at(now + 1)));
+    ks.set("k", "v", ks.clock().now());
+    CHECK(see(ks, "k") == std::nullopt);
+  }
+  Keyspace<std::string, int> steady;
+  steady.set("k", 1, steady.clock().now() + 2s);
+  CHECK(steady.pttl("k") <= 2s);
+  CHECK(steady.pttl("k") > 0ms);
+  Keyspace<std::string, int, SystemClock> system;
+  system.set("k", 1, system.clock().now() + 1h);
+  CHECK(system.pttl("k") <= 1h);
+  CHECK(system.pttl("k") > 59min);
+}
+
+TEST_CASE("set accepts every unit from a millisecond up") {
   Strings ks;
   ks.set("s", "v", 2s);
   ks.set("min", "v", 2min);
@@ -125,7 +160,7 @@ TEST_CASE("set takes every unit from a millisecond up") {
   CHECK(ks.pttl("days") == 172'800'000ms);
 }
 
-TEST_CASE("set touches no other key") {
+TEST_CASE("set changes no other key") {
   Strings ks;
   ks.set("persistent", "p");
   ks.set("volatile", "v", 50ms);
@@ -136,7 +171,7 @@ TEST_CASE("set touches no other key") {
   CHECK(see(ks, "volatile") == entry("v", at(50)));
 }
 
-TEST_CASE("set copies an lvalue and takes an rvalue") {
+TEST_CASE("set copies an lvalue and moves from an rvalue") {
   Strings ks;
   const std::string key = "a key too long to be stored inside a string object";
   std::string value = "a value too long to be stored inside a string object";
@@ -149,7 +184,7 @@ TEST_CASE("set copies an lvalue and takes an rvalue") {
   CHECK(ks.find("other")->data() == buffer);
 }
 
-TEST_CASE("set accepts a value that lives in the keyspace itself") {
+TEST_CASE("set accepts a value that is stored in the keyspace itself") {
   Strings ks;
   ks.set("k", "a value too long to be stored inside a string object");
   ks.set("k", *ks.find("k"), 5ms);
@@ -159,7 +194,7 @@ TEST_CASE("set accepts a value that lives in the keyspace itself") {
   CHECK(see(ks, "99") == entry("a value too long to be stored inside a string object"));
 }
 
-TEST_CASE("set accepts a number that lives in the keyspace itself while the map is rebuilt") {
+TEST_CASE("set accepts a number that is stored in the keyspace itself while the map is rebuilt") {
   // At a constant size the map rebuilds itself in place now and then, and its entries move.
   constexpr std::uint64_t kKeys = 780;
   Keyspace<std::uint64_t, std::uint64_t, ManualClock> ks;
@@ -175,8 +210,8 @@ TEST_CASE("set accepts a number that lives in the keyspace itself while the map 
   }
 }
 
-TEST_CASE("a write reclaims two dead entries before it adds one") {
-  // A keyspace that is only written to must not fill with the dead.
+TEST_CASE("a write erases two expired entries before it adds one") {
+  // A keyspace that is only written to must not fill with expired entries.
   Ints ks;
   for (int key = 0; key < 10; ++key) ks.set(key, 0, 1ms);
   ks.clock().advance(1ms);

@@ -58,7 +58,7 @@ TEST_CASE("volatile_size follows every way to gain or lose a deadline") {
   CHECK(ks.empty());
 }
 
-TEST_CASE("size may count the dead until they are reclaimed") {
+TEST_CASE("size counts expired entries until they are erased") {
   Ints ks;
   ks.set(1, 0, 10ms);
   ks.set(2, 0);
@@ -70,7 +70,7 @@ TEST_CASE("size may count the dead until they are reclaimed") {
   CHECK(ks.volatile_size() == 0);
 }
 
-TEST_CASE("clear removes everything and the keyspace goes on") {
+TEST_CASE("clear erases everything and the keyspace can be used again") {
   Ints ks;
   for (int i = 0; i < 100; ++i) ks.set(i, i);
   for (int i = 100; i < 200; ++i) ks.set(i, i, Millis{i});
@@ -83,7 +83,7 @@ TEST_CASE("clear removes everything and the keyspace goes on") {
   ks.clear();
   CHECK(ks.empty());
 
-  // Nothing of the first life ends the second.
+  // The records of the erased entries do not erase the new ones.
   for (int i = 100; i < 200; ++i) ks.set(i, -i, 1000ms);
   ks.clock().advance(999ms);
   CHECK(ks.erase_expired() == 0);
@@ -107,7 +107,7 @@ TEST_CASE("reserve changes nothing that can be seen") {
   CHECK(ks.volatile_size() == 1);
 }
 
-TEST_CASE("values stay where they are while a reserved keyspace fills") {
+TEST_CASE("values keep their addresses while a reserved keyspace fills") {
   Ints ks;
   ks.reserve(1000);
   ks.set(0, 7);
@@ -116,7 +116,7 @@ TEST_CASE("values stay where they are while a reserved keyspace fills") {
   CHECK(ks.find(0) == first);
 }
 
-TEST_CASE("a moved-from keyspace is empty and goes on") {
+TEST_CASE("a moved-from keyspace is empty and can be used again") {
   ManualClock clock;
   Ints from(clock);
   for (int i = 0; i < 100; ++i) from.set(i, i, Millis{i + 1});

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_BIASED_MUTEX_H_
 #define KEYSPACE_INTERNAL_BIASED_MUTEX_H_
 
@@ -15,40 +17,60 @@
 
 namespace keyspace::internal {
 
-// The number of the mutex that a thread has locked for reading by this slot; 0 if none. Each slot
-// has a cache line of its own.
+// A place in which a reader records that it holds a BiasedMutex. Contains the number of that mutex,
+// or 0 if the slot is free. Each slot has a cache line of its own.
 template <class Threading>
 struct alignas(ABSL_CACHELINE_SIZE) ReaderSlot {
   typename Threading::template Atomic<std::uint32_t> mutex{0};
 };
 
-// A SharedMutex for data that is read far more often than written. After enough reads it becomes
-// biased: a reader then writes only to a slot, so readers on several processors do not wait for the
-// cache line of the mutex, and to unlock takes no atomic read-modify-write. The next writer ends
-// the bias, and the reads are counted anew. (BRAVO: Dice and Kogan, "Biased Locking for
-// Reader-Writer Locks", 2019.)
+// A reader-writer lock for data that is read far more often than written.
 //
-//   a reader  stores the mutex in its slot; then checks that the mutex is still biased. If not, or
-//             if the slot is in use, it locks the SharedMutex
-//   a writer  locks the SharedMutex; ends the bias; then waits until no slot holds the mutex
+// The problem. In a SharedMutex every reader changes the same counter. Readers on several
+// processors then wait for one cache line, although they do not exclude each other.
 //
-// Each loads what the other stores after its own store, so at least one of them sees the other. For
-// that, all four operations must be sequentially consistent. (No test would notice if they were
-// not.)
+// The solution. Each thread uses one of several slots. A slot is in a cache line of its own, which
+// other threads seldom touch. The lock has two modes:
 //
-// Neither readers nor writers are starved. But the order is not quite that of a SharedMutex: while
-// a writer waits for readers that have locked the SharedMutex, others may still enter by slots.
+//   not biased   Readers and writers lock the SharedMutex inside. After enough of these reads the
+//                lock becomes biased (towards readers).
+//   biased       A reader writes the number of the lock into its slot, and does not touch the
+//                SharedMutex. To unlock, it clears the slot, which takes no atomic
+//                read-modify-write. The next writer ends this mode, and the reads are counted
+//                again.
 //
-// Besides what a SharedMutex needs, `Threading` has kReadsPerSlot, thread_number() and
-// wait_a_while().
+// The protocol
+//   reader   1. Stores the number of the lock in its slot.
+//            2. Loads the mode, and holds the lock if it is still biased.
+//            If the lock is not biased, or if the slot is in use, locks the SharedMutex instead.
+//   writer   Locks the SharedMutex.
+//            1. Stores that the mode is not biased, if it is biased.
+//            2. Loads all slots, and waits until none contains the number of the lock.
+//
+// Each of them stores first and then loads what the other stores. So at least one of them sees the
+// store of the other, if all four operations are sequentially consistent. They must stay so: weaker
+// memory orders break the lock, and no test would fail.
+//
+// Invariants
+//   1. While a writer holds the lock, no other thread holds it.
+//   2. The mode changes only while the SharedMutex is locked. A reader begins the biased mode, and
+//      a writer ends it.
+//   3. Neither readers nor writers are starved. Unlike with a SharedMutex, a reader may overtake a
+//      writer by its slot: while the writer waits for readers that have locked the SharedMutex.
+//
+// Source: Dice and Kogan, "BRAVO - Biased Locking for Reader-Writer Locks", 2019.
+//
+// In addition to what a SharedMutex needs, `Threading` provides kReadsPerSlot, thread_number() and
+// wait_with_limit().
 template <class Threading>
 class ABSL_LOCKABLE BiasedMutex {
  public:
   using Slot = ReaderSlot<Threading>;
 
-  // Mutexes may share slots. A thread uses one of the slots, so for one mutex at a time.
-  // REQUIRES: there are 1, 2, 4, ... slots, which outlive the mutex; `number` is not 0, and no
-  // other mutex that shares the slots has it.
+  // Several mutexes may share the slots. A thread always uses the same slot, and for one mutex at a
+  // time.
+  // REQUIRES: the number of slots is a power of two. The slots outlive the mutex. `number` is not
+  // 0, and no other mutex that shares the slots has the same number.
   BiasedMutex(std::span<Slot> slots, std::uint32_t number) noexcept
       : number_(number), reads_until_bias_(reads_before_bias(slots)), slots_(slots) {
     assert(std::has_single_bit(slots.size()) && number != 0);
@@ -56,7 +78,8 @@ class ABSL_LOCKABLE BiasedMutex {
   BiasedMutex(const BiasedMutex&) = delete;
   BiasedMutex& operator=(const BiasedMutex&) = delete;
 
-  // Returns what unlock_shared() has to be given: the slot, or null if none was used.
+  // Locks for reading. Returns the slot that was used, or null if none was. The caller passes it to
+  // unlock_shared().
   [[nodiscard]] Slot* lock_shared() ABSL_SHARED_LOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (is_biased_.load(std::memory_order_relaxed)) [[likely]] {
       Slot& slot = slots_[Threading::thread_number() & (slots_.size() - 1)];
@@ -73,9 +96,9 @@ class ABSL_LOCKABLE BiasedMutex {
   }
   void unlock_shared(Slot* slot) ABSL_UNLOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (slot != nullptr) [[likely]] {
-      const bool is_awaited = !is_biased_.load(std::memory_order_relaxed);
+      const bool is_writer_waiting = !is_biased_.load(std::memory_order_relaxed);
       slot->mutex.store(0, std::memory_order_release);
-      if (is_awaited) [[unlikely]]
+      if (is_writer_waiting) [[unlikely]]
         Threading::wake_one(slot->mutex);
     } else {
       count_read();
@@ -90,23 +113,27 @@ class ABSL_LOCKABLE BiasedMutex {
   }
   void unlock() ABSL_UNLOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
 
-  // Tells the compiler's analysis that this thread holds the lock.
+  // Tells the thread safety analysis of the compiler that this thread holds the lock for writing.
+  // Checks nothing.
   void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
-  // Returns what Threading::before_wait() gets of this mutex, also by the SharedMutex inside.
+  // Returns the address that identifies this mutex in Threading::before_wait(). It is that of the
+  // SharedMutex inside, which calls before_wait() too.
   [[nodiscard]] const void* id() const noexcept { return &mutex_; }
 
  private:
   template <class T>
   using Atomic = typename Threading::template Atomic<T>;
 
-  // So many reads pay for a writer's look at all slots.
+  // Returns the number of reads after which the lock becomes biased. They outweigh the time that
+  // the next writer needs to check all slots.
   static std::uint32_t reads_before_bias(std::span<const Slot> slots) noexcept {
     return static_cast<std::uint32_t>(slots.size()) * Threading::kReadsPerSlot;
   }
 
-  // REQUIRES: the caller has locked the SharedMutex for reading. Readers may overwrite each other's
-  // counts, which only delays the bias.
+  // Counts a read, and makes the lock biased after enough of them. Readers may overwrite each
+  // other's counts, which only delays that.
+  // REQUIRES: the caller has locked the SharedMutex for reading.
   void count_read() {
     const std::uint32_t left = reads_until_bias_.load(std::memory_order_relaxed);
     if (left != 0) {
@@ -116,29 +143,33 @@ class ABSL_LOCKABLE BiasedMutex {
     }
   }
 
+  // Ends the biased mode, and waits for all readers that hold the lock by a slot.
+  // REQUIRES: the caller has locked the SharedMutex for writing.
   ABSL_ATTRIBUTE_NOINLINE void end_bias() {
     is_biased_.exchange(false, std::memory_order_seq_cst);
     reads_until_bias_.store(reads_before_bias(slots_), std::memory_order_relaxed);
     for (Slot& slot : slots_) wait_for(slot);
   }
-  // A reader that leaves its slot at the moment when the bias ends may not wake this thread. (To
-  // rule that out, each reader would need one more read-modify-write.) So it sleeps with a limit.
+  // Waits until a slot does not contain the number of this lock. A reader that clears its slot just
+  // when the biased mode ends may not see that a writer waits, and then does not wake it. (To
+  // prevent that, each reader would need one more read-modify-write.) So each sleep has a time
+  // limit.
   void wait_for(Slot& slot) {
-    int tries = Threading::kTries;
+    int spins = Threading::kSpins;
     while (slot.mutex.load(std::memory_order_seq_cst) == number_) {
       Threading::before_wait(id());
-      if (tries != 0) {
-        --tries;
+      if (spins != 0) {
+        --spins;
         Threading::pause();
       } else {
-        Threading::wait_a_while(slot.mutex, number_);
+        Threading::wait_with_limit(slot.mutex, number_);
       }
     }
   }
 
   SharedMutex<Threading> mutex_;
   std::uint32_t number_;
-  Atomic<bool> is_biased_{false};  // set by readers and cleared by writers that have locked mutex_
+  Atomic<bool> is_biased_{false};  // set by readers and cleared by writers, with mutex_ locked
   Atomic<std::uint32_t> reads_until_bias_;
   std::span<Slot> slots_;
 };

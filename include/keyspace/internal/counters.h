@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_COUNTERS_H_
 #define KEYSPACE_INTERNAL_COUNTERS_H_
 
@@ -6,14 +8,15 @@
 #include <cstddef>
 #include <utility>
 
-#include "keyspace/features.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/relaxed.h"
+#include "keyspace/removal.h"
 #include "keyspace/statistics.h"
 
 namespace keyspace::internal {
 
-// Counts for the statistics of a keyspace.
+// Counts what a Store does, for statistics(). The Store calls a record function for each event,
+// under the lock of its shard. Only record_shared_request() may run on several threads at once.
 template <bool kCounts>
 class Counters {
  public:
@@ -23,7 +26,7 @@ class Counters {
         hits_(std::exchange(other.hits_, 0)),
         misses_(std::exchange(other.misses_, 0)) {}
 
-  // All but the size.
+  // Returns all counts. The member `size` is not set: the Store knows it.
   [[nodiscard]] Statistics counted() const noexcept {
     Statistics counted = counted_;
     counted.hits = hits_.get();
@@ -31,46 +34,53 @@ class Counters {
     return counted;
   }
 
-  void request(bool is_hit) noexcept {
+  // REQUIRES: no other thread records a request.
+  void record_request(bool is_hit) noexcept {
     auto& requests = is_hit ? hits_ : misses_;
     requests.set(requests.get() + 1);
   }
-  // The same, beside other threads that do so.
-  void shared_request(bool is_hit) const noexcept { (is_hit ? hits_ : misses_).count(); }
-  void insert(std::size_t size) noexcept {
+  // The same, but other threads may call this at the same time.
+  void record_shared_request(bool is_hit) const noexcept { (is_hit ? hits_ : misses_).count(); }
+
+  // `size` is the number of stored entries after the insertion.
+  void record_insert(std::size_t size) noexcept {
     ++counted_.inserts;
     counted_.peak_size = std::max<std::size_t>(counted_.peak_size, size);
   }
-  void replace() noexcept { ++counted_.replacements; }
-  // Takes that back: what was stored came from another keyspace, which is counted with this one.
-  void forget_insert() noexcept { --counted_.inserts; }
-  void forget_replacement() noexcept { --counted_.replacements; }
-  void refuse() noexcept { ++counted_.refusals; }
-  void remove(RemovalCause cause) noexcept { ++counted_.removals[static_cast<std::size_t>(cause)]; }
-  void lag(Millis lag) noexcept {
+  void record_replacement() noexcept { ++counted_.replacements; }
+  // Take back one count. For an entry that moved here from another shard: the keyspace counted it
+  // when it was stored there.
+  void undo_insert() noexcept { --counted_.inserts; }
+  void undo_replacement() noexcept { --counted_.replacements; }
+  void record_refusal() noexcept { ++counted_.refusals; }
+  void record_removal(RemovalCause cause) noexcept {
+    ++counted_.removals[static_cast<std::size_t>(cause)];
+  }
+  // Records that an expired entry was removed `lag` milliseconds after its deadline.
+  void record_lag(Millis lag) noexcept {
     counted_.longest_lag =
         std::max<std::chrono::milliseconds>(counted_.longest_lag, std::chrono::milliseconds(lag));
     counted_.total_lag = std::chrono::milliseconds(saturating_add(counted_.total_lag.count(), lag));
   }
 
  private:
-  Statistics counted_;
+  Statistics counted_;  // without hits, misses and size
   mutable Relaxed<Statistics::Count> hits_;
   mutable Relaxed<Statistics::Count> misses_;
 };
 
-// Where nothing is counted.
+// The counters of a keyspace that counts nothing.
 template <>
 class Counters<false> {
  public:
-  void request(bool) const noexcept {}
-  void shared_request(bool) const noexcept {}
-  void forget_insert() const noexcept {}
-  void forget_replacement() const noexcept {}
-  void insert(std::size_t) const noexcept {}
-  void replace() const noexcept {}
-  void refuse() const noexcept {}
-  void remove(RemovalCause) const noexcept {}
+  void record_request(bool) const noexcept {}
+  void record_shared_request(bool) const noexcept {}
+  void undo_insert() const noexcept {}
+  void undo_replacement() const noexcept {}
+  void record_insert(std::size_t) const noexcept {}
+  void record_replacement() const noexcept {}
+  void record_refusal() const noexcept {}
+  void record_removal(RemovalCause) const noexcept {}
 };
 
 }  // namespace keyspace::internal

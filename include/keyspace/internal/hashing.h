@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_HASHING_H_
 #define KEYSPACE_INTERNAL_HASHING_H_
 
@@ -6,7 +8,6 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -24,21 +25,21 @@ inline constexpr bool kIsStringKey<std::basic_string<char, std::char_traits<char
 template <>
 inline constexpr bool kIsStringKey<std::string_view> = true;
 
-// The default hash and equality. The hash is abseil's, or std::hash for a key that has no other.
-// Strings are looked up by whatever converts to std::string_view, which abseil's own functors do
-// not accept where absl::string_view is a type of its own.
+// The default hash and equality. The hash is that of abseil, or std::hash if abseil has none for
+// the key. Strings are found by any type that converts to std::string_view. (abseil's own functors
+// do not accept std::string_view in releases where absl::string_view is another type.)
 template <class Key>
 struct DefaultHash {
   using is_avalanching = void;
   static constexpr bool kHasAbslHash = std::is_default_constructible_v<absl::Hash<Key>>;
 
-  std::size_t operator()(const Key& key) const noexcept(std::is_scalar_v<Key>) {
+  std::size_t operator()(const Key& key) const
+      noexcept(std::is_scalar_v<Key>) requires(kHasAbslHash ||
+                                               std::is_default_constructible_v<std::hash<Key>>) {
     if constexpr (kHasAbslHash) {
       return absl::Hash<Key>()(key);
     } else {
-      static_assert(std::is_default_constructible_v<std::hash<Key>>,
-                    "Give Key an AbslHashValue() or a std::hash, or the keyspace a Hash");
-      // Mixed, for std::hash may return what it was given.
+      // Mixes it, because std::hash may return its argument.
       return absl::Hash<std::size_t>()(std::hash<Key>()(key));
     }
   }
@@ -53,8 +54,9 @@ struct DefaultHash<Key> {
   }
 };
 
-// Whether a hash spreads what it is given over all bits, as a map needs it. One that does may say
-// so with a type `is_avalanching`, as for other hash maps; unless that has a `value` that is false.
+// Whether a hash spreads its argument over all bits of the result. Such a hash says so with a
+// member type `is_avalanching`, as for other hash maps, unless that has a member `value` that is
+// false.
 template <class Hash>
 inline constexpr bool kIsAvalanching = requires {
   typename Hash::is_avalanching;
@@ -63,7 +65,7 @@ inline constexpr bool kIsAvalanching = requires {
 template <class Key>
 inline constexpr bool kIsAvalanching<absl::Hash<Key>> = true;
 
-// Returns the hash of a key, spread over all bits: std::hash of a number is mostly that number.
+// Returns the hash of a key, spread over all bits. (std::hash of a number is mostly that number.)
 template <class Hash, class K>
 std::size_t spread_hash(const Hash& hash, const K& key) {
   if constexpr (kIsAvalanching<Hash>) {
@@ -74,7 +76,12 @@ std::size_t spread_hash(const Hash& hash, const K& key) {
 }
 
 template <class Key>
-struct DefaultEqual : std::equal_to<Key> {};
+struct DefaultEqual {
+  bool operator()(const Key& a, const Key& b) const requires requires {
+    { a == b } -> std::convertible_to<bool>;
+  }
+  { return a == b; }
+};
 template <class Key>
 requires kIsStringKey<Key>
 struct DefaultEqual<Key> {
@@ -82,37 +89,21 @@ struct DefaultEqual<Key> {
   bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
 };
 
-template <class T>
-concept Transparent = requires {
-  typename T::is_transparent;
+// A hash and an equality of every type. They take the place of functors that do not compile, so
+// that the compiler prints no further errors.
+struct AnyHash {
+  AnyHash() = default;
+  AnyHash(const auto&) {}  // NOLINT: implicit by design
+  std::size_t operator()(const auto&) const noexcept { return 0; }
+};
+struct AnyEqual {
+  AnyEqual() = default;
+  AnyEqual(const auto&) {}  // NOLINT: implicit by design
+  bool operator()(const auto&, const auto&) const noexcept { return false; }
 };
 
-// Whether the hash and equality of a keyspace take a K as it is.
-template <class K, class Keyspace>
-inline constexpr bool kIsLookup =
-    std::same_as<K, typename Keyspace::key_type> ||
-    (Transparent<typename Keyspace::hasher> && Transparent<typename Keyspace::key_equal> &&
-     std::is_invocable_v<const typename Keyspace::hasher&, const K&> &&
-     std::is_invocable_r_v<bool, const typename Keyspace::key_equal&,
-                           const typename Keyspace::key_type&, const K&>);
-
-// A type by which a keyspace finds its keys: as it is, or made a key first.
-template <class K, class Keyspace>
-concept KeyFor = kIsLookup<std::remove_cvref_t<K>, Keyspace> ||
-    std::is_convertible_v<K, typename Keyspace::key_type>;
-
-// Passes a key on if a keyspace can look for it as it is, else makes a key of it.
-template <class Keyspace, class K>
-decltype(auto) as_key(K&& key) {
-  if constexpr (kIsLookup<std::remove_cvref_t<K>, Keyspace>) {
-    return std::forward<K>(key);
-  } else {
-    return static_cast<typename Keyspace::key_type>(std::forward<K>(key));
-  }
-}
-
-// A key on its way through a keyspace that need not be hashed again. It refers to the key, and must
-// not outlive it. K may be a reference.
+// A key with its hash, so that it is hashed once. Refers to the key, and must not outlive it. K may
+// be a reference.
 template <class K>
 struct Hashed {
   K&& key;
@@ -123,7 +114,7 @@ inline constexpr bool kIsHashed = false;
 template <class K>
 inline constexpr bool kIsHashed<Hashed<K>> = true;
 
-// Returns what is to be stored of what was looked for.
+// Returns the key without its hash.
 template <class K>
 decltype(auto) key_of(K&& key) noexcept {
   if constexpr (kIsHashed<std::remove_cvref_t<K>>) {
@@ -133,7 +124,7 @@ decltype(auto) key_of(K&& key) noexcept {
   }
 }
 
-// The hash and equality of a keyspace whose keys mostly come hashed.
+// The hash and equality of a shard, where most keys come with their hash.
 template <class Key, class Hash>
 struct HashedHash {
   using is_avalanching = std::bool_constant<kIsAvalanching<Hash>>;
@@ -155,22 +146,6 @@ struct HashedEqual {
   }
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Equal equal;
 };
-
-// Something to walk over more than once, that consists of such.
-template <class Keys, class Keyspace>
-concept KeysFor = std::forward_iterator<decltype(std::begin(std::declval<const Keys&>()))> &&
-    KeyFor<decltype(*std::begin(std::declval<const Keys&>())), Keyspace>;
-
-// A function that computes a value for a key: of a result that a value can be made of.
-template <class F, class Key, class Value>
-concept ComputationOf = (std::invocable<F&> &&
-                         std::is_constructible_v<Value, std::invoke_result_t<F&>>) ||
-                        (!std::invocable<F&> && std::invocable<F&, const Key&> &&
-                         std::is_constructible_v<Value, std::invoke_result_t<F&, const Key&>>);
-
-// A type of which a keyspace makes its values.
-template <class V, class Keyspace>
-concept ValueFor = std::is_constructible_v<typename Keyspace::mapped_type, V>;
 
 }  // namespace keyspace::internal
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_LOCK_H_
 #define KEYSPACE_INTERNAL_LOCK_H_
 
@@ -30,10 +32,13 @@
 
 namespace keyspace::internal {
 
-// While it lives, this thread calls a function of the user with a mutex locked. If that function
-// waited for the same mutex, it would wait for ever: check() aborts the program instead. (Visible,
-// so that a program and the shared libraries that it is linked with have one list for each thread.
-// A library that is loaded by dlopen() may have a list of its own.)
+// Marks a call of a user's function with a mutex locked: create one before the call and destroy it
+// after. If the function locked the same mutex, it would deadlock. check() detects that and aborts
+// the program.
+//
+// The objects of a thread form a list, innermost first. The class is visible, so that a program and
+// the shared libraries that it is linked with use the same list. A library that is loaded by
+// dlopen() may have a list of its own; a deadlock across it is not detected.
 class KEYSPACE_INTERNAL_VISIBLE CallUnderLock {
  public:
   explicit CallUnderLock(const void* mutex) noexcept
@@ -42,7 +47,8 @@ class KEYSPACE_INTERNAL_VISIBLE CallUnderLock {
   CallUnderLock& operator=(const CallUnderLock&) = delete;
   ~CallUnderLock() { innermost_ = outer_; }
 
-  // Called before a thread waits for a mutex.
+  // Aborts the program, with a message, if this thread is inside a call with `mutex` locked. Called
+  // before a thread waits for a mutex.
   static void check(const void* mutex) noexcept {
     for (const CallUnderLock* call = innermost_; call != nullptr; call = call->outer_) {
       if (call->mutex_ != mutex) continue;
@@ -60,15 +66,17 @@ class KEYSPACE_INTERNAL_VISIBLE CallUnderLock {
   static inline constinit thread_local const CallUnderLock* innermost_ = nullptr;
 };
 
-// The Threading of all mutexes but those that the tests run by schedules.
+// The operations of which SharedMutex and BiasedMutex consist: atomic variables, sleeping and
+// waking. The tests replace it by a version that runs threads in every possible order.
 struct StdThreading {
   template <class T>
   using Atomic = std::atomic<T>;
   using Word = Atomic<std::uint32_t>;
 
-  // How often a waiting thread looks before it sleeps: for a few microseconds. Most of what is done
-  // under a lock takes a tenth of one, and to be woken takes more than ten.
-  static constexpr int kTries = 100;
+  // How often a waiting thread checks a mutex before it sleeps. That takes a few microseconds. Most
+  // locks are held for a tenth of a microsecond, and waking a thread takes more than ten.
+  static constexpr int kSpins = 100;
+  // Tells the processor that this thread spins.
   static void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -80,13 +88,17 @@ struct StdThreading {
     __yield();
 #endif
   }
+  // Called by a thread before it waits for a mutex.
   static void before_wait(const void* mutex) noexcept { CallUnderLock::check(mutex); }
 
-  // How many reads pay for a writer's look at one slot. With one, two threads that write one time
-  // in 20 were a fifth slower than without slots; with 16, no slower.
+  // A BiasedMutex with n slots begins to use them after n * kReadsPerSlot reads. So the reads
+  // outweigh the cost of the next writer, which checks all slots. Measured with two threads, one
+  // write in 20 calls: with 1 the threads were a fifth slower than without slots; with 16 they were
+  // no slower.
   static constexpr std::uint32_t kReadsPerSlot = 32;
 
-  // Returns a number that no other thread has, but in another shared library with hidden symbols.
+  // Returns a number greater than 0 that no other thread has. Exception: in another shared library
+  // with hidden symbols, another thread may have the same number.
   static std::size_t thread_number() noexcept {
     if (thread_number_ == 0) [[unlikely]] {
       thread_number_ = 1 + last_thread_number_.fetch_add(1, std::memory_order_relaxed);
@@ -94,8 +106,10 @@ struct StdThreading {
     return thread_number_;
   }
 
-  // Sleeps until woken, if the word still has that value. Not std::atomic::wait, for which some
-  // standard libraries have a table of waiting threads, of which a shared library may have its own.
+  // Sleeps until woken, if the word still has the value `value`; otherwise returns at once. May
+  // also return early. On Linux it does not use std::atomic::wait(): some standard libraries
+  // implement that with a table of waiting threads, and a shared library may have a table of its
+  // own.
   static void wait(const Word& word, std::uint32_t value) noexcept {
 #ifdef __linux__
     futex(word, FUTEX_WAIT_PRIVATE, value);
@@ -103,11 +117,12 @@ struct StdThreading {
     word.wait(value, std::memory_order_relaxed);
 #endif
   }
-  // The same, but for a limited time. (On Linux it is no cancellation point of POSIX, as it would
-  // be to sleep: a thread that ended there would leave the mutex locked.)
-  static void wait_a_while(const Word& word, std::uint32_t value) noexcept {
+  // The same, but sleeps no longer than a millisecond. On Linux it does not use a sleep function:
+  // that is a POSIX cancellation point, and a thread that is cancelled there would leave the mutex
+  // locked.
+  static void wait_with_limit(const Word& word, std::uint32_t value) noexcept {
 #ifdef __linux__
-    const KernelTime limit = {0, 1'000'000};  // a millisecond
+    const KernelTime limit = {0, 1'000'000};  // 1 ms
     futex(word, FUTEX_WAIT_PRIVATE, value, &limit);
 #else
     static_cast<void>(word);
@@ -132,11 +147,12 @@ struct StdThreading {
 
  private:
 #ifdef __linux__
-  // As SYS_futex takes it, which on 32 bits is not what a timespec may be.
+  // The time that SYS_futex takes. On 32 bits, a timespec may have another layout.
   struct KernelTime {
     long seconds;
     long nanoseconds;
   };
+  // Makes a system call. Keeps errno.
   static void futex(const Word& word, int operation, std::uint32_t value,
                     const KernelTime* limit = nullptr) noexcept {
     static_assert(sizeof word == sizeof value);
@@ -150,10 +166,12 @@ struct StdThreading {
   static inline constinit thread_local std::size_t thread_number_ = 0;
 };
 
+// For data that is seldom locked, or mostly for writing.
 using Mutex = SharedMutex<StdThreading>;
+// For data that is mostly locked for reading. Each shard has one.
 using ReadMostlyMutex = BiasedMutex<StdThreading>;
 
-// Locks a mutex of either kind for writing, as long as it lives.
+// Locks a mutex of either kind for writing in the constructor, and unlocks it in the destructor.
 template <class AnyMutex>
 class ABSL_SCOPED_LOCKABLE WriterLock {
  public:
@@ -169,7 +187,7 @@ class ABSL_SCOPED_LOCKABLE WriterLock {
   AnyMutex& mutex_;
 };
 
-// Locks a mutex for reading, as long as it lives.
+// Locks a mutex for reading in the constructor, and unlocks it in the destructor.
 class ABSL_SCOPED_LOCKABLE ReaderLock {
  public:
   explicit ReaderLock(ReadMostlyMutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_LRU_H_
 #define KEYSPACE_INTERNAL_LRU_H_
 
@@ -5,106 +7,121 @@
 #include <cstdint>
 #include <utility>
 
-#include "keyspace/internal/expiry_table.h"
+#include "keyspace/internal/budget.h"
 #include "keyspace/internal/millis.h"
-#include "keyspace/internal/record.h"
 #include "keyspace/internal/relaxed.h"
+#include "keyspace/internal/timer_record.h"
+#include "keyspace/internal/timer_wheel.h"
 #include "keyspace/internal/victim_finder.h"
 
 namespace keyspace::internal {
 
-// The policy Lru: which entry is to go.
+// The policy Lru: evicts the least recently used entry. (See eviction.h for the calls.)
 //
-// A list would have to be changed by every request. Instead, requests are numbered, and the number
-// of the last one for an entry is to it what a deadline is: it stands in the entry, and a table of
-// records is in the order of these numbers. A request moves the "deadline" later, which leaves the
-// record early. (See Store, of which all else is true here too.)
+// Every request would have to change a linked list. Instead, requests are numbered, and each entry
+// keeps the number of its last request. A second timer wheel holds a record for each entry, in the
+// order of these numbers. The numbers are to this wheel what deadlines are to the wheel of
+// ExpiringMap. A request only gives the entry a larger number. Its record then is filed early, and
+// the search for a victim files a new one.
+//
+// Invariants
+//   1. Each entry has a record of its own with the same hash and colour. It is filed at the number
+//      of the entry's last request, or at a smaller number if the entry was filed early.
+//   2. Entries have different numbers, and no number is larger than requests_.
+//   3. All other records are stale. They are at most 2048, and two for each entry.
+//   4. weight() is the weight of the entries.
 template <class Allocator>
-class LruState {
+class LruEviction {
  public:
-  // What an entry keeps.
-  class Mark {
-   public:
+  static constexpr bool kUsesRequests = true;
+
+  // The part of an entry that belongs to the policy.
+  class PolicyState {
    private:
-    friend class LruState;
+    friend class LruEviction;
     friend struct TestPeer;
 
-    // From the lowest bit: the mark of the entry's record, whether that is early, and the number of
-    // the last request.
-    static constexpr std::int64_t kRecordMark = 1;
+    // From the lowest bit: the colour of the entry's record, whether the entry was filed early, and
+    // the number of the last request.
+    static constexpr std::int64_t kGcColor = 1;
     static constexpr std::int64_t kEarly = 2;
-    static constexpr int kLastBit = 2;
+    static constexpr int kNumberBit = 2;
 
-    Mark(Millis last, bool record_mark) noexcept
-        : bits_(last << kLastBit | (record_mark ? kRecordMark : 0)) {}
+    PolicyState(Millis number, bool gc_color) noexcept
+        : bits_(number << kNumberBit | (gc_color ? kGcColor : 0)) {}
 
-    [[nodiscard]] bool record_mark() const noexcept { return (bits_.get() & kRecordMark) != 0; }
-    [[nodiscard]] bool is_early() const noexcept { return (bits_.get() & kEarly) != 0; }
-    [[nodiscard]] Millis last() const noexcept { return bits_.get() >> kLastBit; }
-    void flip_mark() noexcept { bits_.set(bits_.get() ^ kRecordMark); }
-    void visit(Millis number) noexcept {
-      bits_.set(number << kLastBit | kEarly | (bits_.get() & kRecordMark));
+    [[nodiscard]] bool gc_color() const noexcept { return (bits_.get() & kGcColor) != 0; }
+    [[nodiscard]] bool is_filed_early() const noexcept { return (bits_.get() & kEarly) != 0; }
+    [[nodiscard]] Millis last_request() const noexcept { return bits_.get() >> kNumberBit; }
+    void flip_gc_color() noexcept { bits_.set(bits_.get() ^ kGcColor); }
+    void set_last_request(Millis number) noexcept {
+      bits_.set(number << kNumberBit | kEarly | (bits_.get() & kGcColor));
     }
 
     Relaxed<std::int64_t> bits_ = 0;
   };
 
-  struct Arrival {};
+  struct Placement {};
 
-  LruState(std::size_t, const Allocator& allocator) : table_(allocator) {}
-  LruState(LruState&& other) noexcept
-      : table_(std::move(other.table_)),
+  LruEviction(std::size_t, const Allocator& allocator) : wheel_(allocator) {}
+  LruEviction(LruEviction&& other) noexcept
+      : wheel_(std::move(other.wheel_)),
         requests_(other.requests_),
         weight_(std::exchange(other.weight_, 0)) {}
 
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
   void reserve(std::size_t) noexcept {}
 
-  void visit(Mark& mark) noexcept {
+  void record_access(PolicyState& state) noexcept {
     requests_.set(requests_.get() + 1);
-    mark.visit(requests_.get());
+    state.set_last_request(requests_.get());
   }
-  // Numbers must not fall: a record that is later than its entry's last request would be dropped.
-  void shared_visit(Mark& mark) const noexcept { mark.visit(requests_.count()); }
+  // Loses no number beside other threads, so that numbers never fall. If a number fell, the entry's
+  // record could be filed after its last request, and would be dropped as stale.
+  void record_shared_access(PolicyState& state) const noexcept {
+    state.set_last_request(requests_.count());
+  }
   template <class Entries>
-  Arrival arrive(Entries&, std::size_t, std::size_t) noexcept {
+  Placement admit(Entries&, std::size_t, std::size_t) noexcept {
     return {};
   }
 
-  // Numbers of requests only grow, so the cursor of the table may follow them: that is cheaper than
-  // to look for the soonest record, unless very many are on their way down the wheel.
-  template <class Entries, class Table>
-  auto victim(Entries& entries, Table&) {
-    VictimFinder<Entries, ByRequest<Entries>> finder{entries, {*this}};
+  // Finds the victim by advancing the wheel, as the numbers of requests only grow. That is cheaper
+  // than a search for the soonest record, unless very many records are moving down the wheel.
+  template <class Entries, class Wheel>
+  auto find_victim(Entries& entries, Wheel&) {
+    VictimFinder<Entries, RequestRecord<Entries>> finder{entries, {*this}};
     Budget budget(kMaxSteps);
     budget.erasures = 1;
-    while (!budget.spent()) table_.advance(table_.next_due(), budget, finder);
+    while (!budget.is_spent()) wheel_.advance(wheel_.next_due(), budget, finder);
     if (budget.erasures == 0) return finder.victim;
-    return finder.find_in(table_, entries.size() <= kMostExact ? kUnlimited : kFew);
+    return finder.find_in(wheel_, entries.size() <= kMostExact ? kUnlimited : kFew);
   }
-  void leave_ghost(const Mark&, std::size_t) noexcept {}
+  void record_eviction(const PolicyState&, std::size_t) noexcept {}
 
-  Mark link(std::size_t hash, std::size_t weight, Arrival) {
-    Mark mark = file(hash, requests_.get() + 1);
+  PolicyState add(std::size_t hash, std::size_t weight, Placement) {
+    PolicyState state = file(hash, requests_.get() + 1);
     requests_.set(requests_.get() + 1);
     weight_ += weight;
-    return mark;
+    return state;
   }
-  // (A later tidy() drops the record.)
-  void unlink(const Mark&, std::size_t weight) noexcept { weight_ -= weight; }
+  // Leaves the entry's record stale, for collect_if_needed() to drop.
+  void remove(const PolicyState&, std::size_t weight) noexcept { weight_ -= weight; }
   template <class Entries>
-  void tidy(Entries& entries) noexcept {
-    Claimer<Entries> claimer{entries};
-    table_.tidy(entries.size(), claimer);
+  void collect_if_needed(Entries& entries) noexcept {
+    RecordMatcher<Entries> matcher{entries};
+    wheel_.collect_if_needed(entries.size(), matcher);
   }
 
-  Mark relink(const Mark& mark, std::size_t hash) { return file(hash, mark.last()); }
-  void reweigh(const Mark&, std::size_t before, std::size_t after) noexcept {
+  PolicyState rehash(const PolicyState& state, std::size_t hash) {
+    return file(hash, state.last_request());
+  }
+  void reweigh(const PolicyState&, std::size_t before, std::size_t after) noexcept {
     weight_ += after - before;
   }
 
   void clear() noexcept {
-    table_.clear();
+    wheel_.clear();
     weight_ = 0;
   }
 
@@ -115,45 +132,48 @@ class LruState {
   static constexpr std::size_t kMostExact = 1000;
   static constexpr std::size_t kFew = 16;
 
-  // What an entry knows of its record. (See EntryMap::find.)
+  // Reads an entry's facts about its record. (See EntryMap::DeadlineRecord.)
   template <class Entries>
-  struct ByRequest {
+  struct RequestRecord {
     using StoredKey = typename Entries::StoredKey;
-    static Record::Tag tag(const Record& record) noexcept { return record.mark(); }
-    static Record::Tag tag(const StoredKey& stored) noexcept {
-      return stored.extra().mark.record_mark();
+    static TimerRecord::Tag tag(const TimerRecord& record) noexcept { return record.gc_color(); }
+    static TimerRecord::Tag tag(const StoredKey& stored) noexcept {
+      return stored.extra().policy_state.gc_color();
     }
-    static bool is_early(const StoredKey& stored) noexcept {
-      return stored.extra().mark.is_early();
+    static bool is_filed_early(const StoredKey& stored) noexcept {
+      return stored.extra().policy_state.is_filed_early();
     }
     static Millis time(const Entries&, const StoredKey& stored) noexcept {
-      return stored.extra().mark.last();
+      return stored.extra().policy_state.last_request();
     }
-    static void flip_mark(const StoredKey& stored) noexcept { stored.extra().mark.flip_mark(); }
+    static void flip_gc_color(const StoredKey& stored) noexcept {
+      stored.extra().policy_state.flip_gc_color();
+    }
     static std::size_t records_needed(const Entries& entries) noexcept { return entries.size(); }
     void file(std::size_t hash, const StoredKey& stored) {
-      Mark& mark = stored.extra().mark;
-      mark = state.file(hash, mark.last());
+      PolicyState& state = stored.extra().policy_state;
+      state = policy.file(hash, state.last_request());
     }
 
-    LruState& state;
+    LruEviction& policy;
   };
 
+  // The owner that collect_if_needed() passes to the wheel.
   template <class Entries>
-  struct Claimer {
+  struct RecordMatcher {
     void prefetch(std::size_t hash) const { entries.prefetch(hash); }
-    bool claim(const Record& record) const noexcept {
-      return entries.template claim<ByRequest<Entries>>(record);
+    bool match_record(const TimerRecord& record) const noexcept {
+      return entries.template match_record<RequestRecord<Entries>>(record);
     }
     Entries& entries;
   };
 
-  Mark file(std::size_t hash, Millis last) {
-    table_.file(hash, last);
-    return Mark(last, (table_.tag(last) & Record::kTagMark) != 0);
+  PolicyState file(std::size_t hash, Millis number) {
+    wheel_.file(hash, number);
+    return PolicyState(number, (wheel_.tag(number) & TimerRecord::kTagGcColor) != 0);
   }
 
-  ExpiryTable<Allocator> table_;
+  TimerWheel<Allocator> wheel_;  // of records whose times are numbers of requests
   mutable Relaxed<Millis> requests_ = 0;
   std::size_t weight_ = 0;
 };

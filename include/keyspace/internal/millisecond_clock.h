@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_MILLISECOND_CLOCK_H_
 #define KEYSPACE_INTERNAL_MILLISECOND_CLOCK_H_
 
@@ -22,10 +24,11 @@
 
 namespace keyspace::internal {
 
-// A counter of the processor that can be read in a few nanoseconds.
+// The processor's counter of time, which can be read in a few nanoseconds: the time stamp counter
+// on x86-64, the virtual counter on AArch64.
 struct ProcessorCounter {
-  // Returns whether it always counts at one rate, and alike on all processors: whether Linux uses
-  // it for its own clocks.
+  // Returns true if the counter has a constant rate and agrees on all processors. The source is
+  // Linux: it has checked this if it uses the counter for its own clocks.
   static bool is_reliable() noexcept {
 #ifdef KEYSPACE_INTERNAL_COUNTER
     return is_invariant() &&
@@ -36,6 +39,7 @@ struct ProcessorCounter {
 #endif
   }
 
+  // Returns the current count; 0 if there is no such counter.
   static std::uint64_t read() noexcept {
 #if !defined(KEYSPACE_INTERNAL_COUNTER)
     return 0;
@@ -48,7 +52,7 @@ struct ProcessorCounter {
 #endif
   }
 
-  // Returns whether the file names this clock source.
+  // Returns true if the file at `path` consists of the name `source` and a newline. Keeps errno.
   static bool kernel_uses(const char* path, std::string_view source) noexcept {
     const int error = errno;
     std::array<char, 32> line = {};
@@ -65,7 +69,7 @@ struct ProcessorCounter {
  private:
   static bool is_invariant() noexcept {
 #if defined(KEYSPACE_INTERNAL_COUNTER) && defined(__x86_64__)
-    // <cpuid.h> has macros with names that other headers use.
+    // Not <cpuid.h>: it defines macros with names that other headers use.
     const auto ask = [](unsigned leaf, unsigned& a, unsigned& d) {
       unsigned b = 0, c = 0;
       asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(leaf), "c"(0));
@@ -83,13 +87,14 @@ struct ProcessorCounter {
   }
 };
 
-// How far a counter counts in a millisecond of a steady clock. It is measured by the first thread
-// that asks, or by several at once: nobody waits for another.
+// The rate of a counter: its ticks in a millisecond of a steady clock. The first call of get()
+// measures it. If several threads make a first call at the same time, each of them measures, so
+// that no thread waits for another.
 template <class Counter, class Steady>
 class CounterRate {
  public:
-  // Returns four fifths of the rate; 0 if the counter is not to be used. (The rate of a clock may
-  // be adjusted: by up to 10 % on Linux.)
+  // Returns 80 % of the rate; 0 if the counter must not be used, because it is not reliable or
+  // stands still. The margin is for adjustments of the clock's rate, which Linux allows up to 10 %.
   static std::uint64_t get() noexcept(noexcept(Steady::now())) {
     std::uint64_t rate = rate_.load(std::memory_order_relaxed);
     if (rate == kUnknown) [[unlikely]] {
@@ -103,8 +108,8 @@ class CounterRate {
   static constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
   static constexpr std::uint64_t kPercent = 80;
 
-  // Takes the median of five measurements, of which each takes 20 us. One that is interrupted may
-  // be far too low; or too high, if the machine was suspended.
+  // Returns the median of five measurements of 20 us each. A measurement that is interrupted may be
+  // far too low; or far too high if the machine was suspended meanwhile.
   static std::uint64_t measure() noexcept(noexcept(Steady::now())) {
     std::array<std::uint64_t, 5> rates = {};
     for (std::uint64_t& rate : rates) {
@@ -128,16 +133,26 @@ class CounterRate {
   static inline constinit std::atomic<std::uint64_t> rate_ = kUnknown;
 };
 
-// The clock `Source` in whole milliseconds, rounded down.
+// The clock `Source` in whole milliseconds, rounded down. The base of SteadyClock, SystemClock and
+// BootClock.
 //
-// Most calls do not ask that clock, as it waits until all earlier instructions are done: then the
-// processor cannot overlap the cache misses of one look-up with those of the next. Instead, each
-// thread keeps the last millisecond that it read, and how far `Counter` counts until that is nearly
-// over. So the counter is an alarm and not a clock. It need not be exact, and errors do not add up.
+// Most calls read only `Counter`. Reading the clock is slow: it waits until all earlier
+// instructions are done, so the processor cannot overlap the cache misses of one look-up with those
+// of the next.
 //
-// The result is that of the clock, but a change is seen up to a millisecond late if the clock is
-// set, as a system clock may be, or if the counter stood still while the clock went on, as with a
-// BootClock during a suspension on some machines. Not for signal handlers.
+// How it works. Each thread keeps the last millisecond that it has read from the clock. It also
+// keeps the number of ticks of the counter until that millisecond is nearly over. Until then, now()
+// returns the same millisecond. After that, now() reads the clock. So the counter only decides when
+// the clock is read next. It need not be exact, and its errors do not add up.
+//
+// Invariant: now() returns a time that the clock had, rounded down, at some point of the call.
+// There are two exceptions, in which now() may be late by up to a millisecond:
+//   - the clock was set, which can happen to a system clock;
+//   - the counter stood still while the clock went on, which happens to a BootClock while some
+//     machines are suspended.
+//
+// `Steady` is the clock with which the rate of the counter is measured. A signal handler must not
+// call now().
 template <class Source, class Counter = ProcessorCounter, class Steady = std::chrono::steady_clock>
 class MillisecondClock {
  public:
@@ -147,10 +162,11 @@ class MillisecondClock {
   using time_point = std::chrono::time_point<typename Source::time_point::clock, duration>;
   static constexpr bool is_steady = Source::is_steady;
 
-  // Throws what Source::now() throws.
+  // Returns the current time in whole milliseconds. Throws what Source::now() throws.
   [[nodiscard]] static time_point now() noexcept(noexcept(Source::now())) {
     const Reading& last = last_;
-    // If the counter is behind, as after a suspension, the difference is very large.
+    // If the counter has gone back, for example by a suspension, the unsigned difference is very
+    // large, and the clock is read.
     const bool is_same = last.ticks != 0 && Counter::read() - last.start < last.ticks;
     return time_point(duration(is_same ? last.millis : read()));
   }
@@ -158,22 +174,24 @@ class MillisecondClock {
  private:
   using Nanos = std::chrono::nanoseconds;
 
-  // What a thread read last: from `start` on, for `ticks`, the time is `millis`. No ticks: unknown.
+  // The last reading of a thread: the time is `millis` while the counter is less than `ticks` past
+  // `start`. If `ticks` is 0, the time is unknown.
   struct Reading {
     Millis millis = 0;
     std::uint64_t start = 0;
     std::uint64_t ticks = 0;
   };
 
-  // In the last part of a millisecond the clock is read each time. The processor may read the
-  // counter some microseconds before it is done with earlier instructions, if these miss its
-  // caches again and again.
+  // In the last 50 us of a millisecond each call reads the clock. The processor may execute the
+  // reading of the counter some microseconds too early: before earlier instructions that wait for
+  // cache misses.
   static constexpr Nanos kMargin = std::chrono::microseconds(50);
 
   ABSL_ATTRIBUTE_NOINLINE static Millis read() noexcept(noexcept(Source::now())) {
     const std::uint64_t rate = CounterRate<Counter, Steady>::get();
     if (rate == 0) return floor_millis(Source::now().time_since_epoch());
-    const std::uint64_t start = Counter::read();  // before the clock: so it never counts too little
+    // Read before the clock: the ticks since then are never too few.
+    const std::uint64_t start = Counter::read();
     const auto time = Source::now().time_since_epoch();
     const Millis millis = floor_millis(time);
     const Nanos left = std::chrono::milliseconds(millis + 1) - time - kMargin;
@@ -182,7 +200,7 @@ class MillisecondClock {
     return millis;
   }
 
-  // Of each thread. Initialised when compiled, so that no call checks whether it is.
+  // Initialized at compile time, so no call checks whether it is initialized.
   static inline constinit thread_local Reading last_ = {};
 };
 

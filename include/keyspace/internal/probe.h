@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_PROBE_H_
 #define KEYSPACE_INTERNAL_PROBE_H_
 
@@ -8,17 +10,17 @@
 
 namespace keyspace::internal {
 
-// Counts work, so that tests can assert how much of it a call does. Does nothing unless
-// KEYSPACE_INTERNAL_PROBE is defined, which must be so in all source files of a program or in none
-// (the one-definition rule).
+// Counts units of work, so that tests can assert how much work a call does. All threads share the
+// counters. Counts nothing unless KEYSPACE_INTERNAL_PROBE is defined. Define it in all source files
+// of a program or in none (the one-definition rule).
 class Probe {
  public:
   enum Counter : std::size_t {
-    kRecordsRead,   // by expiry tables: to settle, compare, sweep or scrub them
-    kRecordsFiled,  // new ones, and those that move to another slot
-    kKeysLookedUp,  // in maps, also on behalf of a record
-    kLocksTaken,    // by a ReaderLock or WriterLock, counted before it waits
-    kReaperSleeps,  // of a reaper's thread, counted under the lock that it releases to sleep
+    kRecordsRead,   // records that the timer wheel has read, for any purpose
+    kRecordsFiled,  // records that were filed: new ones, and those that moved to another slot
+    kKeysLookedUp,  // look-ups in hash maps, also those for a record
+    kLocksTaken,    // locks by ReaderLock or WriterLock, counted before they wait
+    kReaperSleeps,  // sleeps of a reaper's thread, counted under the lock that a sleep releases
     kCounters
   };
 
@@ -26,7 +28,7 @@ class Probe {
   static void count(Counter counter, std::size_t more = 1) noexcept {
     counts[counter].fetch_add(more, std::memory_order_relaxed);
   }
-  // Returns the sum since the program began, of all threads.
+  // Returns the count of all threads since the program began.
   static std::uint64_t read(Counter counter) noexcept {
     return counts[counter].load(std::memory_order_relaxed);
   }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_RELAXED_H_
 #define KEYSPACE_INTERNAL_RELAXED_H_
 
@@ -5,8 +7,9 @@
 
 namespace keyspace::internal {
 
-// A number that threads may read and write at once, as they do under a shared lock. Of writes at
-// the same time some are lost. On one thread it costs what a plain number costs.
+// A number that several threads may read and write at the same time, for example under a lock that
+// readers share. Its operations order nothing else (std::memory_order_relaxed). get() and set()
+// cost as much as those of a plain number.
 template <class T>
 class Relaxed {
  public:
@@ -18,10 +21,11 @@ class Relaxed {
   }
 
   [[nodiscard]] T get() const noexcept { return number_.load(std::memory_order_relaxed); }
+  // Of several set(get() + ...) at the same time, some may be lost.
   void set(T number) noexcept { number_.store(number, std::memory_order_relaxed); }
 
-  // Adds one, and returns the sum. None is lost beside other calls of this; it takes longer than
-  // set().
+  // Adds one and returns the sum. No call of this is lost when several run at the same time. Slower
+  // than set().
   T count() noexcept { return number_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
  private:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_SCAN_RESISTANT_H_
 #define KEYSPACE_INTERNAL_SCAN_RESISTANT_H_
 
@@ -15,65 +17,74 @@
 
 namespace keyspace::internal {
 
-// The policy ScanResistant: which entry is to go.
+// The policy ScanResistant: evicts entries that were not requested again before those that were.
+// (See eviction.h for the calls.)
 //
-// An entry is in one of two queues: kNew, or kKept. It keeps a Mark, which is all that a request
-// writes to; its place in the queue is a node, and node and mark know each other. Time is counted
-// in arrivals: keys that came and were not there.
+// Each entry is in one of two queues: the small queue kNew or the main queue kKept. The entry keeps
+// a PolicyState, which is all that a request writes. Its place in the queue is a node. The state
+// holds the number of the node, and the node holds the hash of the key. Time is counted in
+// admissions: calls of admit(), one for each key that was added and had no entry.
 //
-//   a new key          goes to kNew; or to kKept, while what kNew may have is left free
-//   kNew is too long   its first goes, or moves to kKept if it was asked for meanwhile
-//   kKept is           its first goes; but those that were asked for are put to its end first, once
-//                      for each of up to two visits; and if these are very many, the first of kNew
-//                      goes instead
-//   an entry goes      leaves a ghost, which says when it was asked for last and when it went
-//   a ghost comes back goes to kKept if it was away, since it was asked for last, for clearly less
-//                      time than the first of kKept has been by now, else to kNew
+//   A new key          is added to kNew. But it is added to kKept as long as the cache then still
+//                      has free room for the share of kNew.
+//   kNew is too heavy  Its first entry is evicted. But if that was requested since it was added, it
+//                      moves to kKept, and the next entry is considered.
+//   kKept is too heavy Its first entry is evicted. But entries that were requested get a second
+//                      chance: each moves to the end, once for each of up to two requests. If there
+//                      are very many of these, the first entry of kNew is evicted instead.
+//   An eviction        leaves a ghost. The ghost holds the time of the last request, and the total
+//                      weight that was evicted from the entry's queue until then.
+//   A key with a ghost is added to kKept if the time since its last request is less than two thirds
+//                      of the time since the last request of the first entry of kKept. Otherwise it
+//                      is added to kNew.
 //
-// How long kNew may be: longer by a little when a ghost of kNew comes back before half as much has
-// gone from kNew after it as that may hold (or, if that is more, a hundredth of the capacity); and
-// shorter, twice as fast, when one of kKept comes back before as much has gone from kKept.
+// The share of kNew adapts when a key with a ghost is added, if little was evicted from the ghost's
+// queue since the ghost: less than half the share of kNew, or less than a hundredth of the capacity
+// if that is more. After a ghost of kNew, the share grows by one step. After a ghost of kKept, it
+// shrinks by two steps.
 //
-// The numbers in this, and those below, have the most hits on the workloads of
-// benchmarks/hit_ratio.
+// These numbers, and those below, have the most hits on the workloads of benchmarks/hit_ratio.
 //
 // Invariants
-//   1. Each entry has one node, in the queue that its mark names. A node's hash is its entry's.
+//   1. Each entry has one node, in the queue that its state names. The hash of the node is the hash
+//      of the entry.
 //   2. weight() is the weight of the entries.
-//   3. A call takes constant time.
+//   3. Each call but reserve() and clear() takes constant time.
 template <class Allocator>
-class ScanResistantState {
+class ScanResistantEviction {
  public:
-  // What an entry keeps.
-  class Mark {
-   public:
+  static constexpr bool kUsesRequests = true;
+
+  // The part of an entry that belongs to the policy.
+  class PolicyState {
    private:
-    friend class ScanResistantState;
+    friend class ScanResistantEviction;
     friend struct TestPeer;
 
-    // From the lowest bit: the queue, whether it was asked for once, and twice, since it was looked
-    // at, and when it was the last time, in 29 bits. Of a third time and later ones nothing is
-    // written, and not the time either: what is in demand stays clean in the caches.
+    // From the lowest bit: the queue; two bits that count requests; and the time of the last
+    // request, in 29 bits. The bits count requests since the entry was added or moved to kKept,
+    // less those that second chances used up. After the second request, further ones write nothing,
+    // not even the time. So reads of frequently requested entries leave cache lines clean.
     static constexpr std::uint32_t kQueue = 1;
     static constexpr std::uint32_t kOnce = 2;
     static constexpr std::uint32_t kTwice = 4;
-    static constexpr int kLastBit = 3;
+    static constexpr int kTimeBit = 3;
 
-    Mark(std::uint32_t node, std::uint32_t queue, std::uint32_t now) noexcept
-        : node_(node), use_(now << kLastBit | queue) {}
+    PolicyState(std::uint32_t node, std::uint32_t queue, std::uint32_t now) noexcept
+        : node_(node), use_(now << kTimeBit | queue) {}
 
     [[nodiscard]] std::uint32_t queue() const noexcept { return use_.get() & kQueue; }
-    [[nodiscard]] bool was_visited() const noexcept { return (use_.get() & kOnce) != 0; }
-    [[nodiscard]] std::uint32_t last() const noexcept { return use_.get() >> kLastBit; }
+    [[nodiscard]] bool was_requested() const noexcept { return (use_.get() & kOnce) != 0; }
+    [[nodiscard]] std::uint32_t last_request() const noexcept { return use_.get() >> kTimeBit; }
 
-    void visit(std::uint32_t now) noexcept {
+    void record_access(std::uint32_t now) noexcept {
       const std::uint32_t use = use_.get();
       if ((use & kTwice) != 0) [[likely]]
         return;
-      use_.set(now << kLastBit | (use & kOnce) << 1 | kOnce | (use & kQueue));
+      use_.set(now << kTimeBit | (use & kOnce) << 1 | kOnce | (use & kQueue));
     }
-    // Spends a visit.
-    void spare() noexcept {
+    // Uses up one request.
+    void second_chance() noexcept {
       const std::uint32_t use = use_.get();
       use_.set((use & ~(kOnce | kTwice)) | (use & kTwice) >> 1);
     }
@@ -85,18 +96,18 @@ class ScanResistantState {
     Relaxed<std::uint32_t> use_ = 0;
   };
 
-  // Where a key goes that came and was not there.
-  using Arrival = std::uint32_t;
+  // The queue of a new entry.
+  using Placement = std::uint32_t;
 
-  ScanResistantState(std::size_t capacity, const Allocator& allocator)
+  ScanResistantEviction(std::size_t capacity, const Allocator& allocator)
       : capacity_(capacity), nodes_(allocator), buckets_(allocator) {}
-  ScanResistantState(ScanResistantState&& other) noexcept
-      : ScanResistantState(other.capacity_, Allocator(other.nodes_.get_allocator())) {
+  ScanResistantEviction(ScanResistantEviction&& other) noexcept
+      : ScanResistantEviction(other.capacity_, Allocator(other.nodes_.get_allocator())) {
     nodes_.swap(other.nodes_);
     buckets_.swap(other.buckets_);
     std::swap(free_, other.free_);
     std::swap(queues_, other.queues_);
-    std::swap(arrivals_, other.arrivals_);
+    std::swap(admissions_, other.admissions_);
     std::swap(new_capacity_, other.new_capacity_);
   }
 
@@ -104,8 +115,8 @@ class ScanResistantState {
     return queues_[kNew].weight + queues_[kKept].weight;
   }
 
-  // The ghosts are lost. They are few, for while it grows it is not full; unless light entries take
-  // the place of heavy ones, or reserve() is called late.
+  // Loses the ghosts when it grows. Those are few, because the cache is not full while it grows;
+  // unless light entries take the place of heavy ones, or the caller reserves late.
   void reserve(std::size_t size) {
     if (size <= nodes_.capacity()) return;
     std::vector<Bucket, Rebound<Bucket>> buckets(
@@ -115,13 +126,12 @@ class ScanResistantState {
     buckets_.swap(buckets);
   }
 
-  void visit(Mark& mark) const noexcept { mark.visit(arrivals_); }
-  void shared_visit(Mark& mark) const noexcept { visit(mark); }
+  void record_access(PolicyState& state) const noexcept { state.record_access(admissions_); }
+  void record_shared_access(PolicyState& state) const noexcept { record_access(state); }
 
-  // REQUIRES: it weighs no more than the capacity.
   template <class Entries>
-  Arrival arrive(Entries& entries, std::size_t hash, std::size_t its_weight) noexcept {
-    ++arrivals_;
+  Placement admit(Entries& entries, std::size_t hash, std::size_t its_weight) noexcept {
+    ++admissions_;
     const std::size_t room = capacity_ - std::min<std::size_t>(weight(), capacity_);
     bool is_kept = its_weight <= room && new_capacity_ <= room - its_weight;
     if (Ghost* const ghost = find_ghost(hash)) {
@@ -132,34 +142,34 @@ class ScanResistantState {
     return is_kept ? kKept : kNew;
   }
 
-  template <class Entries, class Table>
-  auto victim(Entries& entries, Table&) noexcept {
+  template <class Entries, class Wheel>
+  auto find_victim(Entries& entries, Wheel&) noexcept {
     for (int steps = 0;; ++steps) {
-      if (queues_[kNew].is_empty()) return next_kept_to_go(entries);
+      if (queues_[kNew].is_empty()) return next_kept_victim(entries);
       if (queues_[kNew].weight <= new_capacity_ && !queues_[kKept].is_empty()) {
-        const auto it = next_kept_to_go(entries);
-        if (!it->first.extra().mark.was_visited()) return it;
+        const auto it = next_kept_victim(entries);
+        if (!it->first.extra().policy_state.was_requested()) return it;
       }
       const auto first = entry_at(entries, queues_[kNew].first);
       auto& extra = first->first.extra();
-      if (!extra.mark.was_visited() || steps == kMaxSteps) return first;
-      move(extra.mark, extra.weight(), kKept);
-      extra.mark.move_to(kKept);
+      if (!extra.policy_state.was_requested() || steps == kMaxSteps) return first;
+      move(extra.policy_state, extra.weight(), kKept);
+      extra.policy_state.move_to(kKept);
     }
   }
 
-  void leave_ghost(const Mark& mark, std::size_t weight) noexcept {
-    const std::size_t hash = nodes_[mark.node_].hash;
-    Queue& queue = queues_[mark.queue()];
-    queue.gone += weight;
+  void record_eviction(const PolicyState& state, std::size_t weight) noexcept {
+    const std::size_t hash = nodes_[state.node_].hash;
+    Queue& queue = queues_[state.queue()];
+    queue.evicted += weight;
     Bucket& bucket = bucket_of(hash);
     Ghost& oldest =
         *std::max_element(bucket.begin(), bucket.end(),
                           [this](const auto& a, const auto& b) { return age(a) < age(b); });
-    oldest = {tag(hash) | mark.queue(), mark.last(), scaled(queue.gone)};
+    oldest = {tag(hash) | state.queue(), state.last_request(), scaled(queue.evicted)};
   }
 
-  Mark link(std::size_t hash, std::size_t weight, Arrival arrival) noexcept {
+  PolicyState add(std::size_t hash, std::size_t weight, Placement placement) noexcept {
     assert(free_ != kNone || (nodes_.size() < nodes_.capacity() && nodes_.size() < kNone));
     std::uint32_t node = free_;
     if (node == kNone) {
@@ -169,25 +179,25 @@ class ScanResistantState {
       free_ = nodes_[node].next;
       nodes_[node].hash = hash;
     }
-    append(node, weight, arrival);
-    return Mark(node, arrival, arrivals_);
+    append(node, weight, placement);
+    return PolicyState(node, placement, admissions_);
   }
-  void unlink(const Mark& mark, std::size_t weight) noexcept {
-    remove(mark.node_, weight, mark.queue());
-    nodes_[mark.node_].next = std::exchange(free_, mark.node_);
+  void remove(const PolicyState& state, std::size_t weight) noexcept {
+    unlink(state.node_, weight, state.queue());
+    nodes_[state.node_].next = std::exchange(free_, state.node_);
   }
 
-  Mark relink(const Mark& mark, std::size_t hash) noexcept {
-    nodes_[mark.node_].hash = hash;
-    return mark;
+  PolicyState rehash(const PolicyState& state, std::size_t hash) noexcept {
+    nodes_[state.node_].hash = hash;
+    return state;
   }
-  void reweigh(const Mark& mark, std::size_t before, std::size_t after) noexcept {
-    queues_[mark.queue()].weight += after - before;
+  void reweigh(const PolicyState& state, std::size_t before, std::size_t after) noexcept {
+    queues_[state.queue()].weight += after - before;
   }
 
   template <class Entries>
-  void tidy(Entries&) noexcept {}
-  // Ghosts stay, and with them what their times and weights are counted by.
+  void collect_if_needed(Entries&) noexcept {}
+  // Keeps the ghosts, and the counts that their times and weights refer to.
   void clear() noexcept {
     nodes_.clear();
     free_ = kNone;
@@ -204,8 +214,8 @@ class ScanResistantState {
   static constexpr std::uint32_t kKept = 1;
   static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
 
-  // How many entries of a queue are spared at a time because they were asked for. A search may do
-  // that with kKept for each of kNew. With as many, hits are as frequent as without a limit.
+  // How many entries of a queue one search moves to another place because they were requested. It
+  // may do that with kKept for each entry of kNew. Hits are as frequent as without this limit.
   static constexpr int kMaxSteps = 64;
   static constexpr std::size_t kGhostsPerEntry = 2;
   static constexpr std::size_t kGhostsPerBucket = 8;
@@ -213,7 +223,7 @@ class ScanResistantState {
   struct Node {
     std::size_t hash;
     std::uint32_t previous;
-    std::uint32_t next;  // or the next node that is free
+    std::uint32_t next;  // in the queue; of a free node: the next free one
   };
 
   struct Queue {
@@ -225,31 +235,32 @@ class ScanResistantState {
     std::uint32_t first = kNone;
     std::uint32_t last = kNone;
     std::size_t weight = 0;
-    std::size_t gone = 0;  // the weight of all that went to make room
+    std::size_t evicted = 0;  // the weight of all entries that were evicted from this queue
   };
 
-  // What is remembered of an entry that went.
+  // Remembers an evicted entry.
   struct Ghost {
     [[nodiscard]] bool is_none() const noexcept { return tag == 0; }
-    std::uint32_t tag = 0;   // a part of the hash, and the queue in the lowest bit
-    std::uint32_t last = 0;  // when it was asked for
-    std::uint32_t gone = 0;  // from the same queue, up to itself, scaled
+    std::uint32_t tag = 0;  // a part of the hash, and the queue in the lowest bit
+    std::uint32_t last_request = 0;
+    std::uint32_t evicted = 0;  // Queue::evicted after its eviction, scaled
   };
   using Bucket = std::array<Ghost, kGhostsPerBucket>;
 
-  [[nodiscard]] std::uint32_t time_since(std::uint32_t last) const noexcept {
-    return (arrivals_ - last) << Mark::kLastBit >> Mark::kLastBit;
+  // Times have 29 bits and wrap.
+  [[nodiscard]] std::uint32_t time_since(std::uint32_t time) const noexcept {
+    return (admissions_ - time) << PolicyState::kTimeBit >> PolicyState::kTimeBit;
   }
   [[nodiscard]] std::uint32_t age(const Ghost& ghost) const noexcept {
-    return ghost.is_none() ? ~std::uint32_t{0} : time_since(ghost.last);
+    return ghost.is_none() ? ~std::uint32_t{0} : time_since(ghost.last_request);
   }
-  // A weight up to the capacity in 30 bits, and others modulo 2^32.
+  // Scales a weight so that the capacity fits into 30 bits. Larger weights wrap at 2^32.
   [[nodiscard]] std::uint32_t scaled(std::size_t weight) const noexcept {
     return static_cast<std::uint32_t>(
         weight >> std::max<int>(static_cast<int>(std::bit_width(capacity_)) - 30, 0));
   }
 
-  // Mixed, for the hash may be one that is not.
+  // Mixes the bits of a hash, which a user's hash function may not have done.
   static std::uint64_t mixed(std::size_t hash) noexcept {
     return static_cast<std::uint64_t>(hash) * 0x9e3779b97f4a7c15;
   }
@@ -271,35 +282,38 @@ class ScanResistantState {
   template <class Entries>
   auto entry_at(Entries& entries, std::uint32_t node) noexcept {
     return entries.find_if(nodes_[node].hash, [node](const auto& stored) {
-      return stored.extra().mark.node_ == node;
+      return stored.extra().policy_state.node_ == node;
     });
   }
 
-  // Puts kept entries that were asked for to the end, each for a visit, and returns the first that
-  // was not; or after very many, the next.
+  // Returns the first entry of kKept that was not requested. Moves those before it to the end,
+  // which uses up one request of each. After kMaxSteps of these, returns the next entry.
   template <class Entries>
-  auto next_kept_to_go(Entries& entries) noexcept {
+  auto next_kept_victim(Entries& entries) noexcept {
     for (int steps = 0;; ++steps) {
       const auto first = entry_at(entries, queues_[kKept].first);
       auto& extra = first->first.extra();
-      if (!extra.mark.was_visited() || steps == kMaxSteps) return first;
-      extra.mark.spare();
-      move(extra.mark, extra.weight(), kKept);
+      if (!extra.policy_state.was_requested() || steps == kMaxSteps) return first;
+      extra.policy_state.second_chance();
+      move(extra.policy_state, extra.weight(), kKept);
     }
   }
 
+  // Returns true if a key that returns belongs into kKept.
   template <class Entries>
   bool has_proved_itself(Entries& entries, const Ghost& ghost) noexcept {
     if (queues_[kKept].is_empty()) return true;
-    const std::uint64_t away = time_since(ghost.last);
-    const std::uint64_t idle = time_since(next_kept_to_go(entries)->first.extra().mark.last());
+    const std::uint64_t away = time_since(ghost.last_request);
+    const std::uint64_t idle =
+        time_since(next_kept_victim(entries)->first.extra().policy_state.last_request());
     return away * 3 < idle * 2;
   }
 
+  // Adapts the share of kNew to a key that returns.
   void adapt(const Ghost& ghost) noexcept {
     const bool was_kept = (ghost.tag & 1) == kKept;
-    const std::uint32_t others = scaled(queues_[ghost.tag & 1].gone) - ghost.gone;
-    if (others >= scaled(std::max<std::size_t>(new_capacity_ / 2, least_new()))) return;
+    const std::uint32_t evicted_since = scaled(queues_[ghost.tag & 1].evicted) - ghost.evicted;
+    if (evicted_since >= scaled(std::max<std::size_t>(new_capacity_ / 2, least_new()))) return;
     const std::size_t step = std::max<std::size_t>(capacity_ / 1024, 1);
     if (was_kept) {
       new_capacity_ -= std::min<std::size_t>(2 * step, new_capacity_ - least_new());
@@ -314,6 +328,7 @@ class ScanResistantState {
     return std::max<std::size_t>(capacity_ - capacity_ / 20, least_new());
   }
 
+  // Adds a node at the end of a queue.
   void append(std::uint32_t node, std::size_t weight, std::uint32_t to) noexcept {
     Queue& queue = queues_[to];
     nodes_[node].previous = queue.last;
@@ -322,26 +337,26 @@ class ScanResistantState {
     queue.last = node;
     queue.weight += weight;
   }
-  void remove(std::uint32_t node, std::size_t weight, std::uint32_t from) noexcept {
+  void unlink(std::uint32_t node, std::size_t weight, std::uint32_t from) noexcept {
     Queue& queue = queues_[from];
     const auto [hash, previous, next] = nodes_[node];
     (previous == kNone ? queue.first : nodes_[previous].next) = next;
     (next == kNone ? queue.last : nodes_[next].previous) = previous;
     queue.weight -= weight;
   }
-  // To the end of a queue.
-  void move(const Mark& mark, std::size_t weight, std::uint32_t to) noexcept {
-    remove(mark.node_, weight, mark.queue());
-    append(mark.node_, weight, to);
+  // Moves an entry to the end of a queue.
+  void move(const PolicyState& state, std::size_t weight, std::uint32_t to) noexcept {
+    unlink(state.node_, weight, state.queue());
+    append(state.node_, weight, to);
   }
 
   std::size_t capacity_;
-  std::size_t new_capacity_ = least_new();
+  std::size_t new_capacity_ = least_new();  // the share of kNew, as a weight
   std::array<Queue, 2> queues_;
-  std::uint32_t arrivals_ = 0;
-  std::uint32_t free_ = kNone;
+  std::uint32_t admissions_ = 0;
+  std::uint32_t free_ = kNone;  // the first free node
   std::vector<Node, Rebound<Node>> nodes_;
-  std::vector<Bucket, Rebound<Bucket>> buckets_;
+  std::vector<Bucket, Rebound<Bucket>> buckets_;  // of ghosts, by hash
 };
 
 }  // namespace keyspace::internal

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_SHARDS_H_
 #define KEYSPACE_INTERNAL_SHARDS_H_
 
@@ -6,39 +8,38 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <span>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/base/attributes.h"
-#include "absl/base/config.h"
 #include "absl/base/optimization.h"
 #include "absl/base/thread_annotations.h"
-#include "keyspace/internal/deliveries.h"
-#include "keyspace/internal/flights.h"
+#include "keyspace/internal/budget.h"
+#include "keyspace/internal/call_time.h"
+#include "keyspace/internal/computations.h"
+#include "keyspace/internal/engine.h"
 #include "keyspace/internal/hashing.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
-#include "keyspace/internal/reaped.h"
-#include "keyspace/internal/shard.h"
-#include "keyspace/recursive_computation.h"
+#include "keyspace/internal/reaper_client.h"
+#include "keyspace/internal/shared_removal_queue.h"
+#include "keyspace/options.h"
+#include "keyspace/removal.h"
 
 namespace keyspace::internal {
 
-// A function for Shards that calls a function of the user: calling_user(f).
+// Marks a function that calls a function of the user: calling_user(f).
 template <class F>
 struct CallingUser : F {
-  using Calls = void;
+  using CallsUser = void;
 };
 template <class F>
 CallingUser<F> calling_user(F f) {
@@ -46,51 +47,103 @@ CallingUser<F> calling_user(F f) {
 }
 template <class F>
 concept CallsUser = requires {
-  typename F::Calls;
+  typename F::CallsUser;
 };
 
-// Returns how many processors there are; 1 if that is not known.
+// Marks `wrapper` if F is marked.
+template <class F, class Wrapper>
+auto calling_like(const F&, Wrapper wrapper) {
+  if constexpr (CallsUser<F>) {
+    return calling_user(std::move(wrapper));
+  } else {
+    return wrapper;
+  }
+}
+
+// Returns the number of processors; 1 if it is not known.
 inline unsigned processor_count() noexcept {
   return std::max<unsigned>(std::thread::hardware_concurrency(), 1);
 }
 
-// Keyspaces, each behind a lock of its own, among which keys are divided; and what it takes to get
-// at them: who is told of a change is told here, when the lock is released.
+// Calls a weigher that all shards share.
+template <class Weigher>
+struct SharedWeigher {
+  template <class Key, class Value>
+  std::size_t operator()(const Key& key, const Value& value) const {
+    return static_cast<std::size_t>((*weigher)(key, value));
+  }
+  const Weigher* weigher = nullptr;
+};
+
+// The choices of a shard's engine. Keys come with their hash, the weigher is shared, and what is
+// removed is passed to the listener when the lock is released.
+template <class Choices>
+struct ShardChoices : Choices {
+  using Hash = HashedHash<typename Choices::Key, typename Choices::Hash>;
+  using Equal = HashedEqual<typename Choices::Key, typename Choices::Equal>;
+  using Weigher =
+      std::conditional_t<Choices::kIsWeighed, SharedWeigher<typename Choices::Weigher>, OneEach>;
+  using Listener = std::conditional_t<Choices::kIsObserved, DeferredListener, NoListener>;
+};
+
+// Engines, each with a lock, among which the keys are divided. After a change of a shard, when its
+// lock is released, this class informs
 //
-//   the listener       of what has left: see Deliveries
-//   a computation      that its key has changed, by the caller, who calls remove(): see Flights
-//   the reaper         of a deadline that is sooner than it knows: see Reaped
+//   the listener       of the entries that were removed: see SharedRemovalQueue;
+//   the reaper         of a deadline that is sooner than those that it knows: see ReaperClient.
 //
-// Functions that are passed in are called under the lock, with the Contents of the shard and the
-// key as the keyspace in it takes it.
-template <class Ks, class Listener>
+// The caller of a change tells a running computation that its key has changed: see Computations.
+//
+// Functions that are passed in are called with the shard locked. They get its contents, the key
+// with its hash, and the time.
+template <class Choices>
 class Shards {
-  using Key = typename Ks::key_type;
-  using Value = typename Ks::mapped_type;
-  using Allocator = typename Ks::allocator_type;
-  using Deliveries = internal::Deliveries<Key, Value, Listener, Allocator>;
-  using Delivery = typename Deliveries::Delivery;
-  using Flights = internal::Flights<Key, Value, typename Ks::key_equal>;
-  using Flight = typename Flights::Flight;
-  using Access = ShardAccess;
+  using Allocator = typename Choices::Allocator;
+  using Clock = typename Choices::Clock;
+  using Now = CallTime<Clock>;
 
  public:
+  using Key = typename Choices::Key;
+  using Value = typename Choices::Value;
+  using Engine = internal::Engine<ShardChoices<Choices>>;
+  using Computations = internal::Computations<Key, Value, typename Engine::Equal>;
+  using RemovalQueue = SharedRemovalQueue<Key, Value, typename Choices::Listener, Allocator>;
+  using Pending = typename RemovalQueue::Pending;
+
   struct Contents {
-    Ks keyspace;
-    Flights flights;
+    Engine engine;
+    Computations computations;
+  };
+  struct alignas(ABSL_CACHELINE_SIZE) Shard {
+    Shard(std::span<ReadMostlyMutex::Slot> slots, std::size_t index, Engine engine,
+          Computations computations)
+        : mutex(slots, static_cast<std::uint32_t>(index + 1)),
+          contents{std::move(engine), std::move(computations)} {}
+    mutable ReadMostlyMutex mutex;
+    Contents contents ABSL_GUARDED_BY(mutex);
   };
 
-  // Makes 2^bits of them, of make_keyspace(0) and so on.
-  template <class MakeKeyspace>
-  Shards(int bits, const MakeKeyspace& make_keyspace, const typename Ks::hasher& hash,
-         const typename Ks::key_equal& equal, Listener listener, const Allocator& allocator)
-      : hash_(hash),
+  // Makes 2^bits shards. The first shards get one more of the capacity if it cannot be divided
+  // evenly.
+  Shards(int bits, EngineConfig<Choices> config, Clock clock)
+      : clock_(std::move(clock)),
+        hash_{std::move(config.hash)},
+        weigher_(std::move(config.weigher)),
         bits_(bits),
         slots_(slot_count()),
         shards_(std::make_unique<std::optional<Shard>[]>(count())),
-        deliveries_(std::move(listener), allocator) {
+        removals_(std::move(config.listener), config.allocator) {
+    const typename Engine::Equal equal{std::move(config.equal)};
     for (std::size_t i = 0; i != count(); ++i) {
-      shards_[i].emplace(slots_, i, make_keyspace(i), Flights(equal));
+      const std::size_t capacity =
+          config.capacity / count() + (i < config.capacity % count() ? 1 : 0);
+      typename ShardChoices<Choices>::Weigher weigher;
+      if constexpr (Choices::kIsWeighed) weigher.weigher = &weigher_;
+      shards_[i].emplace(
+          slots_, i,
+          Engine(
+              {capacity, weigher, {}, config.expire_after_access, hash_, equal, config.allocator}),
+          Computations(equal));
     }
   }
   Shards(const Shards&) = delete;
@@ -98,216 +151,188 @@ class Shards {
   ~Shards() = default;
 
   [[nodiscard]] std::size_t count() const noexcept { return std::size_t{1} << bits_; }
+  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] ReaperClient& reaper_client() noexcept { return reaper_client_; }
 
-  // Where a Reaper sees this.
-  [[nodiscard]] internal::Reaped& reaped() noexcept { return reaped_; }
+  // --- One key
 
-  // --- One key ---
-
-  // Returns f(keyspace, key), called under a lock that readers share.
+  // Returns f(engine, key, now), called under a lock that readers share.
   template <class K, class F>
-  auto read(const K& key, const F& f) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto read(const K& key, const F& f) const {
     const auto hashed_key = hashed(key);
     const Shard& shard = shard_of(hashed_key.hash);
     const ReaderLock lock(shard.mutex);
-    return f(shard.contents.keyspace, hashed_key);
+    Now now(clock_);
+    return call(shard, f, shard.contents.engine, hashed_key, now);
   }
-  // Calls f(value) if the key is live, as a request: under such a lock too, unless the expiry has
-  // to slide. Returns whether it is.
+  // Calls f(value) if the key is live, as a request. Returns whether it is. Takes a lock that
+  // readers share, unless the request has to postpone the expiry.
   template <class K, class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool look_up(const K& key, const F& f) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const K& key, const F& f) {
     const auto hashed_key = hashed(key);
     Shard& shard = shard_of(hashed_key.hash);
     {
       const ReaderLock lock(shard.mutex);
-      const auto request = Access::request(shard.contents.keyspace, hashed_key);
-      if (request.value != nullptr) call(shard, f, *request.value);
-      if (!request.slides) return request.value != nullptr;
+      Now now(clock_);
+      const auto found = shard.contents.engine.find_shared(hashed_key, now);
+      if (found.value != nullptr) call(shard, f, *found.value);
+      if (!found.must_write) return found.value != nullptr;
     }
-    return write_to(shard, [&](Contents& contents) {
-      const Value* const value = contents.keyspace.find(hashed_key);
+    return change(shard, [&](Contents& contents, Now& now) {
+      const Value* const value = contents.engine.find(hashed_key, now);
       if (value != nullptr) call(shard, f, *value);
       return value != nullptr;
     });
   }
-  // The same, but no request, on a const keyspace.
-  template <class K, class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool look_up(const K& key, const F& f) const {
-    const auto hashed_key = hashed(key);
-    const Shard& shard = shard_of(hashed_key.hash);
-    const ReaderLock lock(shard.mutex);
-    const Value* const value = shard.contents.keyspace.find(hashed_key);
-    if (value != nullptr) call(shard, f, *value);
-    return value != nullptr;
-  }
-  // Returns f(contents, key), called when nothing else is done in the shard of the key.
+  // Returns f(contents, key, now), called with the shard locked for a change.
   template <class K, class F>
   auto write(K&& key, const F& f) {
     auto hashed_key = hashed(std::forward<K>(key));
     Shard& shard = shard_of(hashed_key.hash);
-    return write_to(shard,
-                    [&](Contents& contents) { return call(shard, f, contents, hashed_key); });
+    return change(shard, [&](Contents& contents, Now& now) {
+      return call(shard, f, contents, hashed_key, now);
+    });
   }
-
-  // The same for two keys at once: f(contents, from, contents, to), where both contents may be the
-  // same.
+  // Returns f(contents, from, contents, to, now) for two keys, called with the shards of both
+  // locked for a change. They may be the same shard.
   template <class K, class L, class F>
-  bool transfer(const K& from, L&& to, const F& f) {
+  bool write_two(const K& from, L&& to, const F& f) {
     const auto hashed_from = hashed(from);
     auto hashed_to = hashed(std::forward<L>(to));
     Shard& source = shard_of(hashed_from.hash);
     Shard& target = shard_of(hashed_to.hash);
     if (&source == &target) {
-      return write_to(source, [&](Contents& contents) {
-        return f(contents, hashed_from, contents, hashed_to);
+      return change(source, [&](Contents& contents, Now& now) {
+        return f(contents, hashed_from, contents, hashed_to, now);
       });
     }
-    Delivery delivery(deliveries_);
+    Pending pending(removals_);
     const bool result = [&] {
-      // Which shard comes first is the same for all, so no two calls wait for each other.
+      // All calls lock the shards in the same order, so no two calls wait for each other.
       const bool is_source_first = std::less<>()(&source, &target);
-      const Change first(is_source_first ? source : target, reaped_);
-      const Change second(is_source_first ? target : source, reaped_);
+      const Change first(is_source_first ? source : target, reaper_client_);
+      const Change second(is_source_first ? target : source, reaper_client_);
       source.mutex.assert_held();
       target.mutex.assert_held();
-      const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to);
-      delivery.take(Access::outbox(source.contents.keyspace));
-      delivery.take(Access::outbox(target.contents.keyspace));
+      Now now(clock_);
+      const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to, now);
+      pending.take(source.contents.engine.removals());
+      pending.take(target.contents.engine.removals());
       return is_done;
     }();
-    delivery.deliver();
+    pending.call_listener();
     return result;
   }
 
-  // See ConcurrentKeyspace.
-  template <class K, class F>
-  Value get_or_compute(const K& key, Ttl ttl, F& f, Ttl refresh_ahead) {
-    const auto hashed_key = hashed(key);
-    Shard& shard = shard_of(hashed_key.hash);
-    const auto is_to_refresh = [&](const Ks& keyspace, Millis deadline) {
-      return refresh_ahead.millis() > 0 && deadline != kNeverMillis &&
-             time_left(deadline, Access::now(keyspace)) <= refresh_ahead.millis();
-    };
-    bool is_noted = false;
-    {
-      const ReaderLock lock(shard.mutex);
-      const auto request = Access::request(shard.contents.keyspace, hashed_key);
-      if (request.value != nullptr && (!is_to_refresh(shard.contents.keyspace, request.deadline) ||
-                                       shard.contents.flights.find(hashed_key) != nullptr)) {
-        return *request.value;
-      }
-      is_noted = !request.slides;
-    }
-    typename Flights::Pointer flight;
-    std::optional<std::packaged_task<Value()>> task;
-    Delivery delivery(deliveries_);
-    {
-      const WriterLock lock(shard.mutex);
-      const Value* const value = shard.contents.keyspace.peek(hashed_key);
-      if (Flight* const found = shard.contents.flights.find(hashed_key)) {
-        flight = found->shared_from_this();
-      }
-      const bool is_to_be_returned =
-          value != nullptr &&
-          (flight != nullptr ||
-           !is_to_refresh(shard.contents.keyspace,
-                          Access::deadline(shard.contents.keyspace, hashed_key)));
-      // A request, by which the deadline may slide that was looked at.
-      if (!is_noted) static_cast<void>(shard.contents.keyspace.find(hashed_key));
-      if (is_to_be_returned) return *value;
-      if (flight == nullptr) {
-        flight = std::make_shared<Flight>(Key(key), hashed_key.hash);
-        task.emplace([&, mine = flight.get()] { return compute(shard, *mine, ttl, f, delivery); });
-        flight->result = task->get_future().share();
-        shard.contents.flights.add(flight);
-      }
-    }
-    if (task) {
-      (*task)();
-      delivery.deliver();
-    } else {
-      const WaitGraph::Wait wait(flight->pilot, flight->has_landed);
-      if (wait.is_circular()) {
-#ifdef ABSL_HAVE_EXCEPTIONS
-        throw RecursiveComputation();
-#else
-        std::abort();
-#endif
-      }
-      flight->result.wait();
-    }
-    return flight->result.get();
+  // --- A shard, for SingleFlight
+
+  template <class K>
+  Hashed<K> hashed(K&& key) const {
+    const auto hash = static_cast<std::size_t>(hash_.hash(std::as_const(key)));
+    return {std::forward<K>(key), hash};
   }
+  // Mixes the hash, and in another way than ScanResistant: in a shard, the map and the policy need
+  // all its bits.
+  [[nodiscard]] Shard& shard_of(std::size_t hash) const noexcept {
+    std::uint64_t mixed = hash;
+    mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93;
+    return shard(static_cast<std::size_t>(mixed >> 32 << bits_ >> 32));
+  }
+  // Returns f(contents, now), called with the shard locked for a change. Then informs all that have
+  // to know of it.
+  template <class F>
+  auto change(Shard& shard, const F& f) {
+    Pending pending(removals_);
+    auto result = change(shard, pending, f);
+    pending.call_listener();
+    return result;
+  }
+  // The same, but leaves it to the caller to call the listener.
+  template <class F>
+  auto change(Shard& shard, Pending& pending, const F& f) {
+    const Change change(shard, reaper_client_);
+    Now now(clock_);
+    auto result = f(shard.contents, now);
+    pending.take(shard.contents.engine.removals());
+    return result;
+  }
+  [[nodiscard]] RemovalQueue& removals() noexcept { return removals_; }
 
-  // --- All of them ---
+  // --- All shards
 
-  // Calls f(keyspace) for one after the other, under a lock that readers share.
+  // Calls f(engine, now) for each shard, one after the other, under a lock that readers share.
   template <class F>
   void for_each(const F& f) const {
     for (std::size_t i = 0; i != count(); ++i) {
       const Shard& next = shard(i);
       const ReaderLock lock(next.mutex);
-      call(next, f, next.contents.keyspace);
+      Now now(clock_);
+      call(next, f, next.contents.engine, now);
     }
   }
-
-  // Changes one after the other: f(contents). The listener is told in the end.
+  // Calls f(contents, now) for each shard, one after the other, locked for a change. Calls the
+  // listener at the end.
   template <class F>
-  void write_each(const F& f) {
-    Delivery delivery(deliveries_);
+  void change_each(const F& f) {
+    Pending pending(removals_);
     for (std::size_t i = 0; i != count(); ++i) {
       Shard& next = shard(i);
       const WriterLock lock(next.mutex);
-      f(next.contents);
-      delivery.take(Access::outbox(next.contents.keyspace));
+      Now now(clock_);
+      f(next.contents, now);
+      pending.take(next.contents.engine.removals());
     }
-    delivery.deliver();
+    pending.call_listener();
   }
 
-  // Makes room for `size` entries in all, and some more in each, for they are not spread evenly.
+  // Reserves memory for `size` entries in all. Each shard gets a little more than its part, because
+  // keys are not spread evenly.
   void reserve(std::size_t size) {
     const std::size_t each = size >> bits_;
-    write_each([each](Contents& contents) { contents.keyspace.reserve(each + each / 8 + 1); });
+    change_each([each](Contents& contents, Now&) { contents.engine.reserve(each + each / 8 + 1); });
   }
 
-  // Erases what was dead at `start`: at most `limit`, with work in proportion to it, and no more
-  // than kEraseStep under a lock. Returns how many.
-  std::size_t erase_expired(Millis start, std::size_t limit) {
-    // What dies after the start is left; and so is what lives again as the clock goes back.
-    const auto is_due_in = [start](const Ks& keyspace) {
-      const Millis due = Access::next_due(keyspace);
-      return due <= start && due <= Access::now(keyspace);
+  // Erases at most `limit` entries that were expired at the start, with work in proportion to the
+  // limit. Holds a lock for at most kEraseStep of them. Returns how many it erased.
+  std::size_t erase_expired(std::size_t limit) {
+    const Millis start = Now(clock_)();
+    // Leaves entries that expire after the start, and those that are live again because the clock
+    // went back.
+    const auto is_due = [start](const Engine& engine, Now& now) {
+      const Millis due = engine.next_due();
+      return due <= start && due <= now();
     };
-    // With a small limit it takes several calls to come round, in which each shard has its turn.
-    const std::size_t first = next_to_reclaim_.load(std::memory_order_relaxed);
+    // A small limit does not suffice for all shards. So each call continues where the last ended.
+    const std::size_t first = next_to_erase_.load(std::memory_order_relaxed);
     std::size_t erased = 0;
     Budget budget(limit);
     std::size_t i = 0;
-    for (; i != count() && !budget.spent(); ++i) {
+    for (; i != count() && !budget.is_spent(); ++i) {
       Shard& next = shard((first + i) % count());
-      bool is_due;
+      bool is_more;
       {
         const ReaderLock lock(next.mutex);
-        is_due = is_due_in(next.contents.keyspace);
+        Now now(clock_);
+        is_more = is_due(next.contents.engine, now);
       }
-      while (is_due && !budget.spent()) {
+      while (is_more && !budget.is_spent()) {
         Budget step = budget.split(kEraseStep);
-        erased += write_to(next, [&](Contents& contents) {
-          const std::size_t count = Access::erase_expired(contents.keyspace, step);
-          is_due = is_due_in(contents.keyspace);
+        erased += change(next, [&](Contents& contents, Now& now) {
+          const std::size_t count = contents.engine.erase_expired(step, now);
+          is_more = is_due(contents.engine, now);
           return count;
         });
         budget.join(step);
       }
     }
-    next_to_reclaim_.store(first + i, std::memory_order_relaxed);
+    next_to_erase_.store(first + i, std::memory_order_relaxed);
     return erased;
   }
 
   // Returns a time at or before every deadline; kNeverMillis if there is none.
   [[nodiscard]] Millis next_due() const {
     Millis due = kNeverMillis;
-    for_each([&](const Ks& keyspace) { due = std::min<Millis>(due, Access::next_due(keyspace)); });
+    for_each([&](const Engine& engine, Now&) { due = std::min<Millis>(due, engine.next_due()); });
     return due;
   }
 
@@ -317,15 +342,8 @@ class Shards {
   static constexpr std::size_t kEraseStep = 256;
   static constexpr unsigned kMostSlots = 256;  // which take 16 KiB
 
-  struct alignas(ABSL_CACHELINE_SIZE) Shard {
-    Shard(std::span<ReadMostlyMutex::Slot> slots, std::size_t index, Ks keyspace, Flights flights)
-        : mutex(slots, static_cast<std::uint32_t>(index + 1)),
-          contents{std::move(keyspace), std::move(flights)} {}
-    mutable ReadMostlyMutex mutex;
-    Contents contents ABSL_GUARDED_BY(mutex);
-  };
-
-  // Returns f(arguments), called with the shard locked.
+  // Returns f(arguments), called with the shard locked. If that calls a function of the user, a
+  // call of this keyspace in that function is found out.
   template <class F, class... Arguments>
   ABSL_ATTRIBUTE_ALWAYS_INLINE static decltype(auto) call(const Shard& shard, F& f,
                                                           Arguments&&... arguments) {
@@ -337,121 +355,65 @@ class Shards {
     }
   }
 
-  class Reaped final : public internal::Reaped {
+  class Client final : public ReaperClient {
    public:
-    explicit Reaped(Shards& shards) noexcept : shards_(shards) {}
-    ~Reaped() { leave(); }
+    explicit Client(Shards& shards) noexcept : shards_(shards) {}
+    ~Client() { leave(); }
 
    private:
-    using Due = internal::Reaped::Due;
-    void make_step(std::size_t step) override { shards_.erase_expired(shards_.now(), step); }
+    using Due = ReaperClient::Due;
+    void erase_step(std::size_t step) override { shards_.erase_expired(step); }
     Due next_due() override {
       const Millis due = shards_.next_due();
       if (due == kNeverMillis) return {};
-      const Millis now = shards_.now();
+      const Millis now = Now(shards_.clock_)();
       return {due, due <= now ? 0 : time_left(due, now)};
     }
     Shards& shards_;
   };
 
-  // Several for each processor, so that threads seldom share one even if there are more threads
-  // than processors. A writer looks at all of them when it ends a bias.
+  // Several slots for each processor, so that threads seldom share one even if there are more
+  // threads than processors. A writer reads all of them when it ends a bias.
   static std::size_t slot_count() {
     return std::min<unsigned>(std::bit_ceil(4 * processor_count()), kMostSlots);
   }
 
   [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }
-  // Mixed, and not as ScanResistant mixes it: in a shard, the map and the policy need all bits.
-  [[nodiscard]] Shard& shard_of(std::size_t hash) const noexcept {
-    std::uint64_t mixed = hash;
-    mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93;
-    return shard(static_cast<std::size_t>(mixed >> 32 << bits_ >> 32));
-  }
-  template <class K>
-  Hashed<K> hashed(K&& key) const {
-    const auto hash = static_cast<std::size_t>(hash_.hash(std::as_const(key)));
-    return {std::forward<K>(key), hash};
-  }
-  [[nodiscard]] Millis now() const {
-    const Shard& any = shard(0);
-    const ReaderLock lock(any.mutex);
-    return Access::now(any.contents.keyspace);
-  }
 
-  // Holds a shard alone, for a change. In the end, however that came, it tells the reaper of the
-  // deadlines in the shard, when the lock is released. (Of such, too, as came from another shard:
-  // the reaper may have looked there after it was here.)
+  // Locks a shard for a change. At the end, also after an exception, it tells the reaper the next
+  // deadline of the shard, when the lock is released. (Also where the deadline came from another
+  // shard: the reaper may have read that shard later, and this one before.)
   class ABSL_SCOPED_LOCKABLE Change {
    public:
-    Change(Shard& shard, internal::Reaped& reaped) ABSL_EXCLUSIVE_LOCK_FUNCTION(shard.mutex)
-        : note_{reaped}, lock_(shard.mutex), shard_(shard) {}
+    Change(Shard& shard, ReaperClient& client) ABSL_EXCLUSIVE_LOCK_FUNCTION(shard.mutex)
+        : note_{client}, lock_(shard.mutex), shard_(shard) {}
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
     ABSL_ATTRIBUTE_ALWAYS_INLINE ~Change() ABSL_UNLOCK_FUNCTION() {
-      note_.due = Access::next_due(shard_.contents.keyspace);
+      note_.due = shard_.contents.engine.next_due();
     }
 
    private:
     struct Note {
-      ~Note() { reaped.note_due(due); }
-      internal::Reaped& reaped;
+      ~Note() { client.note_due(due); }
+      ReaperClient& client;
       Millis due = kNeverMillis;
     };
 
-    Note note_;  // before the lock, so that it goes after it
+    Note note_;  // before the lock, so that it is destroyed after it
     WriterLock<ReadMostlyMutex> lock_;
     Shard& shard_;
   };
 
-  // Returns f(contents of the shard), and does all that comes after a change.
-  template <class F>
-  auto write_to(Shard& shard, const F& f) {
-    Delivery delivery(deliveries_);
-    auto result = [&] {
-      const Change change(shard, reaped_);
-      auto changed = f(shard.contents);
-      delivery.take(Access::outbox(shard.contents.keyspace));
-      return changed;
-    }();
-    delivery.deliver();
-    return result;
-  }
-
-  template <class F>
-  Value compute(Shard& shard, Flight& flight, Ttl ttl, F& f, Delivery& delivery) {
-    // However this ends, before the result is handed out: who got that and asks again must not find
-    // this flight, and may wait for others.
-    struct Land {
-      ~Land() {
-        const WriterLock lock(shard.mutex);
-        shard.contents.flights.remove(&flight);
-        flight.has_landed.store(true, std::memory_order_relaxed);
-      }
-      Shard& shard;
-      Flight& flight;
-    } land{shard, flight};
-    Value value = [&]() -> Value {
-      if constexpr (std::invocable<F&>) {
-        return Value(std::invoke(f));
-      } else {
-        return Value(std::invoke(f, std::as_const(flight.key)));
-      }
-    }();
-    const Change change(shard, reaped_);
-    if (!shard.contents.flights.remove(&flight)) return value;
-    shard.contents.keyspace.set(Hashed<Key>{std::move(flight.key), flight.hash},
-                                std::as_const(value), ttl);
-    delivery.take(Access::outbox(shard.contents.keyspace));
-    return value;
-  }
-
-  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Ks::hasher hash_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Clock clock_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Engine::Hash hash_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Choices::Weigher weigher_;
   int bits_;
   std::vector<ReadMostlyMutex::Slot> slots_;  // before the shards, whose mutexes refer to them
   std::unique_ptr<std::optional<Shard>[]> shards_;
-  Deliveries deliveries_;
-  std::atomic<std::size_t> next_to_reclaim_ = 0;
-  Reaped reaped_{*this};  // the last member, so that it goes before what it looks at
+  RemovalQueue removals_;
+  std::atomic<std::size_t> next_to_erase_ = 0;  // the shard where erase_expired() begins
+  Client reaper_client_{*this};  // the last member, so that it is destroyed before what it uses
 };
 
 }  // namespace keyspace::internal

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_SHARED_MUTEX_H_
 #define KEYSPACE_INTERNAL_SHARED_MUTEX_H_
 
@@ -9,23 +11,25 @@
 
 namespace keyspace::internal {
 
-// A lock that a writer holds alone, or readers hold together. Uncontended, each call is one atomic
-// read-modify-write.
+// A lock that one writer holds alone, or several readers hold together. Without contention, each
+// call is one atomic read-modify-write.
 //
-// Readers and writers take turns, so that neither can starve the other (a phase-fair lock):
-//
-//   a reader that arrives while a writer holds the lock   goes before the next writer
-//   a reader that arrives while a writer waits for        goes after that writer
-//   other readers
+// Invariants
+//   1. While a writer holds the lock, no other thread holds it.
+//   2. Phases of readers and of writers alternate, so neither can starve the other (a phase-fair
+//      lock):
+//        - a reader that arrives while a writer holds the lock enters before the next writer;
+//        - a reader that arrives while a writer waits for other readers enters after that writer.
 //
 // A waiting thread spins for a few microseconds, and then sleeps. Writers have no order among
-// themselves: one that has just come may overtake others that wait.
+// themselves: a writer that arrives may overtake writers that wait.
 //
-// Unlike a std::mutex, it must not be destroyed as soon as its last holder has unlocked it: an
-// earlier unlock() on another thread may still read it.
+// Lifetime. A std::mutex may be destroyed as soon as its last holder has unlocked it. This may not:
+// an earlier unlock() on another thread may still access it.
 //
-// `Threading` has Atomic, kTries, pause(), before_wait(), wait(), wake_one() and wake_all(): see
-// StdThreading in lock.h. The tests have another one, with which they try all schedules.
+// `Threading` provides Atomic, kSpins, pause(), before_wait(), wait(), wake_one() and wake_all():
+// see StdThreading in lock.h. tests/threads/shared_mutex_schedules.cc provides another one, and
+// checks all schedules of a few threads.
 template <class Threading>
 class ABSL_LOCKABLE SharedMutex {
  public:
@@ -36,7 +40,7 @@ class ABSL_LOCKABLE SharedMutex {
   void lock_shared() ABSL_SHARED_LOCK_FUNCTION() {
     const State before = state_.fetch_add(kReader, std::memory_order_acquire);
     if ((before & (kWriter | kWaitingWriters)) != 0) [[unlikely]]
-      wait_for_turn_of_readers(before);
+      wait_to_read(before);
   }
   void unlock_shared() ABSL_UNLOCK_FUNCTION() {
     const State before = state_.fetch_sub(kReader, std::memory_order_release);
@@ -46,10 +50,10 @@ class ABSL_LOCKABLE SharedMutex {
 
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     State state = state_.load(std::memory_order_relaxed);
-    if ((state & ~kTurn) != 0 ||
+    if ((state & ~kPhase) != 0 ||
         !state_.compare_exchange_strong(state, state | kWriter, std::memory_order_acquire,
                                         std::memory_order_relaxed)) [[unlikely]] {
-      wait_for_turn_of_writer();
+      wait_to_write();
     }
   }
   void unlock() ABSL_UNLOCK_FUNCTION() {
@@ -60,47 +64,48 @@ class ABSL_LOCKABLE SharedMutex {
   }
 
  private:
-  //   bits 0 to 19    readers: hold the lock, or will when the writer that holds it unlocks
-  //   bits 20 to 39   late readers: will be readers when the next writer has locked it
-  //   bits 40 to 59   writers that wait
+  //   bits 0 to 19    number of readers: they hold the lock, or will hold it when the writer that
+  //                   holds it unlocks
+  //   bits 20 to 39   number of deferred readers: they become readers when the next writer locks
+  //   bits 40 to 59   number of waiting writers
   //   bit 60          a writer holds the lock
-  //   bit 61          the turn: flipped when late readers become readers, so that they notice
+  //   bit 61          the phase: flipped when deferred readers become readers, to tell them so
   using State = std::uint64_t;
-  static constexpr int kBits = 20;
+  static constexpr int kCountBits = 20;
   static constexpr State kReader = 1;
-  static constexpr State kReaders = (State{1} << kBits) - 1;
-  static constexpr State kLateReader = kReader << kBits;
-  static constexpr State kLateReaders = kReaders << kBits;
-  static constexpr State kWaitingWriter = kLateReader << kBits;
-  static constexpr State kWaitingWriters = kLateReaders << kBits;
-  static constexpr State kWriter = kWaitingWriter << kBits;
-  static constexpr State kTurn = kWriter << 1;
+  static constexpr State kReaders = (State{1} << kCountBits) - 1;
+  static constexpr State kDeferredReader = kReader << kCountBits;
+  static constexpr State kDeferredReaders = kReaders << kCountBits;
+  static constexpr State kWaitingWriter = kDeferredReader << kCountBits;
+  static constexpr State kWaitingWriters = kDeferredReaders << kCountBits;
+  static constexpr State kWriter = kWaitingWriter << kCountBits;
+  static constexpr State kPhase = kWriter << 1;
 
-  ABSL_ATTRIBUTE_NOINLINE void wait_for_turn_of_readers(State before) {
+  ABSL_ATTRIBUTE_NOINLINE void wait_to_read(State before) {
     Threading::before_wait(this);
-    const bool is_late = (before & kWriter) == 0;
-    if (is_late) {
-      // No writer can have locked it since then, as this thread was counted as a reader.
-      before = state_.fetch_add(kLateReader - kReader, std::memory_order_release);
+    const bool is_deferred = (before & kWriter) == 0;
+    if (is_deferred) {
+      // No writer can have locked it since `before`, because this thread was counted as a reader.
+      before = state_.fetch_add(kDeferredReader - kReader, std::memory_order_release);
       if ((before & kReaders) == kReader) wake_writer();
     }
-    const auto is_turn = [&] {
+    const auto may_enter = [&] {
       const State state = state_.load(std::memory_order_acquire);
-      return (state & kWriter) == 0 && (!is_late || ((state ^ before) & kTurn) != 0);
+      return (state & kWriter) == 0 && (!is_deferred || ((state ^ before) & kPhase) != 0);
     };
     wait(
-        readers_woken_, [] {}, is_turn);
+        readers_woken_, [] {}, may_enter);
   }
 
-  ABSL_ATTRIBUTE_NOINLINE void wait_for_turn_of_writer() {
+  ABSL_ATTRIBUTE_NOINLINE void wait_to_write() {
     Threading::before_wait(this);
     state_.fetch_add(kWaitingWriter, std::memory_order_relaxed);
     const auto try_lock = [&] {
       State state = state_.load(std::memory_order_relaxed);
       while ((state & (kWriter | kReaders)) == 0) {
-        const State late = (state & kLateReaders) >> kBits;
-        const State locked = ((state & (kTurn | kWaitingWriters)) ^ kTurn) - kWaitingWriter +
-                             kWriter + late * kReader;
+        const State deferred = (state & kDeferredReaders) >> kCountBits;
+        const State locked = ((state & (kPhase | kWaitingWriters)) ^ kPhase) - kWaitingWriter +
+                             kWriter + deferred * kReader;
         if (state_.compare_exchange_strong(state, locked, std::memory_order_acquire,
                                            std::memory_order_relaxed)) {
           return true;
@@ -108,21 +113,21 @@ class ABSL_LOCKABLE SharedMutex {
       }
       return false;
     };
-    // From here on, another writer may be woken.
-    const auto begin = [&] { is_waking_.exchange(0, std::memory_order_acq_rel); };
+    // From here on, wake_writer() may wake another writer.
+    const auto begin = [&] { is_writer_woken_.exchange(0, std::memory_order_acq_rel); };
     wait(writers_woken_, begin, try_lock);
   }
 
   using Word = typename Threading::template Atomic<std::uint32_t>;
 
-  // Returns when is_over() is true. The thread that makes it true increments `woken`. Calls begin()
-  // before it looks, and again after each sleep.
+  // Waits until is_over() returns true. The thread that makes it true increments `woken`. Calls
+  // begin() before the first call of is_over(), and again after each sleep.
   template <class Begin, class IsOver>
   void wait(const Word& woken, const Begin& begin, const IsOver& is_over) {
     for (;;) {
       const std::uint32_t seen = woken.load(std::memory_order_acquire);
       begin();
-      for (int tries = Threading::kTries; tries != 0; --tries) {
+      for (int spins = Threading::kSpins; spins != 0; --spins) {
         if (is_over()) return;
         Threading::pause();
       }
@@ -134,9 +139,9 @@ class ABSL_LOCKABLE SharedMutex {
     readers_woken_.fetch_add(1, std::memory_order_release);
     Threading::wake_all(readers_woken_);
   }
-  // Does nothing while a writer that was woken before has yet to look.
+  // Wakes a writer. Does nothing while a writer that was woken before has not tried to lock yet.
   void wake_writer() {
-    if (is_waking_.exchange(1, std::memory_order_acq_rel) != 0) return;
+    if (is_writer_woken_.exchange(1, std::memory_order_acq_rel) != 0) return;
     writers_woken_.fetch_add(1, std::memory_order_release);
     Threading::wake_one(writers_woken_);
   }
@@ -144,7 +149,7 @@ class ABSL_LOCKABLE SharedMutex {
   typename Threading::template Atomic<State> state_{0};
   Word readers_woken_{0};
   Word writers_woken_{0};
-  Word is_waking_{0};
+  Word is_writer_woken_{0};
 };
 
 }  // namespace keyspace::internal

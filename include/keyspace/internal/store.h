@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_STORE_H_
 #define KEYSPACE_INTERNAL_STORE_H_
 
@@ -6,400 +8,252 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "absl/base/attributes.h"
-#include "keyspace/features.h"
+#include "keyspace/internal/budget.h"
 #include "keyspace/internal/counters.h"
-#include "keyspace/internal/entry_map.h"
-#include "keyspace/internal/expiry_table.h"
+#include "keyspace/internal/engine_config.h"
+#include "keyspace/internal/eviction.h"
+#include "keyspace/internal/expiring_map.h"
 #include "keyspace/internal/hashing.h"
 #include "keyspace/internal/millis.h"
-#include "keyspace/internal/outbox.h"
-#include "keyspace/internal/policy.h"
-#include "keyspace/internal/record.h"
-#include "keyspace/internal/remake.h"
-#include "keyspace/internal/stamp.h"
+#include "keyspace/internal/reconstruct.h"
+#include "keyspace/internal/removal_queue.h"
+#include "keyspace/removal.h"
+#include "keyspace/statistics.h"
 
 namespace keyspace::internal {
 
-// The entries and the expiry table, and all that keeps them in agreement.
-//
-// An entry keeps its deadline; the table keeps records of (hash, mark, time). Nothing points from
-// one to the other. A record fits an entry if the entry's key has that hash, the entry has the
-// record's tag, and either its deadline is that time, or the entry is *early*: its record is filed
-// at or before its deadline. From that follows what each change does:
-//
-//   a deadline that the entry's record      makes the entry early, and no more
-//   precedes, as every later one
-//   any other deadline                      files a record at it; an old one is stale
-//   the entry is erased, or persistent      leaves the record, stale
-//   a record comes due                      early entries that it fits are erased or get new
-//                                           records, until one with that very deadline is met and
-//                                           erased; if it fits none, it was stale
-//   a victim is looked for                  as if the soonest record came due, but early entries
-//                                           get new records (see VictimFinder)
-//
-// The tag is the record's mark, and in rough terms its time: so the entry knows what its record
-// precedes. The mark is the colour of a mark-and-sweep collector, of which stale records are the
-// garbage: see ExpiryTable::scrub.
+// The capacity of a store without a bound.
+struct NoCapacity {
+  constexpr NoCapacity(std::size_t) noexcept {}                  // NOLINT: implicit by design
+  constexpr operator std::size_t() const noexcept { return 0; }  // NOLINT: implicit by design
+};
+
+// An expiring map with a policy, a weigher, a listener and counters around it. Where a keyspace
+// does not have one of them, a class without members does nothing in its place.
 //
 // Invariants
-//   1. For each entry with a deadline there is a record of its own that fits it, filed at its
-//      deadline, or before that if the entry is early.
-//   2. All other records are stale, and at most a constant plus some two for each volatile entry.
-//      (A call that an exception ends may leave more, and later calls make up for it.)
-//   3. The policy has a link for each entry, and together they weigh no more than the capacity (but
-//      for an exception in the middle of a rename or reweigh(): later insertions and renames make
-//      up for it, as far as the policy has entries to let go).
-//   4. An entry leaves through remove() or, all at once, clear(): so the listener, the counters and
-//      the policy learn of it.
+//   1. The policy knows each entry, and all entries together weigh at most the capacity. (If a
+//      rename or a reweigh() ends by an exception, later insertions and renames make up for it.)
+//   2. The listener, the counters and the policy learn of each removal: by prepare_removal(), or
+//      where several things change at once by clear(), rename_over() and rename_from().
+//   3. What may throw comes before the removal of the entry: no entry is lost by an exception.
 //
-// The time comes as `now`, to be called only if it matters, and the same throughout a call.
-// Deadlines are finite, or kNeverMillis for none.
-template <class Key, class Value, class Hash, class Equal, class Allocator, class Features>
+// `now`, deadlines and Found are those of ExpiringMap. Choices is described in options.h.
+template <class Choices>
 class Store {
-  using Policy = PolicyState<typename Features::Policy, Allocator>;
+  using Key = typename Choices::Key;
+  using Value = typename Choices::Value;
+  using Allocator = typename Choices::Allocator;
+  using Policy = Eviction<typename Choices::Policy, Allocator>;
+  using PolicyState = typename Policy::PolicyState;
 
-  // What an entry keeps for the features.
+  // What an entry keeps for this store.
   struct PlainExtra {
     [[nodiscard]] static constexpr std::size_t weight() noexcept { return 1; }
-    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS PolicyState policy_state;
   };
   struct WeighedExtra {
     [[nodiscard]] std::size_t weight() const noexcept { return kept_weight; }
-    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Policy::Mark mark;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS PolicyState policy_state;
     std::size_t kept_weight;
   };
+  static constexpr bool kIsBounded = Choices::kIsBounded;
+  static constexpr bool kIsWeighed = Choices::kIsWeighed;
+  static constexpr bool kIsObserved = Choices::kIsObserved;
+  // Whether nothing but the map has to learn of a change.
+  static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Choices::kStatistics;
+  using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
+
+  // Whether to make a T of a U is a copy, which can be made twice and leaves the U alone.
+  template <class T, class U>
+  static constexpr bool kIsCopied = std::is_same_v<std::remove_cvref_t<U>, T> ||
+                                    (std::is_arithmetic_v<std::remove_cvref_t<U>> &&
+                                     std::is_arithmetic_v<T>);
 
  public:
-  static constexpr bool kIsBounded = internal::kIsBounded<Features>;
-  static constexpr bool kIsWeighed = internal::kIsWeighed<Features>;
-  static constexpr bool kIsObserved = internal::kIsObserved<Features>;
-  // Whether there is no feature that changes what a Store does.
-  static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Features::kStatistics;
-  static_assert(check_features<Features, Key, Value>());
+  using Map =
+      ExpiringMap<Key, Value, typename Choices::Hash, typename Choices::Equal, Allocator, Extra>;
+  using StoredKey = typename Map::StoredKey;
+  using Entry = typename Map::Entry;
 
-  using Options = keyspace::Options<Features>;
-  using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
-  using Entries = EntryMap<Key, Value, Hash, Equal, Allocator, Extra>;
-  using StoredKey = typename Entries::StoredKey;
-  using Entry = typename Entries::Entry;
-
-  // What a look-up found.
-  template <class Iterator>
-  struct Found {
-    Iterator it;  // end() if the key is not stored
-    std::remove_reference_t<decltype(*std::declval<Iterator>())>* entry;  // null if it is not
-    std::size_t hash;                                                     // of the key
-    Stamp stamp;                                                          // of the entry
-  };
-
-  Store(Options&& options, const Hash& hash, const Equal& equal, const Allocator& allocator)
-      : entries_(hash, equal, allocator),
-        expiry_(allocator),
-        capacity_(options.capacity),
-        weigher_(std::move(options.weigher)),
-        policy_(options.capacity, allocator),
-        outbox_(std::move(options.listener), allocator) {}
-
+  explicit Store(EngineConfig<Choices>&& config)
+      : map_(config.hash, config.equal, config.allocator),
+        capacity_(config.capacity),
+        weigher_(std::move(config.weigher)),
+        policy_(config.capacity, config.allocator),
+        removals_(std::move(config.listener), config.allocator) {}
   Store(Store&&) noexcept = default;
   Store& operator=(Store&& other) noexcept {
-    remake(*this, std::move(other));
+    reconstruct(*this, std::move(other));
     return *this;
   }
   ~Store() = default;
 
-  [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
+  [[nodiscard]] const Map& map() const noexcept { return map_; }
+  [[nodiscard]] Map& map() noexcept { return map_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] std::size_t weight() const noexcept { return policy_.weight(); }
   [[nodiscard]] Statistics statistics() const noexcept {
     Statistics counted = counters_.counted();
-    counted.size = entries_.size();
+    counted.size = map_.size();
     return counted;
   }
-  [[nodiscard]] std::size_t volatile_size() const noexcept { return entries_.volatile_size(); }
-  // Returns a time at or before every deadline.
-  [[nodiscard]] Millis next_due() const noexcept { return expiry_.next_due(); }
-  [[nodiscard]] Millis deadline(const StoredKey& stored) const noexcept {
-    return entries_.deadline(stored);
+
+  // Records a request, and the entry that it found if there is one.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void record_request(const F& found, bool is_hit) {
+    counters_.record_request(is_hit);
+    if (is_hit) policy_.record_access(found.entry->first.extra().policy_state);
+  }
+  // The same under a lock that other threads share.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void record_shared_request(const F& found, bool is_hit) const {
+    counters_.record_shared_request(is_hit);
+    if (is_hit) policy_.record_shared_access(found.entry->first.extra().policy_state);
   }
 
-  template <class Now>
-  static bool is_over(Millis deadline, Now& now) {
-    return deadline != kNeverMillis && deadline <= now();
-  }
-  template <class Now>
-  bool is_live(const StoredKey& stored, Now& now) const {
-    return entries_.is_live(stored.stamp(), now);
-  }
-  template <class F, class Now>
-  bool is_live(const F& found, Now& now) const {
-    return found.entry != nullptr && entries_.is_live(found.stamp, now);
-  }
-
-  // Whether it may be that something is dead.
-  template <class Now>
-  bool is_due(Now& now) const {
-    return volatile_size() != 0 && next_due() <= now();
+  // Whether put_now() takes such keys and values.
+  template <class K, class V>
+  static constexpr bool kCanPutNow = kIsPlain&& Map::Entries::kIsTrivial&&
+      kIsCopied<Key, decltype(key_of(std::declval<K>()))>&& kIsCopied<Value, V>;
+  // Stores a value with one look-up. See ExpiringMap. REQUIRES: map().can_put_now(deadline, now)
+  template <bool kOverwrites, class K, class V>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool put_now(const K& key, const V& value, Millis deadline) {
+    return map_.template put_now<kOverwrites>(static_cast<Key>(key_of(key)),
+                                              map_.entries().hash_of(key),
+                                              static_cast<Value>(value), deadline);
   }
 
-  // Looks up a key. Inlined by force, as is all that a call with one look-up does: what a call of
-  // its own costs is a good part of the work.
-  template <class K>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) {
-    return locate(key, entries_.hash_of(key));
-  }
-  template <class K>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) const {
-    return locate(key, entries_.hash_of(key));
-  }
-  // The same with the hash of the key, as prefetch() returned it.
-  template <class K>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, std::size_t hash) {
-    return found(entries_.find(key, hash), hash);
-  }
-  template <class K>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, std::size_t hash) const {
-    return found(entries_.find(key, hash), hash);
-  }
-
-  // Begins to fetch what locate() looks at, and returns the hash of the key.
-  template <class K>
-  std::size_t prefetch(const K& key) const {
-    const std::size_t hash = entries_.hash_of(key);
-    entries_.prefetch(hash);
-    return hash;
-  }
-
-  // Stores a value under a key, with a deadline, in place of what is stored there; but only if that
-  // is dead or nothing, unless kOverwrites. Returns whether it did. If the deadline is over, the
-  // key is erased instead. (See also put_at().)
-  template <bool kOverwrites, class K, class V, class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool put(K&& key, V&& value, Millis deadline, Now& now) {
-    if constexpr (kIsPlain && Entries::kIsTrivial &&
-                  kIsCopied<Key, decltype(key_of(std::forward<K>(key)))> && kIsCopied<Value, V>) {
-      if (can_add_now(deadline, now)) [[likely]] {
-        const std::size_t hash = entries_.hash_of(key);
-        const auto [it, is_new] =
-            entries_.find_or_insert(static_cast<Key>(key_of(std::as_const(key))), hash,
-                                    static_cast<Value>(std::as_const(value)));
-        Entry& entry = *it;
-        if (is_new) {
-          if (deadline != kNeverMillis) set_first_deadline(entry.first, hash, deadline);
-        } else if (!kOverwrites) {
-          assert(is_live(entry.first, now));  // can_add_now() has found that none is due
-          return false;
-        } else {
-          overwrite(entry, hash, std::forward<V>(value), deadline);
-        }
-        return true;
-      }
-      return put_out_of_line<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
-                                          now);
-    } else {
-      return put_in_two_steps<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
-                                           now);
-    }
-  }
-
-  // Stores a value under the key that was looked for, with a deadline, in place of what was found.
-  // If the deadline is over, the entry is erased instead. Returns false if there is no room for it
-  // within the capacity; then too, what was found is erased.
+  // Stores a value and a deadline under the key that was looked up, in place of what was found. If
+  // the deadline is over, erases what was found instead. Returns false if the capacity has no room
+  // for the entry; then what was found is erased too.
   template <class F, class K, class V, class Now>
   bool put_at(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
-    if constexpr (!kIsPlain) {
-      return put_observed(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
-    } else if (is_over(deadline, now)) {
-      if (found.entry != nullptr) erase(found.it, RemovalCause::kErased, now);
-    } else if (found.entry == nullptr) {
-      ValueSlot value_slot = make_slot<ValueSlot>(as_value(std::forward<V>(value)));
-      add(found.hash, make_slot<KeySlot>(key_of(std::forward<K>(key))), std::move(value_slot), 1,
-          deadline, now);
-    } else {
-      overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
+    if (Map::is_over(deadline, now)) {
+      if (found.entry != nullptr) erase(found, now);
+      return true;
     }
-    return true;
+    // An expired entry has to be removed, so that the listener and the others learn of it.
+    const bool is_there = found.entry != nullptr && (kIsPlain || map_.is_live(found, now));
+    if constexpr (!kIsWeighed && !kIsObserved) {
+      if (is_there) {
+        map_.overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
+        record_overwrite(found.entry->first.extra(), 1);
+        return true;
+      }
+    }
+    ValueBox value_box = map_.template make_box<ValueBox>(as_value(std::forward<V>(value)));
+    return put_boxes(found, make_key(std::forward<K>(key)), std::move(value_box), deadline,
+                     is_there, now);
   }
 
-  // Moves value and deadline of `from` to the key `to` that was looked for, in place of what was
-  // found there. REQUIRES: `from` is live, and not the entry of `to`.
+  // Moves the value and the deadline of `from` to another key, in place of what was found there.
+  // REQUIRES: `from` is live, and is not the entry of that key.
   template <class F, class K, class Now>
-  void move(const F& from, const F& to, K&& key, Now& now) {
+  void rename(const F& from, const F& to, K&& key, Now& now) {
     if (to.entry != nullptr) {
-      move_over(from, to, std::forward<K>(key), now);
-    } else {
-      move_to_new(from, to.hash, std::forward<K>(key), now);
+      rename_over(from, to, std::forward<K>(key), now);
+      return;
     }
+    KeyBox key_box = make_key(std::forward<K>(key));
+    const std::size_t weight = weigh(key_box, from.entry->second);
+    const auto it = map_.rename(from, std::move(key_box), to.hash,
+                                [&] { return rehash(from, to.hash, weight); });
+    collect_if_needed();
+    evict_if_too_heavy(it, now);
   }
 
-  // The same, where `from` is in another store, with the same time. That `from` leaves is not told;
-  // but if there is no room for it here, it is evicted there.
+  // The same where `from` is in another store, with the same time. The listener does not learn that
+  // `from` is removed there. If there is no room for it here, it is evicted there.
   template <class F, class K, class Now>
-  void move_from(Store& other, const F& from, const F& to, K&& key, Now& now) {
-    const bool is_there = is_live(to, now);
-    KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
-    if (!place(to, std::move(key_slot), std::move(from.entry->second),
-               other.deadline(from.entry->first), is_there, now)) {
+  void rename_from(Store& other, const F& from, const F& to, K&& key, Now& now) {
+    const bool is_there = map_.is_live(to, now);
+    KeyBox key_box = make_key(std::forward<K>(key));
+    if (!put_boxes(to, std::move(key_box), std::move(from.entry->second),
+                   other.map_.deadline(from.entry->first), is_there, now)) {
       other.erase(from.it, RemovalCause::kEvicted, now);
       return;
     }
-    is_there ? counters_.forget_replacement() : counters_.forget_insert();
-    other.policy_.unlink(from.entry->first.extra().mark, from.entry->first.extra().weight());
-    other.entries_.erase(from.it);
-    other.tidy();
+    is_there ? counters_.undo_replacement() : counters_.undo_insert();
+    const Extra& extra = from.entry->first.extra();
+    other.policy_.remove(extra.policy_state, extra.weight());
+    other.map_.erase(from.it);
+    other.collect_if_needed();
   }
 
-  // Changes the deadline of a live entry. REQUIRES: the deadline is not over.
-  template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void set_deadline(const F& found, Millis deadline) {
-    const StoredKey& stored = found.entry->first;
-    if (entries_.can_postpone(found.stamp, deadline)) [[likely]] {
-      entries_.postpone(stored, found.stamp, deadline);
-    } else {
-      prepare_deadline(stored, found.hash, deadline);
-      commit_deadline(stored, deadline);
-    }
-  }
-
-  // Asks the weigher again, after a value was changed in place. If there is too much then, entries
-  // are evicted, this one if it is too heavy by itself.
+  // Weighs an entry again after a change of its value. Evicts entries if there is too much weight
+  // then, and the entry itself if it is too heavy.
   template <class F, class Now>
   void reweigh(const F& found, Now& now) requires(kIsWeighed) {
     const StoredKey& stored = found.entry->first;
-    const auto weight =
-        static_cast<std::size_t>(weigher_(stored.key(), std::as_const(found.entry->second).get()));
-    policy_.reweigh(stored.extra().mark, stored.extra().weight(), weight);
-    stored.extra() = make_extra(stored.extra().mark, weight);
-    make_place_for_changed(found.it, now);
+    Extra& extra = stored.extra();
+    const auto weight = static_cast<std::size_t>(
+        std::as_const(weigher_)(stored.key(), std::as_const(found.entry->second).get()));
+    policy_.reweigh(extra.policy_state, extra.weight(), weight);
+    extra = make_extra(extra.policy_state, weight);
+    evict_if_too_heavy(found.it, now);
   }
 
-  // Takes note of a request, and of the entry that it was for if there is one.
-  template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void note_request(const F& found, bool is_hit) {
-    counters_.request(is_hit);
-    if (is_hit) policy_.visit(found.entry->first.extra().mark);
-  }
-
-  // The same under a lock that other threads share.
-  template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void note_shared_request(const F& found, bool is_hit) const {
-    counters_.shared_request(is_hit);
-    if (is_hit) policy_.shared_visit(found.entry->first.extra().mark);
-  }
-
-  // Erases what was found, dead or alive.
+  // Erases what was found, live or expired. Returns whether it was live.
   template <class F, class Now>
-  void erase(const F& found, bool was_live, Now& now) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase(const F& found, Now& now) {
+    const bool was_live = map_.is_live(found, now);
     erase(found.it, was_live ? RemovalCause::kErased : RemovalCause::kExpired, now);
+    return was_live;
   }
-  // The same for a live entry, at the price of another look-up, where an iterator would have to be
-  // kept just in case.
-  ABSL_ATTRIBUTE_NOINLINE void erase(const StoredKey& stored) {
-    const auto unread = [] { return Millis{0}; };
-    erase(entries_.find(stored), RemovalCause::kErased, unread);
+  // Erases a live entry. Looks it up once more, so that no caller has to keep an iterator.
+  ABSL_ATTRIBUTE_NOINLINE void erase_live(const StoredKey& stored) {
+    const auto not_read = [] { return Millis{0}; };
+    erase(map_.entries().find(stored), RemovalCause::kErased, not_read);
   }
 
-  // Erases up to `limit` entries whose deadline is over, with work in proportion to the limit, and
-  // returns how many it erased.
+  // Erases expired entries until the budget is spent. Returns how many it erased.
   template <class Now>
-  std::size_t erase_due(std::size_t limit, Now& now) {
-    Budget budget(limit);
-    return erase_due(budget, now);
-  }
-  template <class Now>
-  std::size_t erase_due(Budget& budget, Now& now) {
-    if (volatile_size() == 0) {
-      expiry_.clear();  // of stale records, of which there are no more than a constant number
-      return 0;
-    }
-    if (now() < expiry_.next_due()) return 0;
-    const std::size_t limit = budget.erasures;
-    Settler settler{*this, now()};
-    expiry_.advance(now(), budget, settler);
-    const std::size_t erased = limit - budget.erasures;
-    tidy();
+  std::size_t erase_expired(Budget& budget, Now& now) {
+    const std::size_t erased = map_.erase_expired(
+        budget, now, [&](auto it) { prepare_removal(it, RemovalCause::kExpired, now); });
+    collect_if_needed();
     return erased;
   }
 
   template <class Now>
   void clear(Now& now) {
     if constexpr (!kIsPlain) {
-      outbox_.reserve(entries_.size());
-      if (volatile_size() != 0) now();  // as it may throw, before anything has left
-      for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-        const RemovalCause cause =
-            is_live(it->first, now) ? RemovalCause::kErased : RemovalCause::kExpired;
-        count_removal(it->first, cause, now);
-        say_farewell(Entries::key_of(it), it->second, cause);
+      removals_.reserve(map_.size());
+      if (map_.volatile_size() != 0) now();  // it may throw, before anything is removed
+      auto& entries = map_.entries();
+      for (auto it = entries.begin(); it != entries.end(); ++it) {
+        const bool is_live = map_.is_live(it->first, now);
+        const RemovalCause cause = is_live ? RemovalCause::kErased : RemovalCause::kExpired;
+        record_removal(it->first, cause, now);
+        enqueue(Map::Entries::take_key(it), it->second, cause);
       }
     }
     policy_.clear();
-    entries_.clear();
-    expiry_.clear();
+    map_.clear();
   }
 
-  // Tells the listener of what has left. (See DeferredListener for its other fate.)
-  void deliver() { outbox_.deliver(); }
-  [[nodiscard]] auto& outbox() noexcept { return outbox_; }
+  // Calls the listener for each entry that was removed. In a shard, where the listener is
+  // DeferredListener, does nothing: the shard passes removals() on.
+  void call_listener() { removals_.call_listener(); }
+  [[nodiscard]] auto& removals() noexcept { return removals_; }
 
   void reserve(std::size_t size) {
-    entries_.reserve(size);
-    policy_.reserve(entries_.full_size());
+    map_.reserve(size);
+    policy_.reserve(map_.entries().growth_threshold());
   }
 
  private:
   friend struct TestPeer;
-  using KeySlot = typename Entries::KeySlot;
-  using ValueSlot = typename Entries::ValueSlot;
+  using KeyBox = typename Map::KeyBox;
+  using ValueBox = typename Map::ValueBox;
 
-  // Decides for the expiry table what becomes of a record that is due.
-  struct Settler {
-    void prefetch(std::size_t hash) const { store.entries_.prefetch(hash); }
-
-    // Serves the early entries that the record fits, as it cannot be known whose it was, until it
-    // meets one with this very deadline: as many records as entries are left then. Returns false if
-    // the budget did not suffice.
-    bool settle(const Record& record, Budget& budget) {
-      for (;;) {
-        const auto it = store.entries_.find(record);
-        if (it == store.entries_.end()) return true;
-        const StoredKey& stored = it->first;
-        const bool early = stored.is_filed_early();
-        if (const Millis deadline = store.entries_.deadline(stored); now < deadline) {
-          store.expiry_.file(record.hash(), deadline);
-          store.entries_.set_deadline(stored, deadline, store.expiry_.tag(deadline));
-        } else {
-          const auto time = [this] { return now; };
-          store.remove(it, RemovalCause::kExpired, time);
-          --budget.erasures;
-        }
-        if (!early) return true;
-        if (budget.spent()) return false;
-        --budget.steps;
-      }
-    }
-
-    Store& store;
-    Millis now;
-  };
-
-  template <class Iterator>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Found<Iterator> found(Iterator it, std::size_t hash) const {
-    if (it == entries_.end()) return {it, nullptr, hash, Stamp()};
-    return {it, std::addressof(*it), hash, it->first.stamp()};
-  }
-
-  // Whether to make a T of a U is to copy it, which can be done twice and leaves the U alone.
-  template <class T, class U>
-  static constexpr bool kIsCopied = std::is_same_v<std::remove_cvref_t<U>, T> ||
-                                    (std::is_arithmetic_v<std::remove_cvref_t<U>> &&
-                                     std::is_arithmetic_v<T>);
-
-  // Passes a value on, but a number as a Value: a compiler that warns of the conversion would point
-  // here, and not at the caller.
+  // Passes a value on, but makes a Value of a number: a compiler that warns of the conversion would
+  // point here, and not to the caller.
   template <class V>
   static decltype(auto) as_value(V&& value) noexcept {
     if constexpr (std::is_arithmetic_v<std::remove_cvref_t<V>> && std::is_arithmetic_v<Value>) {
@@ -408,328 +262,226 @@ class Store {
       return std::forward<V>(value);
     }
   }
-
-  template <class S, class... Args>
-  S make_slot(Args&&... args) const {
-    return S(std::in_place, expiry_.allocator(), std::forward<Args>(args)...);
+  template <class K>
+  KeyBox make_key(K&& key) const {
+    return map_.template make_box<KeyBox>(key_of(std::forward<K>(key)));
   }
 
-  // Whether an entry with this deadline could be added at once: nothing is to be reclaimed before,
-  // no room to be made, and the deadline is not over.
-  template <class Now>
-  bool can_add_now(Millis deadline, Now& now) const {
-    if (entries_.is_full() || !Entries::is_near(deadline)) return false;
-    if (deadline == kNeverMillis) return volatile_size() == 0;  // else the clock must be read
-    return now() < deadline && now() < next_due();
-  }
-
-  template <bool kOverwrites, class K, class V, class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool put_in_two_steps(K&& key, V&& value, Millis deadline,
-                                                     Now& now) {
-    const auto found = locate(key);
-    if (!kOverwrites && is_live(found, now)) return false;
-    return put_at(found, std::forward<K>(key), std::forward<V>(value), deadline, now);
-  }
-  // Takes `now` by value: the caller can keep its own in registers, and is done with it.
-  template <bool kOverwrites, class K, class V, class Now>
-  ABSL_ATTRIBUTE_NOINLINE bool put_out_of_line(K&& key, V&& value, Millis deadline, Now now) {
-    return put_in_two_steps<kOverwrites>(std::forward<K>(key), std::forward<V>(value), deadline,
-                                         now);
-  }
-
-  template <class F, class K, class Now>
-  void move_over(const F& from, const F& to, K&& key, Now& now) {
-    const Millis deadline = entries_.deadline(from.entry->first);
-    if constexpr (kIsPlain) {
-      prepare_deadline(to.entry->first, to.hash, deadline);
-      to.entry->second.replace(std::move(from.entry->second));
-      commit_deadline(to.entry->first, deadline);
-      erase(from.it, RemovalCause::kErased, now);
-    } else {
-      KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
-      const std::size_t weight = weigh(key_slot, from.entry->second);
-      const RemovalCause cause =
-          is_live(to, now) ? RemovalCause::kReplaced : RemovalCause::kExpired;
-      outbox_.reserve(1);
-      prepare_deadline(to.entry->first, to.hash, deadline);
-      const Extra moved = relink(from, to.hash, weight);
-      // Nothing throws from here, and nothing tidies up before the new records have their entry.
-      count_removal(to.entry->first, cause, now);
-      policy_.unlink(to.entry->first.extra().mark, to.entry->first.extra().weight());
-      say_farewell(std::move(key_slot), to.entry->second, cause);
-      to.entry->first.extra() = moved;
-      to.entry->second.replace(std::move(from.entry->second));
-      entries_.erase(from.it);
-      commit_deadline(to.entry->first, deadline);
-      tidy();
-      make_place_for_changed(to.it, now);
-    }
-  }
-  template <class F, class K, class Now>
-  void move_to_new(const F& from, std::size_t hash, K&& key, Now& now) {
-    const Millis deadline = entries_.deadline(from.entry->first);
-    KeySlot key_slot = make_slot<KeySlot>(key_of(std::forward<K>(key)));
-    const std::size_t weight = weigh(key_slot, from.entry->second);
-    if (deadline != kNeverMillis) file(hash, deadline);
-    const Extra moved = relink(from, hash, weight);
-    ValueSlot value_slot = std::move(from.entry->second);
-    entries_.erase(from.it);
-    const auto it = entries_.insert(std::move(key_slot), std::move(value_slot), hash, deadline,
-                                    expiry_.tag(deadline), moved);
-    tidy();
-    make_place_for_changed(it, now);
-  }
-  // Returns the Extra of an entry that is to have a key with another hash, and another weight.
-  template <class F>
-  Extra relink(const F& found, std::size_t hash, std::size_t weight) {
-    const Extra& extra = found.entry->first.extra();
-    const typename Policy::Mark mark = policy_.relink(extra.mark, hash);
-    policy_.reweigh(mark, extra.weight(), weight);
-    return make_extra(mark, weight);
-  }
-  template <class Iterator, class Now>
-  void make_place_for_changed([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
-    if constexpr (kIsWeighed) {
-      const bool is_too_heavy = it->first.extra().weight() > capacity_;
-      // None is left to go, and if it is volatile, it has gone itself.
-      const bool is_volatile = it->first.is_volatile();
-      if (is_too_heavy || (!make_place(0, now) && !is_volatile)) {
-        erase(it, RemovalCause::kEvicted, now);
-      }
-    }
-  }
-
-  // Changes value and deadline of an entry.
-  template <class V>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void overwrite(Entry& entry, std::size_t hash, V&& value,
-                                              Millis deadline) {
-    if (const Stamp stamp = entry.first.stamp(); entries_.can_postpone(stamp, deadline))
-        [[likely]] {
-      assign(entry.second, std::forward<V>(value));
-      entries_.postpone(entry.first, stamp, deadline);
-    } else {
-      prepare_deadline(entry.first, hash, deadline);
-      assign(entry.second, std::forward<V>(value));
-      commit_deadline(entry.first, deadline);
-    }
-  }
-
-  // The same as put_at(), where a listener, counters or a policy have to know.
-  template <class F, class K, class V, class Now>
-  bool put_observed(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
-    const bool is_there = is_live(found, now);
-    if (is_over(deadline, now)) {
-      if (found.entry != nullptr) erase(found, is_there, now);
-      return true;
-    }
-    if constexpr (!kIsWeighed && !kIsObserved) {
-      if (is_there) {
-        overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
-        take_note_of_replacement(found.entry->first.extra(), 1);
-        return true;
-      }
-    }
-    ValueSlot value_slot = make_slot<ValueSlot>(as_value(std::forward<V>(value)));
-    return place(found, make_slot<KeySlot>(key_of(std::forward<K>(key))), std::move(value_slot),
-                 deadline, is_there, now);
-  }
-
-  // Stores what was made for it under the key that was looked for, in place of what was found.
-  // Returns false if there is no room for it within the capacity; then too, what was found is
-  // erased. If it returns false or throws, the value is not moved from.
+  // Stores a key and a value as put_at() does. If it returns false or throws, the value is not
+  // moved from. REQUIRES: the deadline is not over.
   template <class F, class Now>
-  bool place(const F& found, KeySlot key_slot, ValueSlot&& value_slot, Millis deadline,
-             bool is_there, Now& now) {
-    const std::size_t weight = weigh(key_slot, value_slot);
-    if (is_there && has_place_instead(found.entry->first.extra().weight(), weight)) {
-      outbox_.reserve(1);
-      prepare_deadline(found.entry->first, found.hash, deadline);
-      say_farewell(std::move(key_slot), found.entry->second, RemovalCause::kReplaced);
-      found.entry->second.replace(std::move(value_slot));
-      take_note_of_replacement(found.entry->first.extra(), weight);
-      commit_deadline(found.entry->first, deadline);
+  bool put_boxes(const F& found, KeyBox key, ValueBox&& value, Millis deadline, bool is_there,
+                 Now& now) {
+    const std::size_t weight = weigh(key, value);
+    if (is_there && can_overwrite(found.entry->first.extra().weight(), weight)) {
+      removals_.reserve(1);
+      map_.change(found.entry->first, found.hash, deadline, [&]() noexcept {
+        enqueue(std::move(key), found.entry->second, RemovalCause::kReplaced);
+        found.entry->second.replace(std::move(value));
+        record_overwrite(found.entry->first.extra(), weight);
+      });
       return true;
     }
     if (found.entry != nullptr) {
       erase(found.it, is_there ? RemovalCause::kReplaced : RemovalCause::kExpired, now);
     }
-    if (!add(found.hash, std::move(key_slot), std::move(value_slot), weight, deadline, now)) {
-      counters_.refuse();
+    if (!add(std::move(key), std::move(value), found.hash, weight, deadline, now)) {
+      counters_.record_refusal();
       return false;
     }
-    is_there ? counters_.replace() : counters_.insert(entries_.size());
+    is_there ? counters_.record_replacement() : counters_.record_insert(map_.size());
     return true;
   }
 
-  template <class V>
-  void assign(ValueSlot& slot, V&& value) {
-    if constexpr (std::is_assignable_v<Value&, V>) {
-      slot.get() = as_value(std::forward<V>(value));
-    } else {
-      slot.replace(make_slot<ValueSlot>(std::forward<V>(value)));
-    }
-  }
-
-  // Adds an entry, and returns whether there is room for it within the capacity; if not, or if it
-  // throws, key and value are not moved from. REQUIRES: the key is not stored, and the deadline not
-  // over.
+  // Adds an entry, and erases up to two expired ones before. Returns whether the capacity has room
+  // for it. If it returns false or throws, the key and the value are not moved from. REQUIRES: the
+  // key is not stored, and the deadline is not over.
   template <class Now>
-  bool add(std::size_t hash, KeySlot&& key, ValueSlot&& value, std::size_t weight, Millis deadline,
+  bool add(KeyBox&& key, ValueBox&& value, std::size_t hash, std::size_t weight, Millis deadline,
            Now& now) {
-    if (volatile_size() != 0) erase_due(2, now);  // else the clock need not be read
-    typename Policy::Arrival arrival{};
+    if (map_.volatile_size() != 0) {  // else the clock need not be read
+      Budget budget(2);
+      erase_expired(budget, now);
+    }
+    typename Policy::Placement placement{};
     if constexpr (kIsBounded) {
       if (weight > capacity_) return false;
-      arrival = policy_.arrive(entries_, hash, weight);
-      if (!make_place(weight, now)) return false;
+      placement = policy_.admit(map_.entries(), hash, weight);
+      if (!evict_for(weight, now)) return false;
     }
-    entries_.make_room(deadline);
-    policy_.reserve(std::max<std::size_t>(entries_.full_size(), entries_.size() + 1));
-    if (deadline != kNeverMillis) file(hash, deadline);
-    entries_.insert(std::move(key), std::move(value), hash, deadline, expiry_.tag(deadline),
-                    make_extra(policy_.link(hash, weight, arrival), weight));
+    map_.grow_for(deadline);
+    policy_.reserve(std::max<std::size_t>(map_.entries().growth_threshold(), map_.size() + 1));
+    map_.insert(std::move(key), std::move(value), hash, deadline,
+                [&] { return make_extra(policy_.add(hash, weight, placement), weight); });
     return true;
   }
 
-  // Makes place for an entry of this weight, within the capacity: the dead go first, then as the
-  // policy says. Returns false if there is none to go. REQUIRES: weight <= capacity
+  template <class F, class K, class Now>
+  void rename_over(const F& from, const F& to, K&& key, Now& now) {
+    const Millis deadline = map_.deadline(from.entry->first);
+    const RemovalCause cause =
+        map_.is_live(to, now) ? RemovalCause::kReplaced : RemovalCause::kExpired;
+    auto key_box = make_key_if_used(std::forward<K>(key));
+    const std::size_t weight = weigh(key_box, from.entry->second);
+    removals_.reserve(1);
+    map_.change(to.entry->first, to.hash, deadline, [&] {
+      const Extra renamed = rehash(from, to.hash, weight);
+      // Nothing throws from here on, and nothing is collected before `to` has its new state.
+      Extra& extra = to.entry->first.extra();
+      record_removal(to.entry->first, cause, now);
+      policy_.remove(extra.policy_state, extra.weight());
+      enqueue(std::move(key_box), to.entry->second, cause);
+      extra = renamed;
+      to.entry->second.replace(std::move(from.entry->second));
+      map_.erase(from.it);
+    });
+    collect_if_needed();
+    evict_if_too_heavy(to.it, now);
+  }
+
+  // Returns the Extra of an entry for a key with another hash, and for another weight.
+  template <class F>
+  Extra rehash(const F& found, std::size_t hash, std::size_t weight) {
+    const Extra& extra = found.entry->first.extra();
+    const PolicyState state = policy_.rehash(extra.policy_state, hash);
+    policy_.reweigh(state, extra.weight(), weight);
+    return make_extra(state, weight);
+  }
+
+  // Evicts entries, if there is too much weight after the weight of one entry has changed; that one
+  // too if it is too heavy by itself.
+  template <class Iterator, class Now>
+  void evict_if_too_heavy([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
+    if constexpr (kIsWeighed) {
+      const bool is_too_heavy = it->first.extra().weight() > capacity_;
+      // If evict_for() fails, no volatile entry is left: if this one was, it was evicted.
+      const bool is_volatile = it->first.is_volatile();
+      if (is_too_heavy || (!evict_for(0, now) && !is_volatile)) {
+        erase(it, RemovalCause::kEvicted, now);
+      }
+    }
+  }
+
+  // Evicts entries until the capacity has room for this weight: first expired entries, then those
+  // that the policy chooses. Returns false if none is left to evict. REQUIRES: weight <= capacity
   template <class Now>
-  bool make_place(std::size_t weight, Now& now) {
+  bool evict_for(std::size_t weight, Now& now) {
     assert(weight <= capacity_);
     while (policy_.weight() > capacity_ - weight) {
-      if (erase_a_dead_one(now)) continue;
-      // Before victim(), which may take the record of what it returns: until that is erased,
+      if (erase_one_expired(now)) continue;
+      // Before find_victim(), which may take the record of the victim: until the victim is erased,
       // nothing may throw.
-      outbox_.reserve(1);
-      const auto it = policy_.victim(entries_, expiry_);
-      if (it == entries_.end()) return false;
-      policy_.leave_ghost(it->first.extra().mark, it->first.extra().weight());
+      removals_.reserve(1);
+      const auto it = policy_.find_victim(map_.entries(), map_.wheel());
+      if (it == map_.entries().end()) return false;
+      const Extra& extra = it->first.extra();
+      policy_.record_eviction(extra.policy_state, extra.weight());
       erase(it, RemovalCause::kEvicted, now);
     }
     return true;
   }
   template <class Now>
-  bool erase_a_dead_one(Now& now) {
-    while (is_due(now)) {
-      if (erase_due(1, now) != 0) return true;
+  bool erase_one_expired(Now& now) {
+    while (map_.may_have_expired(now)) {
+      Budget budget(1);
+      if (erase_expired(budget, now) != 0) return true;
     }
     return false;
   }
 
-  [[nodiscard]] std::size_t weigh(const KeySlot& key, const ValueSlot& value) const {
-    return static_cast<std::size_t>(weigher_(key.get(), value.get()));
-  }
-  static Extra make_extra(typename Policy::Mark mark,
-                          [[maybe_unused]] std::size_t weight) noexcept {
-    if constexpr (kIsWeighed) {
-      return {mark, weight};
+  // A key box for the listener and the weigher. Where there is neither, nothing.
+  struct NoKey {};
+  template <class K>
+  auto make_key_if_used([[maybe_unused]] K&& key) const {
+    if constexpr (kIsWeighed || kIsObserved) {
+      return make_key(std::forward<K>(key));
     } else {
-      return {mark};
+      return NoKey();
     }
   }
-  // Whether an entry of one weight can be exchanged for one of another, and none has to go for it.
-  [[nodiscard]] bool has_place_instead(std::size_t before, std::size_t after) const noexcept {
+  template <class AnyKey>
+  [[nodiscard]] std::size_t weigh([[maybe_unused]] const AnyKey& key,
+                                  [[maybe_unused]] const ValueBox& value) const {
+    if constexpr (kIsWeighed) {
+      return static_cast<std::size_t>(weigher_(key.get(), value.get()));
+    } else {
+      return 1;
+    }
+  }
+  static Extra make_extra(PolicyState state, [[maybe_unused]] std::size_t weight) noexcept {
+    if constexpr (kIsWeighed) {
+      return {state, weight};
+    } else {
+      return {state};
+    }
+  }
+
+  // Whether an entry of one weight can be overwritten with one of another, without an eviction.
+  [[nodiscard]] bool can_overwrite(std::size_t before, std::size_t after) const noexcept {
     if constexpr (kIsWeighed) {
       return after <= capacity_ && policy_.weight() - before <= capacity_ - after;
     } else {
       return true;
     }
   }
-  void take_note_of_replacement(Extra& extra, std::size_t weight) noexcept {
-    policy_.visit(extra.mark);
-    policy_.reweigh(extra.mark, extra.weight(), weight);
-    extra = make_extra(extra.mark, weight);
-    counters_.replace();
-    counters_.remove(RemovalCause::kReplaced);
+  void record_overwrite(Extra& extra, std::size_t weight) noexcept {
+    policy_.record_access(extra.policy_state);
+    policy_.reweigh(extra.policy_state, extra.weight(), weight);
+    extra = make_extra(extra.policy_state, weight);
+    counters_.record_replacement();
+    counters_.record_removal(RemovalCause::kReplaced);
   }
 
-  // Takes an entry out, but for its record, and for the listener keeps what is left of it.
-  template <class Iterator, class Now>
-  void remove(Iterator it, [[maybe_unused]] RemovalCause cause, [[maybe_unused]] Now& now) {
-    if constexpr (!kIsPlain) {
-      outbox_.reserve(1);
-      count_removal(it->first, cause, now);
-      policy_.unlink(it->first.extra().mark, it->first.extra().weight());
-      say_farewell(Entries::key_of(it), it->second, cause);
-    }
-    entries_.erase(it);
-  }
-  // The same, and tidies up.
+  // Removes an entry, and collects stale records.
   template <class Iterator, class Now>
   void erase(Iterator it, RemovalCause cause, Now& now) {
-    remove(it, cause, now);
-    tidy();
+    prepare_removal(it, cause, now);
+    map_.erase(it);
+    collect_if_needed();
   }
-
-  template <class Now>
-  void count_removal(const StoredKey& stored, RemovalCause cause, Now& now) {
-    if constexpr (Features::kStatistics) {
-      counters_.remove(cause);
-      if (cause == RemovalCause::kExpired)
-        counters_.lag(time_left(now(), entries_.deadline(stored)));
+  // Everything about a removal but the removal from the map.
+  template <class Iterator, class Now>
+  void prepare_removal(Iterator it, [[maybe_unused]] RemovalCause cause,
+                       [[maybe_unused]] Now& now) {
+    if constexpr (!kIsPlain) {
+      removals_.reserve(1);
+      record_removal(it->first, cause, now);
+      const Extra& extra = it->first.extra();
+      policy_.remove(extra.policy_state, extra.weight());
+      enqueue(Map::Entries::take_key(it), it->second, cause);
     }
   }
-  // REQUIRES: the outbox has room
-  void say_farewell(KeySlot&& key, ValueSlot& value, [[maybe_unused]] RemovalCause cause) noexcept {
-    if constexpr (kIsObserved) outbox_.add(std::move(key), std::move(value), cause);
-  }
-
-  // A change of deadline in two parts: all that can throw, and all that cannot. No scrub may come
-  // between them, or it takes the new record for a stale one.
-  ABSL_ATTRIBUTE_NOINLINE void prepare_deadline(const StoredKey& stored, std::size_t hash,
-                                                Millis deadline) {
-    if (deadline == entries_.deadline(stored)) return;
-    entries_.make_room_for(deadline);
-    if (deadline != kNeverMillis) file(hash, deadline);
-  }
-  ABSL_ATTRIBUTE_NOINLINE void commit_deadline(const StoredKey& stored, Millis deadline) noexcept {
-    if (deadline == entries_.deadline(stored)) return;
-    entries_.set_deadline(stored, deadline, expiry_.tag(deadline));
-    tidy();
-  }
-
-  // Gives a deadline to an entry that was just inserted without one, or else takes it out again.
-  // REQUIRES: is_near(deadline)
-  void set_first_deadline(const StoredKey& stored, std::size_t hash, Millis deadline) {
-    if (!expiry_.try_file(hash, deadline)) [[unlikely]]
-      file_or_erase(stored, hash, deadline);
-    entries_.set_first_deadline(stored, deadline, expiry_.tag(deadline));
-  }
-  ABSL_ATTRIBUTE_NOINLINE void file_or_erase(const StoredKey& stored, std::size_t hash,
-                                             Millis deadline) {
-    struct Undo {
-      ~Undo() {
-        if (!is_filed) entries.erase(entries.find(stored));
+  template <class Now>
+  void record_removal([[maybe_unused]] const StoredKey& stored, [[maybe_unused]] RemovalCause cause,
+                      [[maybe_unused]] Now& now) {
+    if constexpr (Choices::kStatistics) {
+      counters_.record_removal(cause);
+      if (cause == RemovalCause::kExpired) {
+        counters_.record_lag(time_left(now(), map_.deadline(stored)));
       }
-      Entries& entries;
-      const StoredKey& stored;
-      bool is_filed = false;
-    } undo{entries_, stored};
-    expiry_.file(hash, deadline);
-    undo.is_filed = true;
+    }
+  }
+  // REQUIRES: removals_.reserve() made room.
+  template <class AnyKey>
+  void enqueue([[maybe_unused]] AnyKey&& key, [[maybe_unused]] ValueBox& value,
+               [[maybe_unused]] RemovalCause cause) noexcept {
+    if constexpr (kIsObserved)
+      removals_.enqueue(std::forward<AnyKey>(key), std::move(value), cause);
   }
 
-  // Files a record for an entry that the caller is about to change. Tidies up first: if the caller
-  // fails before that change, the record is stale.
-  ABSL_ATTRIBUTE_NOINLINE void file(std::size_t hash, Millis deadline) {
-    tidy();
-    expiry_.file(hash, deadline);
+  void collect_if_needed() noexcept {
+    map_.collect_if_needed();
+    policy_.collect_if_needed(map_.entries());
   }
 
-  // Keeps invariant 2. Every call that makes records stale comes here.
-  void tidy() noexcept {
-    expiry_.tidy(volatile_size(), entries_);
-    policy_.tidy(entries_);
-  }
-
-  Entries entries_;
-  ExpiryTable<Allocator> expiry_;
-  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS decltype(Options::capacity) capacity_;
-  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Features::Weigher weigher_;
+  Map map_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS
+  std::conditional_t<kIsBounded, std::size_t, NoCapacity> capacity_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Choices::Weigher weigher_;
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Policy policy_;
-  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Outbox<Key, Value, typename Features::Listener, Allocator>
-      outbox_;
-  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Counters<Features::kStatistics> counters_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS
+  RemovalQueue<Key, Value, typename Choices::Listener, Allocator> removals_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Counters<Choices::kStatistics> counters_;
 };
 
 }  // namespace keyspace::internal

@@ -1,76 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef KEYSPACE_INTERNAL_VICTIM_FINDER_H_
 #define KEYSPACE_INTERNAL_VICTIM_FINDER_H_
 
 #include <cstddef>
 
-#include "keyspace/internal/expiry_table.h"
-#include "keyspace/internal/record.h"
+#include "keyspace/internal/budget.h"
+#include "keyspace/internal/timer_record.h"
 
 namespace keyspace::internal {
 
-// Finds the entry of the soonest record in an expiry table, as its owner. `By` says what an entry
-// knows of its record (see EntryMap::find), and files one.
+// Finds the entry with the soonest record in a timer wheel: the entry to evict. It is the owner
+// that a policy passes to the wheel's calls. EarliestDeadlineEviction and LruEviction use it.
 //
-// An early entry is due after its record's time. So each early entry that the record fits gets a
-// new record at its own time, and the search continues. If the budget is spent first, the earliest
-// of these entries is the victim. Stale records often lie together: after the n-th one, a sweep
-// checks about 16 n records.
-template <class Entries, class By>
+// `Traits` reads an entry's facts about its record (see EntryMap::DeadlineRecord). It has two more
+// members: records_needed(entries) returns how many entries have a record; file(hash, stored)
+// files a record at the entry's time, so that the entry is not filed early any more.
+//
+// The record of an entry that was filed early says too soon a time. So each such entry that the
+// record fits gets a new record at its own time, and the search continues. If the budget is spent
+// first, the victim is the earliest of these entries. Stale records often lie together. So after
+// the n-th one, the wheel checks about 16 n records for staleness.
+template <class Entries, class Traits>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
 
-  // Settles records, the earliest first, until one belongs to an entry that is not early, and
-  // returns that entry. Stops sooner if the budget is spent, or after `most` records if one of them
-  // fitted an early entry; it then returns the earliest of the early entries. The returned entry
-  // has no record, or one that this call filed. Throws what the allocator throws. REQUIRES: an
-  // entry has a record.
-  template <class Table>
-  iterator find_in(Table& table, std::size_t most) {
+  // Resolves records, the soonest first, until one belongs to an entry that was not filed early.
+  // Returns that entry. Stops sooner if the budget is spent; or after `most` records, if one of
+  // them fitted an entry that was filed early. Then returns the earliest of those entries. The
+  // returned entry has no record, or one that this call filed. Throws what the allocator throws.
+  // REQUIRES: an entry has a record.
+  template <class Wheel>
+  iterator find_in(Wheel& wheel, std::size_t most) {
     Budget budget(kMostEarly);
     budget.erasures = 1;
-    for (std::size_t i = 0; !budget.spent() && (i < most || !has_victim()); ++i) {
-      table.settle_soonest(budget, *this);
+    for (std::size_t i = 0; !budget.is_spent() && (i < most || !has_victim()); ++i) {
+      wheel.resolve_soonest(budget, *this);
     }
     return victim;
   }
 
+  // The members that the wheel calls.
+
   void prefetch(std::size_t hash) const { entries.prefetch(hash); }
 
-  bool settle(const Record& record, Budget& budget) {
+  bool resolve_due(const TimerRecord& record, Budget& budget) {
     for (bool fits_none = true;; fits_none = false) {
-      const iterator it = entries.template find<By>(record);
+      const iterator it = entries.template find_for<Traits>(record);
       if (it == entries.end()) {
-        stale += fits_none ? 1 : 0;
+        stale_count += fits_none ? 1 : 0;
         return true;
       }
-      if (!By::is_early(it->first)) {
+      if (!Traits::is_filed_early(it->first)) {
         victim = it;
         budget.erasures = 0;
         return true;
       }
-      by.file(record.hash(), it->first);
+      traits.file(record.hash(), it->first);
       if (!has_victim() || time(it) < time(victim)) victim = it;
-      if (budget.spent()) return false;
+      if (budget.is_spent()) return false;
       --budget.steps;
     }
   }
 
-  [[nodiscard]] bool is_stale(const Record& record) {
-    return entries.template find<By>(record) == entries.end();
+  [[nodiscard]] bool is_stale(const TimerRecord& record) {
+    return entries.template find_for<Traits>(record) == entries.end();
   }
-  [[nodiscard]] std::size_t sweep_size() const { return 16 * stale; }
-  [[nodiscard]] std::size_t records_needed() const { return By::records_needed(entries); }
+  [[nodiscard]] std::size_t records_to_check() const { return 16 * stale_count; }
+  [[nodiscard]] std::size_t records_needed() const { return Traits::records_needed(entries); }
 
   [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
-  [[nodiscard]] auto time(iterator it) const { return By::time(entries, it->first); }
+  [[nodiscard]] auto time(iterator it) const { return Traits::time(entries, it->first); }
 
-  // How many early entries one search handles, more or less.
+  // How many entries that were filed early one search handles, roughly.
   static constexpr std::size_t kMostEarly = 1000;
 
   Entries& entries;
-  By by;
-  iterator victim = entries.end();
-  std::size_t stale = 0;
+  Traits traits;
+  iterator victim = entries.end();  // so far
+  std::size_t stale_count = 0;      // the stale records that were found so far
 };
 
 }  // namespace keyspace::internal

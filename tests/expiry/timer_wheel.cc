@@ -8,14 +8,14 @@
 #include "support/probe.h"
 #include "support/support.h"
 
-// What the expiry table holds and does, counted record by record.
+// The records that the timer wheel holds and files, counted one by one.
 
 namespace keyspace::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using internal::Record;
 using internal::TestPeer;
+using internal::TimerRecord;
 
 using NumberKs = Keyspace<std::uint64_t, std::uint64_t, ManualClock>;
 
@@ -24,20 +24,21 @@ TEST_CASE("a tag bounds the time of its record from above, to a period within ni
   constexpr std::int64_t kWindow = kPeriod << 17;
   std::mt19937_64 random(1);
   for (int i = 0; i != 100'000; ++i) {
-    const auto when = static_cast<std::int64_t>(1 + (random() >> (20 + random() % 44)));
+    const auto time = static_cast<std::int64_t>(1 + (random() >> (20 + random() % 44)));
     const auto ahead = static_cast<std::int64_t>(random() >> (24 + random() % 40));
-    const bool mark = i % 2 == 0;
-    const std::int64_t latest = Record::latest_time(Record::tag(mark, when), when + ahead);
-    CAPTURE(when, ahead);
-    REQUIRE(latest >= when);
-    REQUIRE(latest < when + ahead + kPeriod);
-    if (ahead <= kWindow - kPeriod) REQUIRE(latest < when + kPeriod);
-    REQUIRE(Record(0, mark, when).tag() == Record::tag(mark, when));
-    REQUIRE(Record::tag(mark, when) != Record::tag(!mark, when));
+    const bool gc_color = i % 2 == 0;
+    const std::int64_t latest =
+        TimerRecord::latest_time(TimerRecord::tag(gc_color, time), time + ahead);
+    CAPTURE(time, ahead);
+    REQUIRE(latest >= time);
+    REQUIRE(latest < time + ahead + kPeriod);
+    if (ahead <= kWindow - kPeriod) REQUIRE(latest < time + kPeriod);
+    REQUIRE(TimerRecord(0, gc_color, time).tag() == TimerRecord::tag(gc_color, time));
+    REQUIRE(TimerRecord::tag(gc_color, time) != TimerRecord::tag(!gc_color, time));
   }
 }
 
-TEST_CASE("a deadline that the record of its entry precedes files no other record") {
+TEST_CASE("a deadline after the record of its entry files no other record") {
   NumberKs ks;
   ks.set(1, 1, 1h);
   REQUIRE(TestPeer::records(ks) == 1);
@@ -56,7 +57,7 @@ TEST_CASE("a deadline that the record of its entry precedes files no other recor
   CHECK(ks.erase_expired() == 1);
 }
 
-TEST_CASE("a sooner deadline is kept though the record was forgotten for its age") {
+TEST_CASE("a sooner deadline is kept although the tag of the old record has wrapped") {
   // Nine hours after its time a record looks like a later one.
   const auto ahead = GENERATE(9h, 10h, 19h, 1000h);
   NumberKs ks;
@@ -72,7 +73,7 @@ TEST_CASE("a sooner deadline is kept though the record was forgotten for its age
   CHECK(ks.erase_expired() == 1);
 }
 
-TEST_CASE("a deadline is exact on both sides of what an entry itself has room for") {
+TEST_CASE("a deadline is exact on both sides of the latest one that an entry itself can keep") {
   constexpr std::int64_t kEnd = std::int64_t{1} << 44;
   constexpr std::int64_t kEdges[] = {-256,     -1,       0,        1,    2,        kEnd / 2 - 1,
                                      kEnd / 2, kEnd - 2, kEnd - 1, kEnd, kEnd + 1, kEnd * 2};
@@ -115,7 +116,7 @@ TEST_CASE("random deadlines of the same keys file few records") {
 }
 
 TEST_CASE("erase_expired files no more records than its limit and a few") {
-  // Deadlines a tick apart, far away: many records wait in the same slots of high levels.
+  // The deadlines are a tick apart and far away: many records share the slots of high levels.
   constexpr std::uint64_t kKeys = 3000;
   const std::size_t limit = GENERATE(as<std::size_t>{}, 0, 1, 7, 64);
   const bool postponed = GENERATE(false, true);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef KEYSPACE_INTERNAL_EARLIEST_DEADLINE_H_
+#define KEYSPACE_INTERNAL_EARLIEST_DEADLINE_H_
+
+#include <cstddef>
+#include <utility>
+
+#include "keyspace/internal/budget.h"
+#include "keyspace/internal/millis.h"
+#include "keyspace/internal/victim_finder.h"
+
+namespace keyspace::internal {
+
+// The policy EarliestDeadline: evicts the entry with the soonest deadline. (See eviction.h for the
+// calls.) It keeps only the weight: the timer wheel knows the soonest deadline.
+class EarliestDeadlineEviction {
+ public:
+  static constexpr bool kUsesRequests = false;
+
+  struct PolicyState {};
+  struct Placement {};
+
+  template <class Allocator>
+  EarliestDeadlineEviction(std::size_t, const Allocator&) noexcept {}
+  EarliestDeadlineEviction(EarliestDeadlineEviction&& other) noexcept
+      : weight_(std::exchange(other.weight_, 0)) {}
+
+  [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
+  void reserve(std::size_t) noexcept {}
+  void record_access(PolicyState&) const noexcept {}
+  void record_shared_access(PolicyState&) const noexcept {}
+  template <class Entries>
+  Placement admit(Entries&, std::size_t, std::size_t) noexcept {
+    return {};
+  }
+
+  template <class Entries, class Wheel>
+  auto find_victim(Entries& entries, Wheel& wheel) {
+    if (entries.volatile_size() == 0) return entries.end();
+    VictimFinder<Entries, DeadlineRecord<Entries, Wheel>> finder{entries, {{}, entries, wheel}};
+    return finder.find_in(wheel, kUnlimited);
+  }
+  void record_eviction(const PolicyState&, std::size_t) noexcept {}
+
+  PolicyState add(std::size_t, std::size_t weight, Placement) noexcept {
+    weight_ += weight;
+    return {};
+  }
+  void remove(const PolicyState&, std::size_t weight) noexcept { weight_ -= weight; }
+  PolicyState rehash(const PolicyState&, std::size_t) noexcept { return {}; }
+  void reweigh(const PolicyState&, std::size_t before, std::size_t after) noexcept {
+    weight_ += after - before;
+  }
+  template <class Entries>
+  void collect_if_needed(Entries&) noexcept {}
+  void clear() noexcept { weight_ = 0; }
+
+ private:
+  template <class Entries, class Wheel>
+  struct DeadlineRecord : Entries::DeadlineRecord {
+    static std::size_t records_needed(const Entries& entries) noexcept {
+      return entries.volatile_size();
+    }
+    void file(std::size_t hash, const typename Entries::StoredKey& stored) {
+      const Millis deadline = entries.deadline(stored);
+      wheel.file(hash, deadline);
+      entries.set_deadline(stored, deadline, wheel.tag(deadline));
+    }
+
+    Entries& entries;
+    Wheel& wheel;
+  };
+
+  std::size_t weight_ = 0;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_EARLIEST_DEADLINE_H_

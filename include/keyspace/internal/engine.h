@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef KEYSPACE_INTERNAL_ENGINE_H_
+#define KEYSPACE_INTERNAL_ENGINE_H_
+
+#include "keyspace/internal/config.h"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "keyspace/condition.h"
+#include "keyspace/expiry.h"
+#include "keyspace/internal/budget.h"
+#include "keyspace/internal/engine_config.h"
+#include "keyspace/internal/eviction.h"
+#include "keyspace/internal/hashing.h"
+#include "keyspace/internal/millis.h"
+#include "keyspace/internal/store.h"
+#include "keyspace/options.h"
+#include "keyspace/statistics.h"
+
+namespace keyspace::internal {
+
+// The verbs of a keyspace, with the time as an argument. Keyspace adds a clock to it. A shard of a
+// ConcurrentKeyspace adds a lock.
+//
+// The verbs mean what keyspace.h says of the members of the same names. `now` is a CallTime: it is
+// called only if the time matters. Keys are of a type that Hash and Equal accept. Calls that may
+// remove an entry call the listener at their end.
+template <class Choices>
+class Engine {
+  using Store = internal::Store<Choices>;
+  using Map = typename Store::Map;
+
+ public:
+  using Key = typename Choices::Key;
+  using Value = typename Choices::Value;
+  using Hash = typename Choices::Hash;
+  using Equal = typename Choices::Equal;
+  using Allocator = typename Choices::Allocator;
+
+  // Whether find() does more than peek().
+  static constexpr bool kUsesRequests =
+      Eviction<typename Choices::Policy, Allocator>::kUsesRequests || Choices::kStatistics ||
+      Choices::kExpireAfterAccess;
+
+  explicit Engine(EngineConfig<Choices> config)
+      : idle_time_(config.expire_after_access), store_(std::move(config)) {}
+
+  template <class K, class V, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set(K&& key, V&& value, ExpiryTime expiry, Now& now) {
+    put</*kOverwrites=*/true>(std::forward<K>(key), std::forward<V>(value), expiry, now);
+  }
+  template <class K, class V, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool insert(K&& key, V&& value, ExpiryTime expiry, Now& now) {
+    return put</*kOverwrites=*/false>(std::forward<K>(key), std::forward<V>(value), expiry, now);
+  }
+  template <class K, class V, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool replace(K&& key, V&& value, ExpiryTime expiry, Now& now) {
+    const auto found = map().locate(key);
+    const bool is_stored = map().is_live(found, now) &&
+                           store_.put_at(found, std::forward<K>(key), std::forward<V>(value),
+                                         deadline_for(expiry, found, now), now);
+    store_.call_listener();
+    return is_stored;
+  }
+
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Value* find(const K& key, Now& now) {
+    const auto found = map().locate(key);
+    return request(found, now) ? value_of(found) : nullptr;
+  }
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* peek(const K& key, Now& now) const {
+    const auto found = map().locate(key);
+    return map().is_live(found, now) ? value_of(found) : nullptr;
+  }
+
+  // Writes to `out` what find() returns for each key. as_key() makes a key that the engine accepts.
+  template <class Keys, class AsKey, class Out, class Now>
+  Out find_all(const Keys& keys, const AsKey& as_key, Out out, Now& now) {
+    return look_up_all(map(), keys, as_key, std::move(out), [&](const auto& found) -> Value* {
+      return request(found, now) ? value_of(found) : nullptr;
+    });
+  }
+  template <class Keys, class AsKey, class Out, class Now>
+  Out peek_all(const Keys& keys, const AsKey& as_key, Out out, Now& now) const {
+    return look_up_all(map(), keys, as_key, std::move(out), [&](const auto& found) -> const Value* {
+      return map().is_live(found, now) ? value_of(found) : nullptr;
+    });
+  }
+
+  // What find() does, under a lock that other threads share.
+  struct SharedRequest {
+    const Value* value;  // null if the key is not live
+    Millis deadline;     // of a live key
+    bool must_write;     // find() would change the deadline: call it under a writer's lock
+  };
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE SharedRequest find_shared(const K& key, Now& now) const {
+    map().prefetch(key);
+    const auto found = map().locate(key);
+    const bool is_hit = map().is_live(found, now);
+    const Millis deadline = is_hit ? map().deadline(found.entry->first) : kNeverMillis;
+    if constexpr (Choices::kExpireAfterAccess) {
+      if (is_hit && is_admitted(Condition::kGt, deadline, idle_time_.deadline(now))) {
+        return {nullptr, deadline, true};
+      }
+    }
+    store_.record_shared_request(found, is_hit);
+    return {is_hit ? value_of(found) : nullptr, deadline, false};
+  }
+
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Value* getex(const K& key, ExpiryTime expiry, Now& now) {
+    const auto found = map().locate(key);
+    if (!record_request(found, now)) [[unlikely]]
+      return nullptr;
+    const Millis deadline = expiry.quick_deadline(now);
+    if (deadline != 0 && map().try_postpone(found, deadline)) [[likely]]
+      return value_of(found);
+    return set_expiry(found, expiry, now) ? value_of(found) : nullptr;
+  }
+
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::optional<Value> getdel(const K& key, Now& now) {
+    const auto found = map().locate(key);
+    std::optional<Value> value;  // the only one returned, so that it is not moved once more
+    if (record_request(found, now)) {
+      if constexpr (Choices::kIsObserved) {
+        value.emplace(std::as_const(*value_of(found)));
+      } else {
+        value.emplace(std::move(*value_of(found)));
+      }
+      store_.erase(found, now);
+    }
+    store_.call_listener();
+    return value;
+  }
+
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase(const K& key, Now& now) {
+    const auto found = map().locate(key);
+    if (found.entry == nullptr) return false;
+    const bool was_live = store_.erase(found, now);
+    store_.call_listener();
+    return was_live;
+  }
+
+  // PEXPIRE, PEXPIREAT. REQUIRES: `expiry` is a ttl or a deadline.
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool expire(const K& key, ExpiryTime expiry, Condition condition,
+                                           Now& now) {
+    const auto found = map().locate(key);
+    if (!map().is_live(found, now)) [[unlikely]]
+      return false;
+    return expire_found(found, expiry.deadline(now), condition, now);
+  }
+
+  // Returns the deadline of a live key, kNeverMillis if it is persistent; nullopt if the key is not
+  // live.
+  template <class K, class Now>
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE std::optional<Millis> deadline(const K& key,
+                                                                            Now& now) const {
+    const auto found = map().locate(key);
+    if (!map().is_live(found, now)) return std::nullopt;
+    return map().deadline(found.entry->first);
+  }
+
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool persist(const K& key, Now& now) {
+    const auto found = map().locate(key);
+    if (!map().is_live(found, now) || !found.entry->first.is_volatile()) return false;
+    map().set_deadline(found, kNeverMillis);
+    return true;
+  }
+
+  // RENAME from this engine to another, which may be this one, and has the same time.
+  template <class K, class L, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool rename_to(Engine& other, const K& from, L&& to, Now& now) {
+    const auto source = map().locate(from);
+    if (!map().is_live(source, now)) return false;
+    const auto target = other.map().locate(to);
+    if (&other != this) {
+      other.store_.rename_from(store_, source, target, std::forward<L>(to), now);
+    } else if (target.entry != source.entry) {
+      store_.rename(source, target, std::forward<L>(to), now);
+    }
+    other.store_.call_listener();
+    return true;
+  }
+  // COPY, likewise.
+  template <class K, class L, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool copy_to(Engine& other, const K& from, L&& to, Now& now) {
+    const auto source = map().locate(from);
+    if (!map().is_live(source, now)) return false;
+    const auto target = other.map().locate(to);
+    if (other.map().is_live(target, now)) return false;
+    const bool is_stored =
+        other.store_.put_at(target, std::forward<L>(to), std::as_const(*value_of(source)),
+                            map().deadline(source.entry->first), now);
+    other.store_.call_listener();
+    return is_stored;
+  }
+
+  // Weighs a value again that was changed in place.
+  template <class K, class Now>
+  void reweigh(const K& key, Now& now) requires(Choices::kIsWeighed) {
+    store_.reweigh(map().locate(key), now);
+    store_.call_listener();
+  }
+
+  // Calls f(key, value, deadline) for each live entry.
+  template <class F, class Now>
+  void for_each(F&& f, Now& now) const {
+    for (const auto& [stored, value] : map().entries()) {
+      if (!map().is_live(stored, now)) continue;
+      f(stored.key(), value.get(), map().deadline(stored));
+    }
+  }
+
+  [[nodiscard]] Statistics statistics() const noexcept requires(Choices::kStatistics) {
+    return store_.statistics();
+  }
+  [[nodiscard]] std::size_t weight() const noexcept requires(Choices::kIsBounded) {
+    return store_.weight();
+  }
+  [[nodiscard]] std::size_t capacity() const noexcept requires(Choices::kIsBounded) {
+    return store_.capacity();
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return map().size(); }
+  [[nodiscard]] std::size_t volatile_size() const noexcept { return map().volatile_size(); }
+
+  template <class Now>
+  void clear(Now& now) {
+    store_.clear(now);
+    store_.call_listener();
+  }
+  void reserve(std::size_t size) { store_.reserve(size); }
+
+  template <class Now>
+  std::size_t erase_expired(std::size_t limit, Now& now) {
+    std::size_t erased = 0;
+    if constexpr (Choices::kIsObserved) {
+      // Without a limit, calls the listener after each step. What the listener stores may be
+      // expired at once, if the clock has gone back: so the steps erase at most as many entries as
+      // there were at the start.
+      const std::size_t most = limit == kUnlimited ? size() : 0;
+      while (erased < most && map().may_have_expired(now)) {
+        Budget step(kEraseStep);
+        erased += store_.erase_expired(step, now);
+        store_.call_listener();
+      }
+    }
+    Budget budget(limit);
+    erased += store_.erase_expired(budget, now);
+    store_.call_listener();
+    return erased;
+  }
+  // The same until the budget is spent, and without steps.
+  template <class Now>
+  std::size_t erase_expired(Budget& budget, Now& now) {
+    return store_.erase_expired(budget, now);
+  }
+
+  // Returns a time at or before every deadline; kNeverMillis if there is none.
+  [[nodiscard]] Millis next_due() const noexcept {
+    return volatile_size() == 0 ? kNeverMillis : map().next_due();
+  }
+
+  template <class K>
+  void prefetch(const K& key) const {
+    map().prefetch(key);
+  }
+  // The removed entries of an engine with DeferredListener.
+  [[nodiscard]] auto& removals() noexcept { return store_.removals(); }
+
+ private:
+  friend struct TestPeer;
+  static constexpr std::size_t kEraseStep = 256;
+
+  [[nodiscard]] Map& map() noexcept { return store_.map(); }
+  [[nodiscard]] const Map& map() const noexcept { return store_.map(); }
+
+  template <class F>
+  static auto* value_of(const F& found) noexcept {
+    return std::addressof(found.entry->second.get());
+  }
+
+  static bool is_admitted(Condition condition, Millis current, Millis next) noexcept {
+    return admits(condition, std::chrono::milliseconds(current), std::chrono::milliseconds(next));
+  }
+
+  // Returns the deadline of a value that is stored with this expiry. REQUIRES: !expiry.is_keep()
+  template <class Now>
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Millis resolve(ExpiryTime expiry, Now& now) const {
+    if (!expiry.is_default()) return expiry.deadline(now);
+    if constexpr (Choices::kExpireAfterAccess) {
+      return idle_time_.deadline(now);
+    } else {
+      return kNeverMillis;
+    }
+  }
+
+  // Returns the deadline of a value that is stored with this expiry in place of what was found.
+  template <class F, class Now>
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Millis deadline_for(ExpiryTime expiry, const F& found,
+                                                                 Now& now) const {
+    if (!expiry.is_keep()) return resolve(expiry, now);
+    return map().is_live(found, now) ? map().deadline(found.entry->first) : kNeverMillis;
+  }
+
+  template <bool kOverwrites, class K, class V, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool put(K&& key, V&& value, ExpiryTime expiry, Now& now) {
+    if constexpr (Store::template kCanPutNow<K, V>) {
+      if (!expiry.is_keep()) {
+        const Millis deadline = resolve(expiry, now);
+        if (map().can_put_now(deadline, now)) [[likely]] {
+          return store_.template put_now<kOverwrites>(key, value, deadline);
+        }
+      }
+      return look_up_and_put_out_of_line<kOverwrites>(std::forward<K>(key), std::forward<V>(value),
+                                                      expiry, now);
+    } else {
+      return look_up_and_put<kOverwrites>(std::forward<K>(key), std::forward<V>(value), expiry,
+                                          now);
+    }
+  }
+  template <bool kOverwrites, class K, class V, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool look_up_and_put(K&& key, V&& value, ExpiryTime expiry,
+                                                    Now& now) {
+    const auto found = map().locate(key);
+    const bool is_stored = (kOverwrites || !map().is_live(found, now)) &&
+                           store_.put_at(found, std::forward<K>(key), std::forward<V>(value),
+                                         deadline_for(expiry, found, now), now);
+    store_.call_listener();
+    return is_stored;
+  }
+  // Takes `now` by value, so that the caller can keep its own in registers.
+  template <bool kOverwrites, class K, class V, class Now>
+  ABSL_ATTRIBUTE_NOINLINE bool look_up_and_put_out_of_line(K&& key, V&& value, ExpiryTime expiry,
+                                                           Now now) {
+    return look_up_and_put<kOverwrites>(std::forward<K>(key), std::forward<V>(value), expiry, now);
+  }
+
+  // Returns whether a request found a live key, after all that a request does.
+  template <class F, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const F& found, Now& now) {
+    if (!record_request(found, now)) return false;
+    if constexpr (Choices::kExpireAfterAccess) {
+      expire_found(found, idle_time_.deadline(now), Condition::kGt, now);
+    }
+    return true;
+  }
+  // The same, but does not postpone the expiry.
+  template <class F, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool record_request(const F& found, Now& now) {
+    const bool is_hit = map().is_live(found, now);
+    store_.record_request(found, is_hit);
+    return is_hit;
+  }
+
+  // Gives a live entry another expiry. Returns false if that is over: the entry is erased then.
+  template <class F, class Now>
+  ABSL_ATTRIBUTE_NOINLINE bool set_expiry(F found, ExpiryTime expiry, Now now) {
+    const Millis deadline = deadline_for(expiry, found, now);
+    const bool is_over = Map::is_over(deadline, now);
+    if (is_over) {
+      store_.erase_live(found.entry->first);
+      store_.call_listener();
+    } else {
+      map().set_deadline(found, deadline);
+    }
+    return !is_over;
+  }
+
+  template <class F, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool expire_found(const F& found, Millis deadline,
+                                                 Condition condition, Now& now) {
+    if (!is_admitted(condition, map().deadline(found.entry->first), deadline)) return false;
+    if (Map::is_over(deadline, now)) [[unlikely]] {
+      store_.erase_live(found.entry->first);
+      store_.call_listener();
+    } else {
+      map().set_deadline(found, deadline);
+    }
+    return true;
+  }
+
+  // Looks up keys, and writes result(what was found) to `out` for each. Fetches the memory of
+  // several keys at once.
+  template <class M, class Keys, class AsKey, class Out, class Result>
+  static Out look_up_all(M& map, const Keys& keys, const AsKey& as_key, Out out,
+                         const Result& result) {
+    constexpr std::size_t kAhead = 8;  // with more, a core has to wait for fetches to begin
+    std::array<std::size_t, kAhead> hashes;
+    auto ahead = std::begin(keys);
+    for (std::size_t i = 0; i != kAhead && ahead != std::end(keys); ++i, ++ahead) {
+      hashes[i] = map.prefetch(as_key(*ahead));
+    }
+    std::size_t i = 0;
+    for (auto next = std::begin(keys); next != std::end(keys); ++next) {
+      *out++ = result(map.locate(as_key(*next), hashes[i]));
+      if (ahead != std::end(keys)) hashes[i] = map.prefetch(as_key(*ahead++));
+      i = (i + 1) % kAhead;
+    }
+    return out;
+  }
+
+  struct NoIdleTime {
+    NoIdleTime(Ttl) noexcept {}  // NOLINT: implicit by design
+  };
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS
+  std::conditional_t<Choices::kExpireAfterAccess, ExpiryTime, NoIdleTime> idle_time_;
+  Store store_;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_ENGINE_H_

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef KEYSPACE_INTERNAL_EXPIRING_MAP_H_
+#define KEYSPACE_INTERNAL_EXPIRING_MAP_H_
+
+#include "keyspace/internal/config.h"
+
+#include <cassert>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "keyspace/internal/budget.h"
+#include "keyspace/internal/entry_map.h"
+#include "keyspace/internal/millis.h"
+#include "keyspace/internal/packed_deadline.h"
+#include "keyspace/internal/timer_record.h"
+#include "keyspace/internal/timer_wheel.h"
+
+namespace keyspace::internal {
+
+// The entries, the timer wheel, and what keeps them consistent.
+//
+// An entry keeps its deadline. The wheel keeps records of (hash, gc color, time). Neither points to
+// the other. A record matches an entry if the entry's key has that hash, the entry has the record's
+// tag, and either its deadline is that time, or the entry is *filed early*: its record is filed at
+// or before its deadline. A record that matches no entry is *stale*. What a change does:
+//
+//   A deadline at or after the record's time: the entry is filed early. The wheel is not touched.
+//   Any other deadline: a record is filed at it. An old record is stale.
+//   The entry is erased or made persistent: its record is stale.
+//   A record comes due: see Resolver.
+//   A policy looks for a victim: see VictimFinder.
+//
+// The tag consists of the record's gc color and, roughly, its time. From its time an entry knows
+// which deadlines need no new record. The gc color is that of a mark-and-sweep collector, whose
+// garbage are the stale records: see TimerWheel::collect_step().
+//
+// Invariants
+//   1. Each entry with a deadline has a record of its own that matches it. The record is filed at
+//      the deadline, or before it if the entry is filed early.
+//   2. All other records are stale. There are at most a constant plus about two of them for each
+//      entry with a deadline. (A call that ends by an exception may leave more. Later calls make up
+//      for it.)
+//
+// The time is passed as `now`, which is called only if the time matters, and returns the same time
+// throughout a call. Deadlines are finite, or kNeverMillis for none. Extra is what an entry keeps
+// for the owner of this map.
+template <class Key, class Value, class Hash, class Equal, class Allocator, class Extra>
+class ExpiringMap {
+ public:
+  using Entries = EntryMap<Key, Value, Hash, Equal, Allocator, Extra>;
+  using Entry = typename Entries::Entry;
+  using StoredKey = typename Entries::StoredKey;
+  using KeyBox = typename Entries::KeyBox;
+  using ValueBox = typename Entries::ValueBox;
+  using iterator = typename Entries::iterator;
+  using Wheel = TimerWheel<Allocator>;
+
+  // What a look-up found.
+  template <class Iterator>
+  struct Found {
+    Iterator it;  // end() if the key is not stored
+    std::remove_reference_t<decltype(*std::declval<Iterator>())>* entry;  // null if it is not
+    std::size_t hash;                                                     // of the key
+    PackedDeadline packed;                                                // of the entry
+  };
+
+  ExpiringMap(const Hash& hash, const Equal& equal, const Allocator& allocator)
+      : entries_(hash, equal, allocator), wheel_(allocator) {}
+
+  [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
+  [[nodiscard]] Entries& entries() noexcept { return entries_; }
+  [[nodiscard]] Wheel& wheel() noexcept { return wheel_; }
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+  [[nodiscard]] std::size_t volatile_size() const noexcept { return entries_.volatile_size(); }
+  [[nodiscard]] Millis deadline(const StoredKey& stored) const noexcept {
+    return entries_.deadline(stored);
+  }
+  // Returns a time at or before every deadline. REQUIRES: volatile_size() != 0
+  [[nodiscard]] Millis next_due() const noexcept { return wheel_.next_due(); }
+
+  template <class Now>
+  static bool is_over(Millis deadline, Now& now) {
+    return deadline != kNeverMillis && deadline <= now();
+  }
+  template <class Now>
+  bool is_live(const StoredKey& stored, Now& now) const {
+    return entries_.is_live(stored.packed_deadline(), now);
+  }
+  template <class F, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool is_live(const F& found, Now& now) const {
+    return found.entry != nullptr && entries_.is_live(found.packed, now);
+  }
+  // Returns false only if no entry is expired.
+  template <class Now>
+  bool may_have_expired(Now& now) const {
+    return volatile_size() != 0 && next_due() <= now();
+  }
+
+  // --- Look-ups. Forced inline, as are all calls of one look-up: a call of its own would take a
+  // good part of the time.
+
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) {
+    return locate(key, entries_.hash_of(key));
+  }
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) const {
+    return locate(key, entries_.hash_of(key));
+  }
+  // The same with the hash of the key, which prefetch() has returned.
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, std::size_t hash) {
+    return found(entries_.find(key, hash), hash);
+  }
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, std::size_t hash) const {
+    return found(entries_.find(key, hash), hash);
+  }
+  // Starts to fetch the memory that locate() will read. Returns the hash of the key.
+  template <class K>
+  std::size_t prefetch(const K& key) const {
+    const std::size_t hash = entries_.hash_of(key);
+    entries_.prefetch(hash);
+    return hash;
+  }
+
+  // --- Changes of entries
+
+  // Whether put_now() can be called: the map need not grow, no entry is expired, and the deadline
+  // is not over.
+  template <class Now>
+  bool can_put_now(Millis deadline, Now& now) const {
+    if (entries_.is_full() || !Entries::is_near(deadline)) return false;
+    if (deadline == kNeverMillis) return volatile_size() == 0;  // else the clock must be read
+    return now() < deadline && now() < next_due();
+  }
+  // Stores a value with one look-up. Overwrites the value of a key that is stored, or if
+  // kOverwrites is false, does nothing. Returns whether it stored the value.
+  template <bool kOverwrites>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool put_now(const Key key, std::size_t hash, const Value value,
+                                            Millis deadline) {
+    const auto [it, is_new] = entries_.find_or_insert(key, hash, value);
+    Entry& entry = *it;
+    if (is_new) {
+      if (deadline != kNeverMillis) set_first_deadline(entry.first, hash, deadline);
+    } else if (!kOverwrites) {
+      return false;
+    } else {
+      overwrite(entry, hash, value, deadline);
+    }
+    return true;
+  }
+
+  // Makes room for one insert(). Invalidates iterators. Throws what the allocator throws, and then
+  // has no effect.
+  void grow_for(Millis deadline) { entries_.grow_for(deadline); }
+
+  // Adds an entry. Calls make_extra() just before the entry is stored. If that or the allocator
+  // throws, the key and the value are not moved from. REQUIRES: the key is not stored; grow_for()
+  // was called.
+  template <class MakeExtra>
+  void insert(KeyBox&& key, ValueBox&& value, std::size_t hash, Millis deadline,
+              const MakeExtra& make_extra) {
+    if (deadline != kNeverMillis) file(hash, deadline);
+    entries_.insert(std::move(key), std::move(value), hash, deadline, wheel_.tag(deadline),
+                    make_extra());
+  }
+
+  // Assigns a value and a deadline. If the assignment throws, the deadline is as it was.
+  template <class V>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void overwrite(Entry& entry, std::size_t hash, V&& value,
+                                              Millis deadline) {
+    const PackedDeadline packed = entry.first.packed_deadline();
+    if (entries_.can_postpone(packed, deadline)) [[likely]] {
+      assign(entry.second, std::forward<V>(value));
+      entries_.postpone(entry.first, packed, deadline);
+    } else {
+      change(entry.first, hash, deadline, [&] { assign(entry.second, std::forward<V>(value)); });
+    }
+  }
+
+  // Changes the deadline of an entry, and calls f() after all that may throw and before the change.
+  // If f() throws, the deadline is as it was. f() may erase other entries, but collects nothing.
+  template <class F>
+  void change(const StoredKey& stored, std::size_t hash, Millis deadline, const F& f) {
+    prepare_deadline(stored, hash, deadline);
+    f();
+    commit_deadline(stored, deadline);
+  }
+
+  // Changes the deadline of what was found. REQUIRES: the deadline is not over.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set_deadline(const F& found, Millis deadline) {
+    const StoredKey& stored = found.entry->first;
+    if (entries_.can_postpone(found.packed, deadline)) [[likely]] {
+      entries_.postpone(stored, found.packed, deadline);
+    } else {
+      prepare_deadline(stored, found.hash, deadline);
+      commit_deadline(stored, deadline);
+    }
+  }
+
+  // Changes the deadline of what was found to one that is not sooner, if that takes only a few
+  // instructions. Returns false, and does nothing, if the deadline is sooner or it takes more.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool try_postpone(const F& found, Millis deadline) {
+    if (!entries_.can_postpone_later(found.packed, deadline)) return false;
+    entries_.postpone(found.entry->first, found.packed, deadline);
+    return true;
+  }
+
+  // Gives an entry another key, which is not stored. Calls make_extra() after all else that may
+  // throw. If that throws, nothing has changed.
+  template <class F, class MakeExtra>
+  iterator rename(const F& from, KeyBox&& key, std::size_t hash, const MakeExtra& make_extra) {
+    const Millis deadline = entries_.deadline(from.entry->first);
+    if (deadline != kNeverMillis) file(hash, deadline);
+    Extra extra = make_extra();
+    ValueBox value = std::move(from.entry->second);
+    entries_.erase(from.it);
+    const iterator it = entries_.insert(std::move(key), std::move(value), hash, deadline,
+                                        wheel_.tag(deadline), std::move(extra));
+    collect_if_needed();
+    return it;
+  }
+
+  // Erases an entry. Its record becomes stale: call collect_if_needed() after the last of several.
+  void erase(iterator it) { entries_.erase(it); }
+
+  // Keeps invariant 2. Called after every change that makes records stale.
+  void collect_if_needed() noexcept { wheel_.collect_if_needed(volatile_size(), entries_); }
+
+  // Erases expired entries until the budget is spent, and calls on_expired(it) before each. Returns
+  // how many it erased. Throws what on_expired() and the allocator throw; that entry stays. The
+  // caller calls collect_if_needed().
+  template <class Now, class OnExpired>
+  std::size_t erase_expired(Budget& budget, Now& now, const OnExpired& on_expired) {
+    if (volatile_size() == 0) {
+      wheel_.clear();  // of stale records, whose number is bounded by a constant
+      return 0;
+    }
+    if (now() < wheel_.next_due()) return 0;
+    const std::size_t limit = budget.erasures;
+    Resolver<OnExpired> resolver{*this, now(), on_expired};
+    wheel_.advance(now(), budget, resolver);
+    return limit - budget.erasures;
+  }
+
+  void clear() {
+    entries_.clear();
+    wheel_.clear();
+  }
+
+  // Makes room for `size` entries in all.
+  void reserve(std::size_t size) { entries_.reserve(size); }
+
+  template <class Box, class... Args>
+  Box make_box(Args&&... args) const {
+    return Box(std::in_place, wheel_.allocator(), std::forward<Args>(args)...);
+  }
+
+ private:
+  friend struct TestPeer;
+
+  // Resolves the records that come due, for the wheel.
+  template <class OnExpired>
+  struct Resolver {
+    void prefetch(std::size_t hash) const { map.entries_.prefetch(hash); }
+
+    // A record does not tell which of the matching entries it was filed for. So this erases each of
+    // them, or files a new record for it, until an entry has the record's very deadline: then each
+    // entry that is left has a record. Returns false if the budget did not suffice.
+    bool resolve_due(const TimerRecord& record, Budget& budget) {
+      for (;;) {
+        const iterator it = map.entries_.find_for(record);
+        if (it == map.entries_.end()) return true;
+        const StoredKey& stored = it->first;
+        const bool is_filed_early = stored.is_filed_early();
+        if (const Millis deadline = map.entries_.deadline(stored); now < deadline) {
+          map.wheel_.file(record.hash(), deadline);
+          map.entries_.set_deadline(stored, deadline, map.wheel_.tag(deadline));
+        } else {
+          on_expired(it);
+          map.entries_.erase(it);
+          --budget.erasures;
+        }
+        if (!is_filed_early) return true;
+        if (budget.is_spent()) return false;
+        --budget.steps;
+      }
+    }
+
+    ExpiringMap& map;
+    Millis now;
+    const OnExpired& on_expired;
+  };
+
+  template <class Iterator>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Found<Iterator> found(Iterator it, std::size_t hash) const {
+    if (it == entries_.end()) return {it, nullptr, hash, PackedDeadline()};
+    return {it, std::addressof(*it), hash, it->first.packed_deadline()};
+  }
+
+  template <class V>
+  void assign(ValueBox& box, V&& value) {
+    if constexpr (std::is_arithmetic_v<std::remove_cvref_t<V>> && std::is_arithmetic_v<Value>) {
+      box.get() = static_cast<Value>(value);  // so that a warning points to the caller, not here
+    } else if constexpr (std::is_assignable_v<Value&, V>) {
+      box.get() = std::forward<V>(value);
+    } else {
+      box.replace(make_box<ValueBox>(std::forward<V>(value)));
+    }
+  }
+
+  // The two parts of a change of deadline: what may throw, and what may not. No record may be
+  // collected in between, because the new record has no entry yet.
+  ABSL_ATTRIBUTE_NOINLINE void prepare_deadline(const StoredKey& stored, std::size_t hash,
+                                                Millis deadline) {
+    if (deadline == entries_.deadline(stored)) return;
+    entries_.reserve_deadline(deadline);
+    if (deadline != kNeverMillis) file(hash, deadline);
+  }
+  ABSL_ATTRIBUTE_NOINLINE void commit_deadline(const StoredKey& stored, Millis deadline) noexcept {
+    if (deadline == entries_.deadline(stored)) return;
+    entries_.set_deadline(stored, deadline, wheel_.tag(deadline));
+    collect_if_needed();
+  }
+
+  // Gives a deadline to an entry that was just inserted without one. If that throws, erases it.
+  // REQUIRES: Entries::is_near(deadline)
+  void set_first_deadline(const StoredKey& stored, std::size_t hash, Millis deadline) {
+    if (!wheel_.try_file(hash, deadline)) [[unlikely]]
+      file_or_erase(stored, hash, deadline);
+    entries_.set_first_deadline(stored, deadline, wheel_.tag(deadline));
+  }
+  ABSL_ATTRIBUTE_NOINLINE void file_or_erase(const StoredKey& stored, std::size_t hash,
+                                             Millis deadline) {
+    struct Undo {
+      ~Undo() {
+        if (!is_filed) entries.erase(entries.find(stored));
+      }
+      Entries& entries;
+      const StoredKey& stored;
+      bool is_filed = false;
+    } undo{entries_, stored};
+    wheel_.file(hash, deadline);
+    undo.is_filed = true;
+  }
+
+  // Files a record for an entry that the caller is about to change. Collects before, because the
+  // record has no entry yet. If the caller fails before the change, the record is stale.
+  ABSL_ATTRIBUTE_NOINLINE void file(std::size_t hash, Millis deadline) {
+    collect_if_needed();
+    wheel_.file(hash, deadline);
+  }
+
+  Entries entries_;
+  Wheel wheel_;
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_EXPIRING_MAP_H_

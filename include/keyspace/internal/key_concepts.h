@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef KEYSPACE_INTERNAL_KEY_CONCEPTS_H_
+#define KEYSPACE_INTERNAL_KEY_CONCEPTS_H_
+
+#include "keyspace/internal/config.h"
+
+#include <concepts>
+#include <functional>
+#include <iterator>
+#include <type_traits>
+#include <utility>
+
+namespace keyspace::internal {
+
+template <class T>
+concept Transparent = requires {
+  typename T::is_transparent;
+};
+
+// Whether the hash and the equality of a keyspace accept a K as it is.
+template <class K, class Keyspace>
+inline constexpr bool kIsLookup =
+    std::same_as<K, typename Keyspace::key_type> ||
+    (Transparent<typename Keyspace::hasher> && Transparent<typename Keyspace::key_equal> &&
+     std::is_invocable_v<const typename Keyspace::hasher&, const K&> &&
+     std::is_invocable_r_v<bool, const typename Keyspace::key_equal&,
+                           const typename Keyspace::key_type&, const K&>);
+
+// A type that a keyspace accepts as a key: as it is, or after a conversion to the key type.
+template <class K, class Keyspace>
+concept KeyFor = kIsLookup<std::remove_cvref_t<K>, Keyspace> ||
+    std::is_convertible_v<K, typename Keyspace::key_type>;
+
+// Returns a key as it is if the keyspace can look it up so, else converts it to the key type.
+template <class Keyspace, class K>
+decltype(auto) as_key(K&& key) {
+  if constexpr (kIsLookup<std::remove_cvref_t<K>, Keyspace>) {
+    return std::forward<K>(key);
+  } else {
+    return static_cast<typename Keyspace::key_type>(std::forward<K>(key));
+  }
+}
+
+// A range of such keys that can be traversed more than once.
+template <class Keys, class Keyspace>
+concept KeysFor = std::forward_iterator<decltype(std::begin(std::declval<const Keys&>()))> &&
+    KeyFor<decltype(*std::begin(std::declval<const Keys&>())), Keyspace>;
+
+// A function that computes a value for a key: f() or f(const Key&). Its result converts to a value.
+template <class F, class Key, class Value>
+concept ComputationOf = (std::invocable<F&> &&
+                         std::is_constructible_v<Value, std::invoke_result_t<F&>>) ||
+                        (!std::invocable<F&> && std::invocable<F&, const Key&> &&
+                         std::is_constructible_v<Value, std::invoke_result_t<F&, const Key&>>);
+
+// A type that a value can be constructed from.
+template <class V, class Keyspace>
+concept ValueFor = std::is_constructible_v<typename Keyspace::mapped_type, V>;
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_KEY_CONCEPTS_H_
