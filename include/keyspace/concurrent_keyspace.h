@@ -239,7 +239,7 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
   [[nodiscard]] std::optional<time_point> pexpiretime(const K& key) const {
     const auto deadline = engine_.deadline(as_key(key));
-    return deadline ? std::optional(time_point(duration(*deadline))) : std::nullopt;
+    return deadline ? std::optional(to_time_point(*deadline)) : std::nullopt;
   }
 
   // PERSIST. Makes a key persistent. Returns true iff it was live and volatile.
@@ -268,7 +268,7 @@ class ConcurrentKeyspace {
   // Returns a copy of the value of a live key. If the key is missing or expired, computes the
   // value, stores it with the expiry, and returns it. `f` is called as f() or f(const Key&), and
   // returns what a Value can be made of. A ttl counts from the end of the computation; if it is
-  // over, nothing is stored, and what was there is erased. A request.
+  // over, the call stores nothing and erases the old value. A request.
   //
   // With kKeep, a value that is refreshed keeps its deadline. If the old value expires during the
   // computation, the new one has no expiry.
@@ -302,7 +302,7 @@ class ConcurrentKeyspace {
   template <class F>
   void for_each(F&& f) const {
     engine_.for_each([&](const Key& key, const Value& value, internal::Millis deadline) {
-      f(key, value, time_point(duration(deadline)));
+      f(key, value, to_time_point(deadline));
     });
   }
 
@@ -341,7 +341,7 @@ class ConcurrentKeyspace {
   // thread may store a sooner deadline before the call returns.)
   [[nodiscard]] std::optional<time_point> next_deadline() const {
     const internal::Millis due = engine_.shards().next_due();
-    return due == internal::kNeverMillis ? std::nullopt : std::optional(time_point(duration(due)));
+    return due == internal::kNeverMillis ? std::nullopt : std::optional(to_time_point(due));
   }
 
   // The number of shards.
@@ -412,6 +412,10 @@ class ConcurrentKeyspace {
   template <class K>
   static decltype(auto) as_key(K&& key) {
     return internal::as_key<ConcurrentKeyspace>(std::forward<K>(key));
+  }
+
+  static time_point to_time_point(internal::Millis millis) noexcept {
+    return time_point(duration(millis));
   }
 
   Engine engine_;

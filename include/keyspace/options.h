@@ -99,7 +99,7 @@ enum class OptionKind {
   kClock,
   kPolicy,
   kHash,
-  kEqual,  // a member of Config, and no option; as kShards
+  kEqual,  // like kShards: a member of Config, not an option
   kAllocator,
   kWeigher,
   kListener,
@@ -191,7 +191,7 @@ template <class Option>
 constexpr bool check_option() {
   static_assert(
       kKindOf<Option> != OptionKind::kNone,
-      "keyspace: this type is no option. The options are: a clock (SteadyClock, SystemClock, "
+      "keyspace: this type is not an option. The options are: a clock (SteadyClock, SystemClock, "
       "ManualClock, ...), a policy (Unbounded, EarliestDeadline, Lru, ScanResistant), WithHash, "
       "WithAllocator, WithWeigher, WithListener, WithStatistics, WithExpireAfterAccess");
   return true;

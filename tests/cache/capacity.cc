@@ -306,7 +306,7 @@ TEST_CASE("Lru evicts the least recently used entry") {
           for (const int key : {3, 1, 2, 1}) CHECK(*view.peek(key) == key);
         }) == without_1);
 
-  // A new name is no request.
+  // A rename is not a request.
   refill();
   cache.rename(1, 5);
   cache.set(4, 4);

@@ -23,7 +23,7 @@ Engine engine_named(std::string_view name);
 class PrivateServer {
  public:
   // Starts `words`, a program and its arguments, with "--unixsocket PATH" behind them. Its standard
-  // output is dropped. Returns null if there is no such program. The server may not listen yet when
+  // output is dropped. Returns null if the program is missing. The server may not listen yet when
   // this returns.
   //
   // From then on SIGPIPE is ignored, so that sending to a closed connection is an error.

@@ -51,6 +51,9 @@ class Engine {
       Eviction<typename Choices::Policy, Allocator>::kUsesRequests || Choices::kStatistics ||
       Choices::kExpireAfterAccess;
 
+  // How many expired entries are erased at a time, between two calls of the listener or two locks.
+  static constexpr std::size_t kEraseStep = 256;
+
   explicit Engine(EngineConfig<Choices> config)
       : idle_time_(config.expire_after_access), store_(std::move(config)) {}
 
@@ -284,7 +287,6 @@ class Engine {
 
  private:
   friend struct TestPeer;
-  static constexpr std::size_t kEraseStep = 256;
 
   [[nodiscard]] Map& map() noexcept { return store_.map(); }
   [[nodiscard]] const Map& map() const noexcept { return store_.map(); }
@@ -367,31 +369,31 @@ class Engine {
     return is_hit;
   }
 
-  // Gives a live entry another expiry. Returns false if that is over: the entry is erased then.
-  template <class F, class Now>
-  ABSL_ATTRIBUTE_NOINLINE bool set_expiry(F found, ExpiryTime expiry, Now now) {
-    const Millis deadline = deadline_for(expiry, found, now);
-    const bool is_over = Map::is_over(deadline, now);
-    if (is_over) {
-      store_.erase_live(found.entry->first);
-      store_.call_listener();
-    } else {
-      map().set_deadline(found, deadline);
-    }
-    return !is_over;
-  }
-
   template <class F, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool expire_found(const F& found, Millis deadline,
                                                  Condition condition, Now& now) {
     if (!is_admitted(condition, map().deadline(found.entry->first), deadline)) return false;
+    set_deadline_or_erase(found, deadline, now);
+    return true;
+  }
+
+  // Gives a live entry another deadline. Returns false if that is over: the entry is erased then.
+  template <class F, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool set_deadline_or_erase(const F& found, Millis deadline,
+                                                          Now& now) {
     if (Map::is_over(deadline, now)) [[unlikely]] {
       store_.erase_live(found.entry->first);
       store_.call_listener();
-    } else {
-      map().set_deadline(found, deadline);
+      return false;
     }
+    map().set_deadline(found, deadline);
     return true;
+  }
+
+  // The same for an expiry, out of line.
+  template <class F, class Now>
+  ABSL_ATTRIBUTE_NOINLINE bool set_expiry(F found, ExpiryTime expiry, Now now) {
+    return set_deadline_or_erase(found, deadline_for(expiry, found, now), now);
   }
 
   // Looks up keys, and writes result(what was found) to `out` for each. Fetches the memory of

@@ -199,8 +199,7 @@ class ExpiringMap {
     if (entries_.can_postpone(found.packed, deadline)) [[likely]] {
       entries_.postpone(stored, found.packed, deadline);
     } else {
-      prepare_deadline(stored, found.hash, deadline);
-      commit_deadline(stored, deadline);
+      change(stored, found.hash, deadline, [] {});
     }
   }
 
@@ -214,7 +213,7 @@ class ExpiringMap {
   }
 
   // Gives an entry another key, which is not stored. Calls make_extra() after all else that may
-  // throw. If that throws, nothing has changed.
+  // throw. If that throws, nothing has changed. The caller calls collect_if_needed().
   template <class F, class MakeExtra>
   iterator rename(const F& from, KeyBox&& key, std::size_t hash, const MakeExtra& make_extra) {
     const Millis deadline = entries_.deadline(from.entry->first);
@@ -222,10 +221,8 @@ class ExpiringMap {
     Extra extra = make_extra();
     ValueBox value = std::move(from.entry->second);
     entries_.erase(from.it);
-    const iterator it = entries_.insert(std::move(key), std::move(value), hash, deadline,
-                                        wheel_.tag(deadline), std::move(extra));
-    collect_if_needed();
-    return it;
+    return entries_.insert(std::move(key), std::move(value), hash, deadline, wheel_.tag(deadline),
+                           std::move(extra));
   }
 
   // Erases an entry. Its record becomes stale: call collect_if_needed() after the last of several.

@@ -27,7 +27,7 @@ inline constexpr bool kIsStringKey<std::string_view> = true;
 
 // The default hash and equality. The hash is that of abseil, or std::hash if abseil has none for
 // the key. Strings are found by any type that converts to std::string_view. (abseil's own functors
-// do not accept std::string_view in releases where absl::string_view is another type.)
+// reject std::string_view where absl::string_view is another type.)
 template <class Key>
 struct DefaultHash {
   using is_avalanching = void;

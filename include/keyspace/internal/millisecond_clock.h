@@ -39,7 +39,7 @@ struct ProcessorCounter {
 #endif
   }
 
-  // Returns the current count; 0 if there is no such counter.
+  // Returns the current count; 0 if there is no counter.
   static std::uint64_t read() noexcept {
 #if !defined(KEYSPACE_INTERNAL_COUNTER)
     return 0;

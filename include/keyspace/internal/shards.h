@@ -293,7 +293,7 @@ class Shards {
   }
 
   // Erases at most `limit` entries that were expired at the start, with work in proportion to the
-  // limit. Holds a lock for at most kEraseStep of them. Returns how many it erased.
+  // limit. Holds a lock for at most Engine::kEraseStep of them. Returns how many it erased.
   std::size_t erase_expired(std::size_t limit) {
     const Millis start = Now(clock_)();
     // Leaves entries that expire after the start, and those that are live again because the clock
@@ -316,7 +316,7 @@ class Shards {
         is_more = is_due(next.contents.engine, now);
       }
       while (is_more && !budget.is_spent()) {
-        Budget step = budget.split(kEraseStep);
+        Budget step = budget.split(Engine::kEraseStep);
         erased += change(next, [&](Contents& contents, Now& now) {
           const std::size_t count = contents.engine.erase_expired(step, now);
           is_more = is_due(contents.engine, now);
@@ -339,7 +339,6 @@ class Shards {
  private:
   friend struct TestPeer;
 
-  static constexpr std::size_t kEraseStep = 256;
   static constexpr unsigned kMostSlots = 256;  // which take 16 KiB
 
   // Returns f(arguments), called with the shard locked. If that calls a function of the user, a

@@ -87,8 +87,9 @@ class SingleFlight {
     return computation->result.get();
   }
 
-  // Returns what find() returns. Where that is nothing, sets `computation` to the one of the key.
-  // If there was none, starts it, and sets `task` to what the owner has to do.
+  // Returns the value of a live key, unless it must be refreshed and no thread does that. Otherwise
+  // sets `computation` to that of the key. If there was none, starts one, and sets `task` to what
+  // the owner has to do.
   template <class K>
   std::optional<Value> join_or_start(Shard& shard, const K& hashed, bool is_recorded,
                                      Pending& pending,

@@ -130,7 +130,7 @@ class Store {
 
   // Stores a value and a deadline under the key that was looked up, in place of what was found. If
   // the deadline is over, erases what was found instead. Returns false if the capacity has no room
-  // for the entry; then what was found is erased too.
+  // for the entry; the found entry is erased then too.
   template <class F, class K, class V, class Now>
   bool put_at(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
     if (Map::is_over(deadline, now)) {
@@ -191,8 +191,7 @@ class Store {
   void reweigh(const F& found, Now& now) requires(kIsWeighed) {
     const StoredKey& stored = found.entry->first;
     Extra& extra = stored.extra();
-    const auto weight = static_cast<std::size_t>(
-        std::as_const(weigher_)(stored.key(), std::as_const(found.entry->second).get()));
+    const std::size_t weight = weigh_entry(stored.key(), found.entry->second);
     policy_.reweigh(extra.policy_state, extra.weight(), weight);
     extra = make_extra(extra.policy_state, weight);
     evict_if_too_heavy(found.it, now);
@@ -403,10 +402,13 @@ class Store {
   [[nodiscard]] std::size_t weigh([[maybe_unused]] const AnyKey& key,
                                   [[maybe_unused]] const ValueBox& value) const {
     if constexpr (kIsWeighed) {
-      return static_cast<std::size_t>(weigher_(key.get(), value.get()));
+      return weigh_entry(key.get(), value);
     } else {
       return 1;
     }
+  }
+  [[nodiscard]] std::size_t weigh_entry(const Key& key, const ValueBox& value) const {
+    return static_cast<std::size_t>(weigher_(key, value.get()));
   }
   static Extra make_extra(PolicyState state, [[maybe_unused]] std::size_t weight) noexcept {
     if constexpr (kIsWeighed) {
