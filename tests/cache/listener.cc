@@ -1,4 +1,5 @@
 #include <keyspace/cache.h>
+#include <keyspace/concurrent_keyspace.h>
 #include <keyspace/keyspace.h>
 #include <keyspace/removal.h>
 
@@ -392,6 +393,56 @@ TEST_CASE("a listener may be any callable, and an empty function is not called")
   CHECK(empty_function.empty());
 }
 
+// A value whose move copies it. The last copy calls a function in its destructor.
+struct CallsAtEnd {
+  const std::shared_ptr<void> end;
+};
+CallsAtEnd at_end(std::function<void()> call) {
+  return {std::shared_ptr<void>(nullptr, [call = std::move(call)](std::nullptr_t) { call(); })};
+}
+
+// The front doors, with a listener.
+template <template <class, class, class...> class KeyspaceType>
+void check_destructors_that_call() {
+  using Ks = KeyspaceType<std::string, CallsAtEnd, ManualClock,
+                          WithListener<std::function<void(std::string, CallsAtEnd, RemovalCause)>>>;
+  // Each value erases another key when it is destroyed. `erased_by_listener` is erased by the
+  // second call of the listener, when an entry was already passed.
+  const bool is_nested = GENERATE(false, true);
+  CAPTURE(is_nested);
+  ManualClock clock;
+  std::multiset<std::string> removed;
+  Ks* self = nullptr;
+  Ks ks({.clock = clock, .listener = [&](const std::string& key, const CallsAtEnd&, RemovalCause) {
+           removed.insert(key);
+           if (is_nested && removed.size() == 2) self->erase("a, with memory of its own .........");
+         }});
+  self = &ks;
+  const std::vector<std::string> others = {"a, with memory of its own .........", "b", "c"};
+  for (const std::string& other : others) ks.set(other, CallsAtEnd{});
+  for (int i = 0; i != 3; ++i) {
+    ks.set(std::to_string(i), at_end([&, i] {
+             ks.erase(is_nested ? others[0] : others[static_cast<std::size_t>(i)]);
+           }),
+           1ms);
+  }
+  clock.advance(1ms);
+  CHECK(ks.erase_expired() == 3);
+  ks.set("last", CallsAtEnd{});
+  ks.erase("last");
+  std::multiset<std::string> expected = {"0", "1", "2", "last", others[0]};
+  if (!is_nested) expected.insert({others[1], others[2]});
+  CHECK(removed == expected);
+  CHECK(ks.size() == (is_nested ? 2 : 0));
+  ks.clear();
+}
+TEST_CASE("the destructor of a removed value may call the keyspace, even if its move is a copy") {
+  check_destructors_that_call<Keyspace>();
+}
+TEST_CASE("the destructor of a removed value may call the keyspace, for many threads") {
+  check_destructors_that_call<ConcurrentKeyspace>();
+}
+
 TEST_CASE("the listener is not called for the entries of a destroyed or assigned keyspace") {
   Recorded r;
   r.store.set("a", "1");
@@ -412,7 +463,7 @@ struct FragileWeigher {
   }
 };
 
-// Every value is a different number. Calls and the listener throw at random, and the listener calls
+// Each value is a different number. Calls and the listener throw at random, and the listener calls
 // the keyspace. At the end the listener has received each stored value once.
 TEMPLATE_TEST_CASE("each stored entry is removed once, whatever throws", "", EarliestDeadline, Lru,
                    ScanResistant) {

@@ -31,8 +31,8 @@ using RemovedEntries = std::vector<RemovedEntry<Key, Value, Allocator>,
                                    typename std::allocator_traits<Allocator>::template rebind_alloc<
                                        RemovedEntry<Key, Value, Allocator>>>;
 
-// Returns true if the listener is a null pointer, or an empty std::function or the like: a type
-// with an explicit conversion to bool that yields false.
+// Returns true if the listener is a null pointer, or an object whose explicit conversion to bool
+// yields false, such as an empty std::function.
 template <class Listener>
 bool is_empty_listener(const Listener& listener) noexcept {
   if constexpr (std::is_pointer_v<Listener> || (std::is_constructible_v<bool, const Listener&> &&
@@ -55,14 +55,14 @@ void call_listener(Listener& listener, Removed& removed) {
 // tables are consistent, the keyspace calls call_listener().
 //
 // Invariants
-//   1. reserve() does all that can throw. It comes before the removal, so a removal cannot fail
-//      halfway.
+//   1. reserve() does everything that can throw. It comes before the removal, so a removal cannot
+//      fail halfway.
 //   2. Each entry is passed to the listener at most once. An entry counts as passed when its call
 //      begins, even if the call throws.
 //   3. The listener is never called while it runs: nested calls only enqueue.
 //
-// There are three versions: this one calls the listener itself; with DeferredListener the owner
-// takes the entries; with NoListener nothing is kept.
+// There are three versions. This one calls the listener itself. With DeferredListener, the owner
+// takes the entries. With NoListener, the queue keeps nothing.
 template <class Key, class Value, class Listener, class Allocator>
 class RemovalQueue {
  public:
@@ -70,22 +70,25 @@ class RemovalQueue {
   using ValueBox = NothrowBox<Value, Allocator>;
 
   RemovalQueue(Listener listener, const Allocator& allocator)
-      : listener_(std::move(listener)), entries_(allocator) {}
+      : listener_(std::move(listener)), entries_(allocator), passed_(allocator) {}
   RemovalQueue(RemovalQueue&& other) noexcept
       : listener_(std::move(other.listener_)),
         entries_(std::move(other.entries_)),
-        next_(std::exchange(other.next_, 0)) {}
+        next_(std::exchange(other.next_, 0)),
+        passed_(std::move(other.passed_)) {}
 
   // Reserves memory for `count` more entries. Throws what the allocator throws; the queue is then
   // unchanged.
   void reserve(std::size_t count) {
     if (entries_.capacity() - entries_.size() >= count) return;
-    // Copy only the pending entries: those before next_ were passed to the listener.
-    decltype(entries_) pending(entries_.get_allocator());
+    // Moves only the pending entries: those before next_ were passed to the listener.
+    Entries pending(entries_.get_allocator());
     pending.reserve(2 * (entries_.size() - next_) + count);
-    for (; next_ != entries_.size(); ++next_) pending.push_back(std::move(entries_[next_]));
+    for (std::size_t i = next_; i != entries_.size(); ++i) {
+      pending.push_back(std::move(entries_[i]));
+    }
     entries_.swap(pending);
-    next_ = 0;
+    if (std::exchange(next_, 0) != 0) passed_.swap(pending);
   }
   // Appends a removed entry. REQUIRES: reserve() has reserved memory for it.
   void enqueue(KeyBox&& key, ValueBox&& value, RemovalCause cause) noexcept {
@@ -93,23 +96,37 @@ class RemovalQueue {
     entries_.push_back({std::move(key), std::move(value), cause});
   }
 
-  // Passes all pending entries to the listener, including those that the listener's own calls
-  // remove. If the listener throws, the rest stays for the next call. Does nothing if the listener
+  // Passes all pending entries to the listener, including those that calls of the listener remove.
+  // If the listener throws, the other entries stay for the next call. Does nothing if the listener
   // is running.
   void call_listener() {
+    destroy_passed();
     if (entries_.empty() || is_calling_) return;
     const CallScope scope(is_calling_);
     while (!entries_.empty()) {
       auto removed = std::move(entries_[next_]);
-      if (++next_ == entries_.size()) {
-        entries_.clear();
-        next_ = 0;
-      }
+      if (++next_ == entries_.size()) clear();
       internal::call_listener(listener_, removed);
     }
   }
 
  private:
+  // Destroys what was passed. If a move of a key or a value is a copy, a destructor runs here that
+  // may call the keyspace. So this comes at the end of a call, and the queue holds nothing of it.
+  void destroy_passed() noexcept {
+    if (passed_.empty()) return;
+    Entries passed(entries_.get_allocator());
+    passed.swap(passed_);
+  }
+  // Destroys all entries in the same way, and keeps their memory.
+  void clear() noexcept {
+    Entries passed(entries_.get_allocator());
+    passed.swap(entries_);
+    next_ = 0;
+    passed.clear();
+    if (entries_.capacity() == 0) entries_.swap(passed);
+  }
+
   // Sets the flag while it exists.
   struct CallScope {
     explicit CallScope(bool& is_calling) noexcept : flag(is_calling) { flag = true; }
@@ -117,9 +134,12 @@ class RemovalQueue {
     bool& flag;
   };
 
+  using Entries = RemovedEntries<Key, Value, Allocator>;
+
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Listener listener_;
-  RemovedEntries<Key, Value, Allocator> entries_;
+  Entries entries_;
   std::size_t next_ = 0;  // the first pending entry
+  Entries passed_;        // were before next_ when entries_ was reallocated
   bool is_calling_ = false;
 };
 

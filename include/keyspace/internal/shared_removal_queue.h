@@ -42,7 +42,7 @@ class SharedRemovalQueue {
 
     Pending(const Pending&) = delete;
     Pending& operator=(const Pending&) = delete;
-    // Leaves entries that were not passed to the listener to the next call.
+    // Leaves the entries that were not passed to the listener to the next call.
     ~Pending() {
       if (!batches_.empty()) queue_.keep_unfinished(batches_);
     }
@@ -81,7 +81,7 @@ class SharedRemovalQueue {
   void call_listener(Batches& batches) {
     take_unfinished(batches);
     if (batches.empty()) return;
-    // If the listener runs on this thread, leave the entries to the call that called it.
+    // If the listener is running on this thread, leaves the entries to the call that called it.
     for (Frame* frame = Frame::innermost; frame != nullptr; frame = frame->outer) {
       if (frame->queue != this) continue;
       frame->batches.splice(frame->batches.end(), batches);
@@ -94,11 +94,13 @@ class SharedRemovalQueue {
         auto removed = std::move(batch.entries[batch.next++]);
         internal::call_listener(listener_, removed);
       }
-      batches.pop_front();
+      // Destructors may call the keyspace, and then append to `batches`.
+      Batches passed(allocator_);
+      passed.splice(passed.end(), batches, batches.begin());
     }
   }
 
-  // Puts the entries that other calls have left before those in `batches`.
+  // Moves the entries that other calls have left to the front of `batches`.
   void take_unfinished(Batches& batches) {
     if (!has_unfinished_.load(std::memory_order_relaxed)) return;
     const WriterLock lock(mutex_);
