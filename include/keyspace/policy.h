@@ -11,8 +11,8 @@ namespace keyspace {
 // entries are erased first, whatever the policy.
 //
 // Lru and ScanResistant learn from requests. A request is a call of find(), get(), mget(), getex(),
-// getdel(), visit(), update() or get_or_compute(), or a new value for a live key. It writes at most
-// one word beside the key that it finds, and Lru also counts it.
+// getdel(), visit(), update() or get_or_compute(). The policies record a new value for a live key
+// in the same way. A request writes at most one word beside the key, and Lru also counts it.
 //
 // To evict an entry takes constant time, with one exception: with Lru or EarliestDeadline, one
 // eviction in many also removes stale records from an index, up to two for each entry. A heavy
@@ -25,8 +25,9 @@ struct Unbounded {};
 // never evicted: a keyspace that is full of them refuses new entries. (An entry that is too heavy
 // for the room that they leave is refused after all other entries were evicted, as in Redis.)
 //
-// Exact for up to 1,000 entries with a deadline. Above that it compares 1,000 of them. It may then
-// miss the soonest if many deadlines lie close together or were postponed lately.
+// Exact for up to 1,000 entries with a deadline. Above that it compares about 1,000 of them, and
+// only 16 of those whose deadline was postponed. So it may miss the soonest deadline if many lie
+// close together or were postponed lately.
 struct EarliestDeadline {};
 
 // Evicts the least recently used entry. It is the most widely known policy. But one walk over many
@@ -36,8 +37,8 @@ struct EarliestDeadline {};
 // entry if many old entries were requested or erased lately.
 struct Lru {};
 
-// Evicts entries that were not requested again before those that were. A new key enters a small
-// queue. If it is requested again there, it moves to the main queue, which has most of the
+// Evicts first the entries that were not requested again after they were stored. A new key enters a
+// small queue. If it is requested again there, it moves to the main queue, which has most of the
 // capacity. So keys that are requested once do not displace others, and a loop over more keys than
 // the capacity has hits. The size of the small queue adapts to the requests.
 //

@@ -59,8 +59,8 @@ class OperationStream {
     return raw % keys_;
   }
 
-  // Returns a length of time, mostly a small one: a few ticks, one level of the timer wheel, or
-  // near the border between two levels. If long_times_, also hours and more.
+  // Returns a length of time. Most are short: a few ticks, one level of the timer wheel, or near
+  // the border between two levels. If long_times_ is set, some are hours and more.
   std::int64_t decode_span() {
     const std::uint8_t kind = bytes_.byte();
     const std::int64_t small = bytes_.byte();
@@ -108,7 +108,7 @@ class OperationStream {
     }
   }
 
-  // Returns true if an operation with an expiry is to have kKeep.
+  // Returns true if an operation with an expiry should use kKeep.
   bool decode_keep() { return bytes_.byte() % 8 == 0; }
 
   Condition decode_condition() {

@@ -26,7 +26,7 @@
 
 namespace keyspace::testing {
 
-// Thrown where the two disagree.
+// Thrown if the keyspace and the reference model disagree.
 struct Mismatch : std::logic_error {
   using std::logic_error::logic_error;
 };
@@ -130,7 +130,7 @@ class Comparison : protected OperationStream, protected ReferenceModel {
 
   // --- Changes of both ---
 
-  // Records a call that stored this. A cache may have refused it.
+  // Records a call that stored this entry. A cache may have refused the entry.
   void put(std::uint64_t key, std::uint64_t value, Instant deadline) {
     newest_.reset();
     const bool was_live = live(key) != nullptr;
@@ -148,8 +148,8 @@ class Comparison : protected OperationStream, protected ReferenceModel {
     newest_ = key;
   }
 
-  // Sets the clock. An entry that is expired at the old time and live at the new one may be stored
-  // or not. If it is stored, it has not changed.
+  // Sets the clock. If an entry is expired at the old time and live at the new time, the keyspace
+  // may still store it. Then the entry must be unchanged.
   void set_clock(Instant to) {
     to = std::min(to, kLastDeadline);
     const Instant was = std::exchange(now_, to);
@@ -169,8 +169,8 @@ class Comparison : protected OperationStream, protected ReferenceModel {
 
   // --- The checks ---
 
-  // Checks the entries that the last call removed from a cache: those that it had to remove,
-  // expired ones, and evicted ones. All others are stored.
+  // Checks the entries that the last call removed from a cache: entries that the call had to
+  // remove, expired entries, and evicted entries. All other entries are stored.
   void check_removals() {
     if constexpr (kIsCache) {
       for (const Removal& removal : std::exchange(removals_, {})) {
@@ -232,6 +232,9 @@ class Comparison : protected OperationStream, protected ReferenceModel {
         is_first = is_first && victim.deadline <= entry.deadline;
       } else if constexpr (std::is_same_v<typename Kind::Policy, Lru>) {
         is_first = is_first && victim.last_request <= entry.last_request;
+      } else {  // may evict any entry but the newest
+        static_assert(std::is_same_v<typename Kind::Policy, ScanResistant> ||
+                      std::is_same_v<typename Kind::Policy, Unbounded>);
       }
     }
     insist(is_first || entries_.size() > kMostExact, "another entry should have been evicted");

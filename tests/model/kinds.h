@@ -34,7 +34,7 @@ struct Numbers {
 
 struct Texts {
   using Ks = Keyspace<std::string, std::string, ManualClock>;
-  // Every other text is on the heap.
+  // Every second text needs an allocation.
   static std::string spell(std::uint64_t n) {
     return std::to_string(n) +
            (n % 2 == 0 ? "" : " with a tail that is too long for a small string");
@@ -45,7 +45,7 @@ struct Texts {
   static std::string_view look_up(const std::string& key) { return key; }
 };
 
-// A hash that may throw, and values with one owner.
+// A hash that may throw, and move-only values.
 struct MayThrowHash {
   std::size_t operator()(int key) const {
     return static_cast<std::size_t>(key) * 0x9e3779b97f4a7c15;
@@ -62,7 +62,7 @@ struct MoveOnly {
   static int look_up(int key) { return key; }
 };
 
-// Keys and values whose moves may throw, though here they never do.
+// Keys and values whose moves are not noexcept, but never throw here.
 struct Boxed {
   struct Box {
     explicit Box(std::uint64_t n) : number(std::make_unique<std::uint64_t>(n)) {}
@@ -89,7 +89,7 @@ struct Boxed {
   static const Box& look_up(const Box& key) { return key; }
 };
 
-// All keys have one of three hashes, so nearly all share theirs with others.
+// There are only three hashes, so nearly all keys share a hash with other keys.
 struct Colliding {
   struct Hash {
     std::size_t operator()(std::uint64_t key) const noexcept { return key % 3; }

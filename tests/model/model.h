@@ -2,10 +2,10 @@
 #define KEYSPACE_TESTS_MODEL_MODEL_H_
 
 // Compares a keyspace with a std::map of values and deadlines. A stream of bytes is read as a list
-// of operations. Each operation is done to both; every result and the whole visible state must
-// agree. The listener of a cache reports each removal and its cause. So the model knows which
-// entries are stored, and checks each removal, its cause, the weights and the statistics. The bytes
-// come from a seeded generator in model.cc and from libFuzzer in fuzz_keyspace.cc.
+// of operations. Each operation runs on both. All results and the whole visible state must agree.
+// The listener of a cache reports each removal and its cause. So the model knows which entries are
+// stored, and checks each removal, its cause, the weights and the statistics. The bytes come from a
+// seeded generator in model.cc and from libFuzzer in fuzz_keyspace.cc.
 //
 // byte_stream.h reads the bytes, reference_model.h is the map, comparison.h holds the keyspace
 // beside it and compares. The operations are here.
@@ -56,7 +56,8 @@ class Model : Comparison<Kind> {
   explicit Model(std::span<const std::uint8_t> bytes, Cadence cadence = {})
       : Base(bytes), cadence_(cadence) {}
 
-  // Runs the whole stream and returns the number of steps. Throws Mismatch if the two disagree.
+  // Runs the whole stream and returns the number of steps. Throws Mismatch if the keyspace and the
+  // map disagree.
   std::size_t run() {
     try {
       while (!bytes_.at_end()) {
@@ -467,8 +468,8 @@ class Model : Comparison<Kind> {
     }
   }
 
-  // Lets time pass until no entry is volatile. Each must expire on time, and the number of wakes is
-  // limited.
+  // Lets time pass until no entry is volatile. Each entry must expire on time, and the number of
+  // wakes is limited.
   void drain() {
     name_ = "drain";
     std::size_t wakes = 0;

@@ -18,7 +18,7 @@
 #include "support/catch.hpp"
 #include "support/invariants.h"
 
-// A ConcurrentKeyspace, on one thread, against the model.
+// Compares a ConcurrentKeyspace, on one thread, with the model.
 
 namespace keyspace::testing {
 
@@ -156,7 +156,7 @@ void check_invariants(const OneThread<Shared>& ks) {
 
 namespace {
 
-// A hash of three bits: nearly all keys share theirs with others.
+// A hash of three bits, so nearly all keys share a hash with other keys.
 struct FewHashes : Numbers {
   struct Hash {
     std::size_t operator()(std::uint64_t key) const noexcept { return key % 8; }
@@ -164,7 +164,7 @@ struct FewHashes : Numbers {
   using Ks = Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithHash<Hash>>;
 };
 
-// The same as Cached, but the stream chooses the number of shards, up to kMostShards. If that is
+// Like Cached, but the stream chooses the number of shards, up to kMostShards. If kMostShards is
 // not 1, the capacity is so large that nothing is evicted.
 template <class Base, class P, bool kIsWeighed = false, std::size_t kShards = 1>
 struct Shared : Cached<Base, P, kIsWeighed> {

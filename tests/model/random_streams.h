@@ -26,7 +26,8 @@ void run_random_streams(std::size_t full) {
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
     CAPTURE(stream);
     try {
-      // The checks are slow, so they are rare. Primes do not coincide with other periods.
+      // The checks are slow, so they are rare. The periods are primes, so that they rarely coincide
+      // with other periods.
       steps += Model<Kind>(bytes, {.whole_state = 67, .invariants = 131}).run();
     } catch (const Mismatch& mismatch) {
       FAIL(mismatch.what());

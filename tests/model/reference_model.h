@@ -97,7 +97,7 @@ class ReferenceModel {
       remove(key, RemovalCause::kErased);
     }
   }
-  // Removes the entry if it is stored. The listener of a cache must receive it.
+  // Removes the entry if it is stored. The listener of a cache must then receive the entry.
   void remove(std::uint64_t key, RemovalCause cause) {
     const auto it = entries_.find(key);
     if (it == entries_.end()) return;

@@ -12,8 +12,8 @@
 
 namespace keyspace::internal {
 
-// The policy EarliestDeadline: evicts the entry with the soonest deadline. (See eviction.h for the
-// calls.) It keeps only the weight: the timer wheel knows the soonest deadline.
+// The policy EarliestDeadline: evicts the entry with the earliest deadline. (See eviction.h for the
+// calls.) It keeps only the weight. It finds the earliest deadline in the timer wheel.
 class EarliestDeadlineEviction {
  public:
   static constexpr bool kUsesRequests = false;
@@ -39,7 +39,7 @@ class EarliestDeadlineEviction {
   auto find_victim(Entries& entries, Wheel& wheel) {
     if (entries.volatile_size() == 0) return entries.end();
     VictimFinder<Entries, DeadlineRecord<Entries, Wheel>> finder{entries, {{}, entries, wheel}};
-    return finder.find_in(wheel, kUnlimited);
+    return finder.find_in(wheel, entries.volatile_size() <= kMostExact ? kUnlimited : kFew);
   }
   void record_eviction(const PolicyState&, std::size_t) noexcept {}
 
@@ -57,6 +57,9 @@ class EarliestDeadlineEviction {
   void clear() noexcept { weight_ = 0; }
 
  private:
+  static constexpr std::size_t kMostExact = 1000;
+  static constexpr std::size_t kFew = 16;
+
   template <class Entries, class Wheel>
   struct DeadlineRecord : Entries::DeadlineRecord {
     static std::size_t records_needed(const Entries& entries) noexcept {
