@@ -55,7 +55,7 @@ class ListLru {
   absl::flat_hash_map<Key, typename std::list<std::pair<Key, Value>>::iterator> nodes_;
 };
 
-// Fills `store` with the ids. If it has a capacity, that is their number.
+// Inserts the ids into `store`. REQUIRES: its capacity, if it has one, is at least their number.
 template <class Types, class S>
 S filled(S store, const Ids<Types>& ids) {
   typename Types::Speller spell;

@@ -15,8 +15,8 @@ namespace {
 using namespace workload;
 using results::Goal;
 
-// Stores into the value of an entry. Strings are swapped, because to write their bytes would access
-// memory outside the map. They are swapped with one of several strings, so that a store does not
+// Stores into the value of an entry. A string is swapped with another, because writing its bytes
+// would access memory outside the map. There are several other strings, so that a store does not
 // wait for the previous look-up.
 template <class Types>
 class Storer {
@@ -42,7 +42,6 @@ class Storer {
   std::size_t next_ = 0;
 };
 
-// The goals of the rows.
 struct ChangeGoals {
   Goal set;
   Goal pexpire;
@@ -116,7 +115,7 @@ void change(std::size_t keys, const std::string& note, const ChangeGoals& goals)
         });
       });
 
-  // The last row: it leaves keys with short ttls, which would expire in a later one.
+  // This row is the last: it leaves keys with short ttls, which would expire during a later row.
   std::uint64_t run = 0;
   compare(row("pexpire to a random deadline", "find and store", goals.random),
           Rotation<Types>::kSize, find_and_store, [&] {
@@ -128,7 +127,7 @@ void change(std::size_t keys, const std::string& note, const ChangeGoals& goals)
           });
 }
 
-// With the default clock, and with a clock that takes no time to read.
+// Measures with the default clock, and with a clock that takes no time to read.
 template <class Types>
 void change(std::size_t keys, Goal pexpire) {
   change<Types, keyspace::SteadyClock>(keys, "", {{}, pexpire, {}, {}});

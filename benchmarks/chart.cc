@@ -36,7 +36,7 @@ constexpr std::string_view kDark = R"(    .goal { stroke: #ff7b72; }
     .many { fill: #a5d0ff; }
 )";
 
-// The color of a bar with at most this number of keys.
+// The color of the bars for at most this number of keys.
 struct Size {
   std::size_t keys;
   std::string_view color;
@@ -128,7 +128,7 @@ class Chart {
     drawing_.text(x + 8, 37, "quiet", "goal");
   }
 
-  // A line at each whole ratio, and its number below.
+  // Draws a line at each whole ratio, and writes the ratio below the line.
   void draw_axis() {
     for (int ratio = 0; ratio <= scale_.greatest(); ++ratio) {
       const double x = scale_.position(ratio);

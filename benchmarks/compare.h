@@ -12,14 +12,15 @@
 #include "results.h"
 #include "support/catch.hpp"
 
-// How often the baseline and our work take turns. A round has enough turns to do all parts of the
-// work. Its figure is the mean of their times.
+// The number of rounds, and of turns in a round. In each turn the baseline runs, and then our work.
+// A round has enough turns to do all parts of the work. Its figure is the mean time of its turns.
 struct Schedule {
   int rounds;
   int turns;
 };
 
-// Without optimization the figures mean nothing, and one turn shows that the suite runs.
+// Returns one round of one turn without optimization. The figures then mean nothing, and one turn
+// shows that the suite runs.
 inline Schedule in_optimized_build(Schedule schedule) {
 #ifdef NDEBUG
   return schedule;
@@ -29,7 +30,7 @@ inline Schedule in_optimized_build(Schedule schedule) {
 #endif
 }
 
-// For work that is the same in every turn.
+// Returns the schedule for work that is the same in every turn.
 inline Schedule usual_schedule(std::size_t keys) {
   return in_optimized_build({keys <= 1'000 ? 9 : keys <= 1'000'000 ? 5 : 3, 1});
 }
@@ -49,8 +50,8 @@ std::optional<double> time_of(const std::string& name, Work& work) {
 }
 
 // Measures the baseline and our work in turns, so that a disturbance of the machine affects both.
-// Stores the result. A run consists of `operations` operations. The figure is the time of one in
-// nanoseconds, or the number in a second in millions if the row's unit is "M/s".
+// Stores the result. A run consists of `operations` operations. The figure is the time of one
+// operation in nanoseconds. If the row's unit is "M/s", it is millions of operations in a second.
 template <class Base, class Ours>
 void compare(const results::Row& row, std::size_t operations, Base base, Ours ours,
              Schedule schedule) {

@@ -40,8 +40,8 @@ using Key = std::uint64_t;
 
 constexpr std::size_t kShards = 64;
 
-// Maps that threads share. Each has put(key, value) and get(key), which returns 0 if there is no
-// value.
+// Maps that threads share. Each has put(key, value), and get(key), which returns 0 for a
+// missing key.
 
 class Ours {
  public:
@@ -70,7 +70,8 @@ class OneMutex {
   Store<Numbers, keyspace::SteadyClock> keyspace_;
 };
 
-// An absl::Mutex with the member names of std::shared_mutex. Newer releases have them too.
+// An absl::Mutex with the member names of std::shared_mutex. Newer releases of abseil have these
+// names too.
 struct AbslMutex : private absl::Mutex {
   void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { WriterLock(); }
   void unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { WriterUnlock(); }
@@ -173,7 +174,7 @@ struct Mix {
 };
 constexpr std::array<Mix, 3> kMixes = {{{"reads", 0}, {"95/5", 5}, {"50/50", 50}}};
 
-// All threads together make kPicks calls. Each thread has a part of the picks.
+// All threads together make kPicks calls. Each thread makes an equal part of them.
 template <class Map>
 std::uint64_t run(Map& map, std::span<const Key> picks, int threads, unsigned writes) {
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads) * 8);  // 8: a cache line each

@@ -45,7 +45,7 @@ void erase(std::size_t keys) {
   });
 }
 
-// One call for each millisecond in which keys expire.
+// Calls erase_expired() once in each millisecond in which keys expire.
 template <class Types>
 void erase_expired(std::size_t keys) {
   const auto time = kTtl / parts(keys);
@@ -65,7 +65,7 @@ TEMPLATE_TEST_CASE("erase with 10 M keys", "[10M]", Numbers, Strings) {
   erase<TestType>(10'000'000);
 }
 
-// Not with 1 k keys, because most calls would find nothing to do.
+// There is no row for 1 k keys, because most calls would find no expired entry.
 TEMPLATE_TEST_CASE("erase_expired with 1 M keys", "[1M]", Numbers, Strings) {
   erase_expired<TestType>(1'000'000);
 }

@@ -31,7 +31,7 @@ std::uint64_t find_all(const Store<Types, Clock>& store, std::span<const typenam
   });
 }
 
-// The goals of three rows: those of the keys that are there, and of those that are not.
+// The goals of the rows for persistent, volatile and absent keys.
 struct Goals {
   Goal persistent;
   Goal expiring;
@@ -68,7 +68,7 @@ void find(std::size_t keys, const std::string& note, const Goals& goals) {
   }
 }
 
-// With the default clock, and with a clock that takes no time to read.
+// Measures with the default clock, and with a clock that takes no time to read.
 template <class Types>
 void find(std::size_t keys, Goal expiring) {
   find<Types, keyspace::SteadyClock>(

@@ -11,13 +11,13 @@
 #include "compare.h"
 #include "support/catch.hpp"
 
-// Benchmarks that fill a container or empty it. To prepare a large container takes long. So a run
-// of the benchmark does a part of the work, and the next run continues. With a small container the
-// time is too short to measure. So a run does the whole work on many containers.
+// Benchmarks that fill or empty a container. Preparing a large container takes long. So one run of
+// the benchmark does a part of the work, and the next run continues. The work on a small container
+// is too short to measure. So one run does the whole work on many containers.
 //
-// The parts differ: to erase the last keys may take longer than the first. Before each run that
-// Catch2 measures, it makes one that it does not count. So five turns do ten parts, and measure
-// every second part.
+// The parts differ: erasing the last keys may take longer than erasing the first. Before each run
+// that Catch2 measures, Catch2 makes one run that it does not count. So five turns do ten parts,
+// and measure every second part.
 
 inline std::size_t parts(std::size_t keys) { return keys <= 1'000 ? 1 : 10; }
 inline std::size_t containers(std::size_t keys) { return keys <= 1'000 ? 64 : 1; }
@@ -39,17 +39,17 @@ std::span<const Id> part_of(const std::vector<Id>& ids, std::size_t part) {
   return std::span(ids).subspan(part * size, size);
 }
 
-// Makes the allocator of glibc join the blocks that were freed so far. Otherwise it does so at the
-// next large allocation or release. So each measurement includes the cost of its own blocks, and a
-// baseline that frees small blocks does not leave that cost to the keyspace.
+// Makes the allocator of glibc join the blocks that were freed so far. Otherwise it joins them at
+// the next large allocation or release. With this call, each measurement includes the cost of its
+// own blocks. A baseline that frees small blocks does not leave that cost to the keyspace.
 inline void consolidate_heap() {
   void* volatile block = std::malloc(4096);
   std::free(block);
 }
 
 // A benchmark of work(container, part), with part from 0 to parts(keys) - 1, on containers from
-// make(). Neither make() nor destruction is measured. The work returns the number of its keys. All
-// parts together must have all keys.
+// make(). Neither make() nor destruction is measured. work() returns the number of keys in the
+// part. All parts together must have all keys.
 template <class Make, class Work>
 class InParts {
  public:

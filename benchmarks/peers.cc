@@ -107,7 +107,7 @@ void compare_to_keyspace() {
       return peer.expire_at(id, peer.clock().now() + kTtl);
     });
   });
-  // The last work: later, some keys would be expired.
+  // This work is the last: it leaves keys with short ttls, which would expire during later work.
   std::uint64_t run = 0;
   compare_filled("change to a random ttl", [&](auto& peer) {
     ++run;

@@ -24,7 +24,7 @@
 #endif
 
 // Containers that a program may use instead of a keyspace: maps from u64 to u64 with a deadline for
-// each key. Each has the same members as KeyspacePeer. All memory is from A<T>.
+// each key. Each has the members of KeyspacePeer, and allocates all memory with A<T>.
 namespace peers {
 
 using Clock = keyspace::ManualClock;

@@ -23,7 +23,7 @@ constexpr std::size_t kCalls = 10'000;
 constexpr std::size_t kLimit = 64;
 
 // Returns the time left of a random entry in a keyspace that gets entries of random_ttl() at a
-// steady rate. A short time is likelier than a long one, because the age of the entry is random
+// steady rate. Short times are more likely than long ones, because the age of the entry is random
 // too.
 std::chrono::milliseconds left_of_random_ttl(Numbers::Id id) {
   const double longer = std::sqrt(static_cast<double>(id >> 32) / 0x1p32);
@@ -39,8 +39,8 @@ double microseconds_of(Call call) {
       .count();
 }
 
-// Computes for about as long as a call takes, and uses no memory. If it takes longer now and then,
-// the machine is the reason.
+// Computes for about as long as a call takes, and uses no memory. If it sometimes takes longer, the
+// machine interrupted it.
 volatile std::uint64_t result_of_spin;
 void spin() {
   std::uint64_t number = 1;

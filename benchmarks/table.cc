@@ -15,7 +15,7 @@ using Line = std::array<std::string, kColumns>;
 
 const Line kTitles = {"work", "against", "keys",   "types", "base",   "ours",
                       "unit", "ratio",   "spread", "goal",  "verdict"};
-// Text is aligned to the left, numbers to the right.
+// Aligns text to the left, and numbers to the right.
 constexpr std::string_view kAlignment = "llrlrrlrlll";
 
 Line line_of(const Result& result) {

@@ -8,7 +8,7 @@
 
 namespace results {
 
-// Writes the results as a table of plain text, each on one line.
+// Writes the results as a table of plain text, one result on each line.
 void write_table(std::ostream& out, const std::vector<Result>& results);
 
 }  // namespace results

@@ -17,9 +17,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "keyspace/keyspace.h"
 
-// The keys and values of the benchmarks, of two kinds. The order of the keys is drawn before the
-// measurement and stored as ids. An id has only the bytes of a key, so that to read the ids takes
-// little time.
+// The keys and values of the benchmarks, of two kinds. The order of the keys is chosen before the
+// measurement and stored as ids. An id has only the bytes of a key, so reading the ids takes little
+// time.
 namespace workload {
 
 // --- Keys and values ---
@@ -81,7 +81,8 @@ inline std::uint64_t read(const std::string& value) {
 
 // --- Sequences of ids ---
 
-// Without optimization the figures mean nothing, and a few picks show that the suite runs.
+// There are few picks without optimization. The figures then mean nothing, and a few picks show
+// that the suite runs.
 #ifdef NDEBUG
 inline constexpr std::size_t kPicks = 1'000'000;
 #else
@@ -120,7 +121,7 @@ Ids<Types> shuffled(Ids<Types> ids) {
   return ids;
 }
 
-// Returns the sum of f(id). A benchmark returns it, so that the compiler has to compute it.
+// Returns the sum of f(id). A benchmark returns it, so that the compiler must compute it.
 template <class Ids, class F>
 std::uint64_t sum_over(const Ids& ids, F f) {
   std::uint64_t sum = 0;

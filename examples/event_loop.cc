@@ -20,8 +20,8 @@ int main() {
 
   std::size_t erased = 0;
   int turns = 0;
-  // No entry expires before next_deadline(), but the first may expire later. It is in the past
-  // while expired entries are stored, and nullopt if no entry can expire.
+  // No entry expires before next_deadline(), but the first entry may expire later. next_deadline()
+  // is in the past while expired entries are stored, and nullopt if no entry can expire.
   while (const auto next = ks.next_deadline()) {
     std::this_thread::sleep_until(*next);  // a server waits for its sockets here, with a timeout
 

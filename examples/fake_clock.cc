@@ -1,5 +1,5 @@
-// How to test code with expiries: make the clock a template parameter. The program uses a real
-// clock, the test a ManualClock. The test never sleeps, and can try every boundary.
+// How to test code that uses expiry: make the clock a template parameter. The program uses a real
+// clock, and the test uses a ManualClock. The test never sleeps, and can try every boundary.
 
 #include <keyspace/clock.h>
 #include <keyspace/keyspace.h>
@@ -25,7 +25,8 @@ class Sessions {
   void log_in(const std::string& token, const std::string& user) { users_.set(token, user, kIdle); }
   void log_out(std::string_view token) { users_.erase(token); }
 
-  // Returns the user of a session, and prolongs the session; null if it is unknown or expired.
+  // Returns the user of a session and prolongs the session. Returns null if the session is unknown
+  // or expired.
   const std::string* authenticate(std::string_view token) { return users_.getex(token, kIdle); }
 
  private:
@@ -59,7 +60,7 @@ int main() {
   sessions.log_out("t2");
   expect(sessions.authenticate("t2") == nullptr, "a logout ends a session");
 
-  // Cases that a real clock rarely shows: someone sets it back, or its time is before the epoch.
+  // A real clock rarely shows these cases: it is set back, or its time is before the epoch.
   sessions.log_in("t3", "cy");
   clock.advance(-24h);
   expect(sessions.authenticate("t3") != nullptr, "a clock that is set back ends no session");

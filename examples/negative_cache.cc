@@ -1,6 +1,7 @@
-// A cache in front of a directory. It also remembers which names the directory does not have, for a
-// shorter time, because they may be added. Its ttls get jitter. So names that were stored together
-// expire at different times, and do not reach the directory together.
+// A cache in front of a directory. It also remembers which names the directory does not have. These
+// answers have a shorter ttl, because the names may be added. Jitter changes each ttl a little. So
+// names that were stored together expire at different times, and the directory does not receive the
+// requests for all of them at once.
 
 #include <keyspace/cache.h>
 #include <keyspace/clock.h>
@@ -27,7 +28,7 @@ class Directory {
       : ask_(std::move(ask)), answers_({.capacity = 10'000, .clock = std::move(clock)}) {}
 
   Answer find(const std::string& name) {
-    // Null if the cache has no answer. The answer itself may be nullopt.
+    // `known` is null if the cache has no answer. The answer itself may be nullopt.
     if (const Answer* const known = answers_.find(name)) return *known;
     Answer answer = ask_(name);
     answers_.set(name, answer, jitter_(answer ? 10min : 30s));

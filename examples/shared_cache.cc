@@ -20,8 +20,8 @@ int main() {  // NOLINT(bugprone-exception-escape)
   // At most 10,000 pages. The number of shards is left to the library.
   keyspace::ConcurrentCache<std::string, std::string, keyspace::WithStatistics> pages(
       {.capacity = 10'000});
-  // Erases expired pages, on a thread of its own. Without a reaper, an expired page is not served
-  // either, but its memory is freed later.
+  // Erases expired pages on a thread of the reaper. Without a reaper, the cache does not serve
+  // expired pages either, but frees their memory later.
   const keyspace::Reaper reaper(pages);
 
   std::atomic<int> rendered = 0;
@@ -51,7 +51,8 @@ int main() {  // NOLINT(bugprone-exception-escape)
   std::cout << "served " << served << " requests, rendered " << rendered << " pages\n"
             << to_string(pages.statistics());
 
-  // Other threads could invalidate a pointer. So update() and visit() call a function.
+  // Other threads could invalidate a pointer to a value. So update() and visit() call a function
+  // with the value instead.
   pages.update("/1", [](std::string& page) { page += "<p>news</p>"; });
   const bool is_live =
       pages.visit("/1", [](const std::string& page) { std::cout << page << '\n'; });

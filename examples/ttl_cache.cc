@@ -1,4 +1,4 @@
-// A cache for a slow function. A result expires when it was not requested for ten minutes.
+// A cache for a slow function. A result expires ten minutes after its last request.
 
 #include <keyspace/clock.h>
 #include <keyspace/keyspace.h>

@@ -17,8 +17,8 @@ using Lag = std::chrono::duration<double, std::milli>;
 // How long the measurement waits for the removal of a key after its deadline.
 inline constexpr std::chrono::seconds kPatience{60};
 
-// The keys of a measurement. Keys below `lasting` do not expire during it. The keys from `lasting`
-// on expire.
+// The keys of a measurement. Keys below `lasting` do not expire during the measurement. All other
+// keys expire during it.
 struct Plan {
   Key lasting;
   std::vector<std::chrono::milliseconds> deadlines;  // after the start, in the order of the keys
@@ -28,8 +28,8 @@ struct Plan {
   [[nodiscard]] static std::chrono::milliseconds ttl(Key key);
 };
 
-// Returns a plan in which `expiring` keys expire at random times within `duration`, the same in
-// every run.
+// Returns a plan in which `expiring` keys expire at random times within `duration`. The times are
+// the same in every run.
 Plan make_plan(Key lasting, std::size_t expiring, std::chrono::seconds duration);
 
 // Calls set(key, deadline) for each key that expires, well before the first deadline. Returns the

@@ -10,8 +10,8 @@ namespace expiration_lag {
 
 Lags lags_of_keyspace(const Plan& plan) {
   using Clock = std::chrono::steady_clock;
-  // Deadlines are whole milliseconds. With a period of 1 ms, all calls would have the same distance
-  // to the next deadline. With this period, they have all distances within a second.
+  // Deadlines are whole milliseconds. With a period of 1 ms, all calls would come at the same point
+  // of a millisecond. With this period, a second has calls at all points of a millisecond.
   constexpr std::chrono::microseconds kPeriod{1'001};
 
   keyspace::Keyspace<Key, Key, Clock> store;

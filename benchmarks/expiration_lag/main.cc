@@ -1,6 +1,6 @@
 // Measures how long an expired key still takes memory, in a Keyspace and in a Redis server. In
-// both, a few of many volatile keys expire. Neither store returns an expired key, so only its
-// memory matters.
+// both stores, a few of many volatile keys expire. Neither store returns an expired key, so only
+// the memory matters.
 //
 //   keyspace_expiration_lag [--keys N] [--expiring N] [--seconds N]
 //

@@ -121,8 +121,9 @@ class S3Fifo final : public Model {
   std::vector<std::uint8_t> visits_;
 };
 
-// Estimates how often keys were requested lately. Each key has four counters up to 15, and the
-// least is the estimate. All counters are halved after ten times as many requests as the capacity.
+// Estimates how often keys were requested lately. Each key has four counters up to 15. The least
+// counter is the estimate. All counters are halved after ten times as many requests as the
+// capacity.
 class Sketch {
  public:
   explicit Sketch(std::size_t capacity)
@@ -224,15 +225,15 @@ class WTinyLfu final : public Model {
     if (size() > capacity_) queues_.remove(queues_.front(kWindow));
   }
 
-  // Sometimes admits a key that was requested often, whatever the victim's count. So an attacker
-  // cannot keep keys out with other keys that collide.
+  // Sometimes admits a key that was requested often, whatever the count of the victim is. So an
+  // attacker cannot keep keys out with keys whose counters collide with theirs.
   bool admits(Key candidate, Key victim) {
     const int count = sketch_.count(candidate);
     return count > sketch_.count(victim) || (count > 5 && random_() % 128 == 0);
   }
 
-  // Moves the border in the same direction while the hit ratio grows, else in the other direction.
-  // The steps become smaller, until the hit ratio changes by 5 %.
+  // Moves the border of the window. Keeps the direction while the hit ratio grows, and reverses it
+  // otherwise. The steps become smaller until the hit ratio changes by 5 %.
   void climb() {
     const double ratio = static_cast<double>(hits_) / static_cast<double>(requests_);
     const double change = ratio - last_ratio_;
@@ -244,7 +245,7 @@ class WTinyLfu final : public Model {
     hits_ = requests_ = 0;
   }
 
-  // Makes the window larger or smaller by one key, if the border has to move.
+  // Makes the window larger or smaller by one key, if the border must move.
   void move_border() {
     if (border_ >= 1 && window_capacity_ + 1 < capacity_) {
       border_ -= 1;
@@ -261,7 +262,7 @@ class WTinyLfu final : public Model {
   std::size_t capacity_;
   std::size_t window_capacity_;
   double step_;
-  double border_ = 0;  // by how many keys the window has to grow
+  double border_ = 0;  // by how many keys the window must grow
   double last_ratio_ = 0;
   std::size_t hits_ = 0;
   std::size_t requests_ = 0;

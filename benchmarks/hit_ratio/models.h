@@ -31,18 +31,15 @@ struct Policy {
 
 // Returns the policies to compare:
 //
-//   LRU         keyspace::Lru, which evicts the least recently used key
-//   SIEVE       a hand moves over the keys. It evicts the first key that was not requested since
-//   its
-//               last pass (Zhang et al., NSDI 2024)
-//   S3-FIFO     a tenth is a queue for new keys. Keys that are requested again move to the rest
-//   (Yang
-//               et al., SOSP 2023)
-//   W-TinyLFU   a window for new keys. A key that leaves it is admitted if it was requested more
-//   often
-//               than the next victim. Counts are halved at times (Einziger et al., ACM TOS 2017).
-//               The size of the window adapts to the hits, as in Caffeine 3
-//   Keyspace    keyspace::ScanResistant, the default policy of keyspace::Cache
+//   LRU: keyspace::Lru, which evicts the least recently used key.
+//   SIEVE: a hand moves over the keys. It evicts the first key that was not requested since the
+//     last pass of the hand (Zhang et al., NSDI 2024).
+//   S3-FIFO: a tenth of the cache is a queue for new keys. Keys that are requested again move to
+//     the rest of the cache (Yang et al., SOSP 2023).
+//   W-TinyLFU: a window holds new keys. A key that leaves the window is admitted if it was
+//     requested more often than the next victim. Counts are halved at times (Einziger et al., ACM
+//     TOS 2017). The size of the window adapts to the hits, as in Caffeine 3.
+//   Keyspace: keyspace::ScanResistant, the default policy of keyspace::Cache.
 std::span<const Policy> policies();
 
 }  // namespace hit_ratio

@@ -7,9 +7,9 @@
 
 namespace hit_ratio {
 
-// Returns the greatest number of hits of any cache with this capacity. Belady's algorithm has them:
-// it knows the future, and evicts the key whose next request is the latest, which may be the new
-// key.
+// Returns the greatest number of hits that any cache with this capacity can have. Belady's
+// algorithm reaches it: it knows the future, and evicts the key whose next request is the latest.
+// This may be the new key.
 std::size_t optimal_hits(const Trace& trace, std::size_t capacity);
 
 }  // namespace hit_ratio

@@ -11,8 +11,8 @@
 
 namespace hit_ratio {
 
-// Queues of the keys of a trace. Each key is in at most one. A key can be read at the front, put at
-// the back, and removed from anywhere.
+// Queues of the keys of a trace. Each key is in at most one queue. A key can be read at the front,
+// put at the back, and removed from anywhere.
 class Queues {
  public:
   static constexpr std::size_t kCount = 3;

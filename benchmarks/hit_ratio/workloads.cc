@@ -14,7 +14,7 @@ namespace {
 
 using Requests = std::vector<std::uint64_t>;
 
-constexpr std::uint64_t kKeys = 100'000;  // without those that are requested only once
+constexpr std::uint64_t kKeys = 100'000;  // without the keys that are requested once
 
 // Gives the same numbers everywhere. The distributions of the standard library differ between its
 // implementations.

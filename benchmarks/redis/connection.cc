@@ -84,7 +84,7 @@ bool Connection::wait_for_bytes_until(std::chrono::system_clock::time_point time
 // --- Pipeline ---
 
 void Pipeline::add(std::string_view command) {
-  // With this number neither side has to wait until the other reads.
+  // With this number, neither side must wait until the other reads.
   constexpr std::size_t kMost = 1'000;
   commands_ += command;
   if (++size_ == kMost) finish();

@@ -9,8 +9,8 @@
 
 #include "servers/socket.h"
 
-// A small client for Redis's protocol. Errors are thrown as a std::runtime_error with a sentence.
-// If the program receives a signal to end while it waits for a reply, that is an error too.
+// A small client for Redis's protocol. Throws a std::runtime_error on an error, and if the program
+// receives a signal to end while it waits for a reply.
 namespace redis {
 
 class Connection {
@@ -21,7 +21,8 @@ class Connection {
   // Sends commands. A command is words with spaces between them and "\r\n" at the end.
   void send(std::string_view commands) { socket_.send(commands); }
 
-  // Waits for a reply. Returns it as text; of an array, the last element. Throws if it is an error.
+  // Waits for a reply and returns it as text. Of an array, returns the last element. Throws if the
+  // reply is an error.
   std::string receive();
 
   // Waits for a reply, until `time` at most. Returns true iff there is one.

@@ -3,8 +3,8 @@
 //
 //   keyspace_redis_server_benchmark SERVER [--keys N] [--requests N] [--rounds N]
 //
-// Both listen on Unix sockets, and are measured in turns. If a program is not installed, its part
-// is left out with a message.
+// Both servers listen on Unix sockets, and are measured in turns. If a program is not installed, a
+// message says so, and its measurement is left out.
 
 #include <algorithm>
 #include <charconv>
@@ -81,7 +81,7 @@ struct Work {
   const char* arguments;  // of redis-benchmark
 };
 
-// Keys are random ones of a hundred thousand. PEXPIRE finds the keys that SET stored.
+// Each command takes random keys of a hundred thousand. PEXPIRE finds the keys that SET stored.
 constexpr Work kWorks[] = {
     {"SET", "-t set"},
     {"GET", "-t get"},

@@ -87,7 +87,8 @@ constexpr auto kCommands = std::to_array<Command>({
 });
 static_assert(std::ranges::is_sorted(kCommands, {}, &Command::name));
 
-// Returns the row of a command, or of its subcommand if it has one of that name.
+// Returns the row of the subcommand if the command has a subcommand of that name, else the row of
+// the command.
 const Command* find_row(WordViews words) {
   if (words[0].find('|') != std::string_view::npos) return nullptr;
   const Command* const row = find_command(words[0]);

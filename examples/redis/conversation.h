@@ -12,8 +12,7 @@
 namespace redis {
 
 // The requests of one client and the replies of the instance, as bytes. The caller moves the bytes
-// between this object and the client. The size of the replies that are not sent yet is bounded: see
-// Limits.
+// between this object and the client. Limits bounds the size of the replies that are not sent yet.
 class Conversation {
  public:
   // In bytes.

@@ -19,8 +19,8 @@ namespace redis {
 // Unix time in milliseconds, the unit of Redis's deadlines.
 using Instant = keyspace::ManualClock::time_point;
 
-// A keyspace of strings that numbers its keys and counts requests. The calls do what those of
-// keyspace::Keyspace do.
+// A keyspace of strings that numbers its keys and counts requests. The calls have the names and the
+// meaning of those of keyspace::Keyspace.
 class Database {
   using Store =
       keyspace::Keyspace<Name, std::string, keyspace::ManualClock,

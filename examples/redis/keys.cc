@@ -82,8 +82,7 @@ Result<ScanOptions> parse_scan_options(WordViews words) {
 
 }  // namespace
 
-// --- One or several keys
-// -----------------------------------------------------------------------------
+// --- One or several keys ------------------------------------------------------------------------
 
 Reply del(Call& call) {
   return std::ranges::count_if(call.words_from(1),
@@ -162,13 +161,13 @@ Reply randomkey(Call& call) {
     std::uniform_int_distribution<std::size_t> number(0, names.size() - 1);
     const std::string_view name = names[number(call.instance.random)];
     if (database.contains(name)) return name;
-    database.erase(name);  // It is expired. So the loop ends.
+    database.erase(name);  // it is expired: so the loop ends
   }
   return Nil();
 }
 
-// The cursor is a number of names: those with smaller numbers are not visited yet (see Names). In a
-// request 0 means all names, in a reply it means that none is left.
+// The cursor is a number of names: the names with smaller numbers are not visited yet (see Names).
+// In a request, 0 means all names. In a reply, 0 means that no name is left.
 Reply scan(Call& call) {
   const auto cursor = parse_cursor(call.words[1]);
   if (!cursor) return Error("ERR invalid cursor");

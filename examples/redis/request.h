@@ -22,7 +22,7 @@ class RequestReader {
   enum class Next : std::uint8_t {
     kRequest,  // words() returns it
     kMore,     // the next request is not complete yet
-    kError,    // the bytes are no request: error() says why. All later calls return kError too
+    kError,    // the bytes are not a request: see error(). All later calls return kError too
   };
 
   // Returns a buffer for bytes. Then call received() with the number of bytes that came.

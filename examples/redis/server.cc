@@ -29,7 +29,7 @@
 namespace redis::handlers {
 namespace {
 
-// Clients choose by this version which commands they send.
+// Clients use this version to choose the commands that they send.
 constexpr std::string_view kRedisVersion = "7.0.15";
 
 std::string upper_case(std::string_view text) {
@@ -105,7 +105,7 @@ bool is_subcommand(const Command& command) {
 
 // --- INFO ---------------------------------------------------------------------------------------
 
-// Returns how many bytes the program has allocated, or 0 if the system does not tell.
+// Returns how many bytes the program has allocated, or 0 if that is unknown.
 std::uint64_t used_bytes() {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
   const auto heap = ::mallinfo2();
@@ -353,7 +353,7 @@ Reply config_get(Call& call) {
 
 Reply debug(Call& call) {
   if (is_option(call.words[1], "set-active-expire") && call.words.size() == 3) {
-    // As atoi() reads it: a word that is no number means 0.
+    // As with the atoi() of Redis, a word that is not a number means 0.
     int wanted = 0;
     const std::string_view word = before_nul(call.words[2]);
     std::from_chars(word.data(), word.data() + word.size(), wanted);
@@ -363,7 +363,7 @@ Reply debug(Call& call) {
   return unknown_subcommand_or_arity(call);
 }
 
-// There are no functions. Test tools send this on every connection.
+// Does nothing, because there are no functions. Test tools send this on every connection.
 Reply function_flush(Call& call) {
   if (call.words.size() > 3) return unknown_subcommand_or_arity(call);
   const bool is_known = call.words.size() == 2 || is_option(call.words[2], "async") ||

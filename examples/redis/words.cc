@@ -12,7 +12,7 @@ bool is_blank(char c) {
 // As in redis-cli, a vertical tab or a form feed inside a word belongs to the word.
 bool ends_word(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// Returns 0 to 15, or -1 if `c` is no hexadecimal digit.
+// Returns 0 to 15, or -1 if `c` is not a hexadecimal digit.
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;

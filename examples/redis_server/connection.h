@@ -11,8 +11,8 @@
 
 namespace redis_server {
 
-// Moves the bytes of a conversation over a socket. The object is destroyed when no operation on the
-// socket is running any more: after the client ended its side and received all replies, or after an
+// Moves the bytes of a conversation over a socket. The object is destroyed when the last operation
+// on the socket ends: after the client has ended its side and received all replies, or after an
 // error.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:

@@ -36,7 +36,8 @@ void listen_on(const std::string& where, F listen) {
   }
 }
 
-// Removes the socket at a path if no server listens on it: a killed server leaves it behind.
+// Removes the socket at a path if no server listens on it. A killed server leaves its socket
+// behind.
 void remove_stale_socket(const std::string& path) {
   if (!std::filesystem::is_socket(path)) return;
   asio::io_context io;
@@ -128,7 +129,7 @@ void Server::greet(Socket socket) {
 // --- Expiry ---
 
 void Server::set_timer() {
-  // If someone sets the system's clock, keys are erased late by at most this time.
+  // If the system clock is set, keys are erased late by at most this time.
   constexpr std::chrono::milliseconds kLongestWait = 1s;
   // Expired keys in each turn of the event loop. This number takes a fraction of a millisecond.
   constexpr std::size_t kEraseLimit = 128;

@@ -29,8 +29,8 @@ struct Options {
 // each turn of the event loop. So clients are served in between, even if many keys expire at once.
 class Server {
  public:
-  // Listens on the addresses and the path of the options. Throws std::system_error if that is not
-  // possible, and std::invalid_argument if an address is no IP address.
+  // Listens on the addresses and the path of the options. Throws std::system_error if it cannot
+  // listen, and std::invalid_argument if an address is not an IP address.
   explicit Server(const Options& options);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

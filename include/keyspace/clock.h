@@ -20,8 +20,8 @@ namespace keyspace {
 
 // A clock for a keyspace: an object whose const member now() returns a std::chrono::time_point. The
 // clocks of <chrono> qualify. A keyspace keeps a copy of its clock; an empty clock takes no bytes.
-// A keyspace rounds the time down to whole milliseconds. The threads of a
-// ConcurrentKeyspace call now() of its clock at the same time.
+// A keyspace rounds the time down to whole milliseconds. The threads of a ConcurrentKeyspace call
+// now() of its clock at the same time.
 //
 //   keyspace::Keyspace<std::string, int, std::chrono::system_clock> sessions;
 template <class C>
@@ -74,9 +74,10 @@ class SharedTime {
 // the counter. Any thread may call now(), but a signal handler must not.
 class SteadyClock : public internal::MillisecondClock<std::chrono::steady_clock> {};
 
-// std::chrono::system_clock, read in the same way. For deadlines that are dates: the time points
-// are those of std::chrono::system_clock, so std::chrono::sys_days converts to them. If the system
-// time is set, now() shows it within a millisecond.
+// std::chrono::system_clock in whole milliseconds, read as SteadyClock reads its clock. It is for
+// deadlines that are dates: the time points are those of std::chrono::system_clock, so
+// std::chrono::sys_days converts to them. If the system time is set, now() shows it within a
+// millisecond.
 //
 //   keyspace::Keyspace<std::string, Offer, keyspace::SystemClock> offers;
 //   offers.set("summer", offer, std::chrono::sys_days(std::chrono::year(2030) / 9 / 1));
@@ -103,9 +104,10 @@ struct BootTime {
 };
 }  // namespace internal
 
-// The time since the machine was started, read in the same way. It includes the time in which the
-// machine was suspended, for example a laptop with a closed lid. The time of SteadyClock does not,
-// on Linux. On other systems than Linux, the two clocks show the same time.
+// The time since the machine was started, in whole milliseconds, read as SteadyClock reads its
+// clock. It includes the time in which the machine was suspended, for example a laptop with a
+// closed lid. The time of SteadyClock does not, on Linux. On other systems than Linux, the two
+// clocks show the same time.
 class BootClock : public internal::MillisecondClock<internal::BootTime> {};
 
 // A clock for tests. Its time changes only by advance() and set().
@@ -147,8 +149,8 @@ class ManualClock {
 // only once in each iteration. now() is one load from memory; SteadyClock also reads the
 // processor's counter.
 //
-// An entry expires at the first refresh() at or after its deadline. So it may live too long, by the
-// time between two calls of refresh().
+// An entry expires at the first refresh() at or after its deadline. So it may expire late, by at
+// most the time between two calls of refresh().
 //
 // Copies share one time, as those of a ManualClock do. The time points are those of the other
 // clock, in whole milliseconds, rounded down. Any thread may call now(). Any thread may call

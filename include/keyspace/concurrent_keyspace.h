@@ -27,9 +27,9 @@
 
 namespace keyspace {
 
-// A Keyspace for many threads: its calls, except find(), with the same meanings (see keyspace.h).
-// Any thread may make any call at any time. The keys are divided among shards, and each shard has a
-// lock.
+// A Keyspace for many threads. It has the calls of Keyspace, except find(), with the same meanings
+// (see keyspace.h). Any thread may make any call at any time. The keys are divided among shards,
+// and each shard has a lock.
 //
 //   keyspace::ConcurrentKeyspace<std::string, std::string> pages;
 //   keyspace::Reaper reaper(pages);  // a thread that erases expired entries: see reaper.h
@@ -48,10 +48,10 @@ namespace keyspace {
 //      reader. (With WithExpireAfterAccess, a request that postpones an expiry is a write.)
 //   3. A listener and a computation are called without a lock. They may call this keyspace.
 //   4. visit(), update() and for_each() call their function with a shard locked. The function must
-//      not call this keyspace. If its call needs the lock of the same shard, the program aborts
-//      with a message. (In a library loaded by dlopen() it may wait forever.) Any other call may
-//      wait forever. The function may call another keyspace, unless a function that runs under that
-//      keyspace's lock calls this one.
+//      not call this keyspace. If such a call has to wait for the lock of the same shard, the
+//      program aborts with a message. (In a library loaded by dlopen() it may wait forever.) Any
+//      other call may wait forever, or work by chance. The function may call another keyspace,
+//      unless a function that runs under that keyspace's lock calls this one.
 //   5. The weigher, the hash, the equality, the clock, the allocator, and the operations of keys
 //      and values must not call this keyspace. Several threads may call them, and the listener, at
 //      once.
@@ -59,7 +59,8 @@ namespace keyspace {
 //
 // Values. Other threads could invalidate a pointer. So get() returns a copy, and visit() and
 // update() call a function. A move-only Value lacks get(), peek(), mget(), getex(), copy() and
-// get_or_compute(), and getdel() if there is a listener.
+// get_or_compute(), and getdel() if there is a listener. If a move of a Value throws while getex(),
+// getdel() or get_or_compute() returns it, the call has taken effect.
 //
 // Options and Config: see options.h. The capacity is divided among the shards. An entry is evicted
 // when its shard is full, which may be a little before the whole keyspace is. An entry that weighs
@@ -249,8 +250,8 @@ class ConcurrentKeyspace {
   }
 
   // RENAME. Moves the value and the expiry of `from` to `to`, in place of what `to` had, at one
-  // instant. Returns true iff `from` was live. If memory runs out, `from` is as it was; `to` may be
-  // evicted, if there is a capacity.
+  // instant. Returns true iff `from` was live. If memory runs out, `from` is as it was. If there is
+  // a capacity, `to` may then be erased; with a weigher, the rename may also be complete.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
             internal::KeyFor<ConcurrentKeyspace> L = Key>
   bool rename(const K& from, L&& to) {
@@ -267,8 +268,8 @@ class ConcurrentKeyspace {
 
   // Returns a copy of the value of a live key. If the key is missing or expired, computes the
   // value, stores it with the expiry, and returns it. `f` is called as f() or f(const Key&), and
-  // returns what a Value can be made of. A ttl counts from the end of the computation; if it is
-  // over, the call stores nothing and erases the old value. A request.
+  // returns what a Value can be made of. A ttl counts from the end of the computation. If the
+  // expiry is then over, the call stores nothing and erases the old value. A request.
   //
   // With kKeep, a value that is refreshed keeps its deadline. If the old value expires during the
   // computation, the new one has no expiry.
@@ -276,16 +277,16 @@ class ConcurrentKeyspace {
   // Of several threads that ask for the same key, one computes, and the others wait for its value.
   // What `f` throws is thrown by all of these calls, and nothing is stored.
   //
-  // If the key is set, updated, renamed or erased during the computation, that change stays, even
-  // if erase() found no key. The waiting calls return the computed value; it is not stored. Calls
+  // If the key is set, updated, renamed or erased during the computation, the computed value is not
+  // stored. (An erase() that finds no key counts too.) The waiting calls still return it. Calls
   // that begin after the change get the current value, or compute again. A change of the expiry
   // alone does not discard the computation.
   //
   // With `refresh_ahead`, a value with at most that much time left is computed again by one caller.
   // That caller waits for the computation and receives its value or its exception. Other callers
   // get the old value. `refresh_ahead` should be much less than the ttl, or each call computes. A
-  // persistent value is never refreshed. (With WithExpireAfterAccess, the time left before this
-  // call counts.)
+  // persistent value is never refreshed. With WithExpireAfterAccess, `refresh_ahead` is compared
+  // with the time left before this call postpones the deadline.
   //
   // `f` may call this keyspace. A call that would wait for itself, directly or through other
   // threads and other keyspaces, throws RecursiveComputation.
@@ -297,8 +298,9 @@ class ConcurrentKeyspace {
   }
 
   // KEYS, SCAN. Calls f(const Key&, const Value&, time_point deadline) for each live entry, one
-  // shard after the other, each under a lock that readers share. A key that is stored throughout is
-  // visited once. A key that is stored, renamed or erased during the walk is visited or not.
+  // shard after the other, each under a lock that readers share. Visits each key once that is live
+  // during the whole walk, even if it is overwritten. A key that is inserted, renamed or erased, or
+  // expires, during the walk may be visited or not.
   template <class F>
   void for_each(F&& f) const {
     engine_.for_each([&](const Key& key, const Value& value, internal::Millis deadline) {
@@ -312,14 +314,15 @@ class ConcurrentKeyspace {
     return engine_.statistics();
   }
 
-  // With a policy: the weight of all stored entries, expired ones included; and its bound.
+  // With a policy: weight() returns the total weight of all stored entries, including expired ones.
+  // capacity() returns its limit.
   [[nodiscard]] size_type weight() const requires(Choices::kIsBounded) { return engine_.weight(); }
   [[nodiscard]] size_type capacity() const noexcept requires(Choices::kIsBounded) {
     return engine_.capacity();
   }
 
-  // DBSIZE. The number of stored entries, and of those with a deadline. Expired entries count until
-  // they are erased.
+  // DBSIZE. size() returns the number of stored entries, and volatile_size() the number of those
+  // with a deadline. Expired entries count until they are erased.
   [[nodiscard]] size_type size() const { return engine_.size(); }
   [[nodiscard]] size_type volatile_size() const { return engine_.volatile_size(); }
   [[nodiscard]] bool empty() const { return size() == 0; }
@@ -369,10 +372,10 @@ class ConcurrentKeyspace {
   bool visit(const K& key, F&& f) const = delete;  // a request changes this keyspace: use peek(), or a keyspace that is not const
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires(!std::invocable<F&, const Value&>)
-  bool visit(const K& key, F&& f) const = delete;  // `f` must be callable as f(const Value&), more than once; to change the value, use update()
+  bool visit(const K& key, F&& f) const = delete;  // `f` must be callable, as an lvalue, as f(const Value&); to change the value, use update()
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires(!std::invocable<F&, Value&>)
-  bool update(const K& key, F&& f) = delete;  // `f` must be callable as f(Value&), more than once
+  bool update(const K& key, F&& f) = delete;  // `f` must be callable, as an lvalue, as f(Value&)
   template <internal::KeysFor<ConcurrentKeyspace> Keys, std::output_iterator<std::optional<Value>> Out>
   Out mget(const Keys& keys, Out out) const requires(std::copy_constructible<Value> && kUsesRequests) = delete;  // a request changes this keyspace: use peek(), or a keyspace that is not const
   template <internal::KeysFor<ConcurrentKeyspace> Keys, class Out>
@@ -390,6 +393,10 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires(!internal::ComputationOf<F, Key, Value>)
   Value get_or_compute(const K& key, Expiry expiry, F&& f, Ttl refresh_ahead = duration::zero()) requires(std::copy_constructible<Value> && std::constructible_from<Key, const K&>) = delete;  // `f` must be callable as f() or f(const Key&), and return what a Value can be made of
+  template <class K, internal::ComputationOf<Key, Value> F>
+  Value get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
+  template <class K>
+  const Value* find(const K& key) const = delete;  // another thread could invalidate a pointer: use get(), or visit() for no copy
   void begin() const = delete;  // a keyspace is not a range: use for_each(f)
   void end() const = delete;    // a keyspace is not a range: use for_each(f)
   Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options

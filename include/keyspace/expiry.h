@@ -29,8 +29,9 @@ class ExpiryTime;
 // Ttls and deadlines count whole milliseconds, or a coarser unit, in integers. Bare numbers, finer
 // units and floating point do not compile: convert them with
 // std::chrono::ceil<std::chrono::milliseconds>(). A time that is too large saturates to the latest
-// finite deadline, 1 ms before time_point::max(). A ttl of zero or less, and a deadline that is not
-// after now, is over: to store a value with it leaves the key absent.
+// finite deadline, 1 ms before time_point::max(). A ttl of zero or less is over, and so is a
+// deadline that is not after now. If a value is stored with such an expiry, the key is absent
+// afterwards.
 
 // No expiry, as a ttl. As a deadline it is time_point::max().
 inline constexpr std::chrono::milliseconds kNever = (std::chrono::milliseconds::max)();

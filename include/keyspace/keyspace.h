@@ -39,9 +39,9 @@ namespace keyspace {
 // Options choose a clock, a capacity with a policy, a listener and more: see options.h. cache.h has
 // the same class with a capacity, concurrent_keyspace.h the same calls for many threads.
 //
-// A Keyspace has no thread of its own. Entries stay stored until they are erased, expired ones too.
-// To erase expired entries, call erase_expired() when it suits the program. Calls that add an entry
-// erase up to two of them.
+// A Keyspace has no thread of its own. Expired entries stay in memory until they are erased. To
+// erase them, call erase_expired() when it suits the program. A call that adds an entry erases up
+// to two of them, and erase() and getdel() erase an expired entry of their key.
 //
 // Terms. A key is *volatile* if it has a deadline, else *persistent*. A *ttl* is the time from now
 // until the deadline. A persistent key counts as having the latest possible deadline. An entry is
@@ -53,11 +53,12 @@ namespace keyspace {
 //      listener see an expired entry. No call makes it live or keeps its deadline. (If the clock
 //      goes back, it is live again.) A const call changes nothing.
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
-//   4. A call takes constant time, plus time in proportion to its limit. Exceptions: clear(),
-//      for_each(), reserve(), erase_expired() without a limit, and a call that evicts many entries
-//      for a heavy one. One insertion in many takes longer: it grows the hash map, searches a full
-//      keyspace for an expired entry, or drops stale records. So does one in many that has a
-//      deadline before the clock's epoch or more than 500 years after it.
+//   4. A call takes constant time, plus time in proportion to its limit. mget() takes time in
+//      proportion to the number of keys. Exceptions: clear(), for_each(), reserve(),
+//      erase_expired() without a limit, and a call that evicts many entries for a heavy one. One
+//      insertion in many takes longer: it grows the hash map, searches a full keyspace for an
+//      expired entry, or drops stale records. A call that sets a deadline before the clock's epoch,
+//      or more than 500 years after it, may also take longer.
 //   5. A call that adds an entry first erases up to two expired entries.
 //   6. After erase_expired() without a limit, no expired entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves all other
@@ -203,8 +204,8 @@ class Keyspace {
     return engine_.peek_all(keys, kAsKey, std::move(out), now);
   }
 
-  // GETEX. Returns the value of a live key, else null, and gives the key a new expiry. If that is
-  // over, erases the key and returns null. A request.
+  // GETEX. Sets the expiry of a live key and returns its value. Returns null if the key is missing
+  // or expired. If the new expiry is over, erases the key and returns null. A request.
   template <internal::KeyFor<Keyspace> K = Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Value* getex(const K& key,
                                             Expiry expiry) ABSL_ATTRIBUTE_LIFETIME_BOUND {
@@ -221,7 +222,8 @@ class Keyspace {
     return engine_.getdel(as_key(key), now);
   }
 
-  // DEL. Erases a key. Returns true iff it was live.
+  // DEL. Erases a key. Returns true iff it was live. (An expired entry of the key is erased too,
+  // with the cause kExpired.)
   template <internal::KeyFor<Keyspace> K = Key>
   bool erase(const K& key) {
     Now now(clock_);
@@ -251,8 +253,8 @@ class Keyspace {
 
   // PTTL. Returns the time left of a live key, at least 1 ms; kNever if it is persistent; nullopt
   // if the key is missing or expired. Note that `pttl(key) < 1s` is true for a missing key, because
-  // nullopt compares less than every duration. A ttl that is too large is returned as 1 ms less
-  // than kNever.
+  // nullopt compares less than every duration. If the time left does not fit into milliseconds,
+  // returns kNever - 1 ms.
   template <internal::KeyFor<Keyspace> K = Key>
   [[nodiscard]] std::optional<duration> pttl(const K& key) const {
     Now now(clock_);
@@ -276,7 +278,9 @@ class Keyspace {
   }
 
   // RENAME. Moves the value and the expiry of `from` to `to`, in place of what `to` had. Returns
-  // true iff `from` was live. A key that is renamed to itself stays as it is.
+  // true iff `from` was live. A key that is renamed to itself stays as it is. With a weigher, the
+  // entry is weighed under its new key. If the weight then exceeds the capacity, entries are
+  // evicted, which may include this one.
   template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
   bool rename(const K& from, L&& to) {
     Now now(clock_);
@@ -307,7 +311,8 @@ class Keyspace {
     return engine_.statistics();
   }
 
-  // With a policy: the weight of all stored entries, expired ones included; and its bound.
+  // With a policy: weight() returns the total weight of all stored entries, including expired ones.
+  // capacity() returns its limit.
   [[nodiscard]] size_type weight() const noexcept requires(Choices::kIsBounded) {
     return engine_.weight();
   }
@@ -315,8 +320,8 @@ class Keyspace {
     return engine_.capacity();
   }
 
-  // DBSIZE. The number of stored entries, and of those with a deadline. Expired entries count until
-  // they are erased.
+  // DBSIZE. size() returns the number of stored entries, and volatile_size() the number of those
+  // with a deadline. Expired entries count until they are erased.
   [[nodiscard]] size_type size() const noexcept { return engine_.size(); }
   [[nodiscard]] size_type volatile_size() const noexcept { return engine_.volatile_size(); }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
@@ -328,7 +333,7 @@ class Keyspace {
   }
 
   // Reserves memory for `size` entries in all. Up to that size, neither the hash map nor the
-  // policy's memory grows.
+  // policy's memory grows. A size that exceeds the address space ends the program.
   void reserve(size_type size) { engine_.reserve(size); }
 
   // Erases expired entries, at most `limit`. Returns how many it erased.

@@ -49,18 +49,19 @@ struct DefaultOption;  // the type of an option that is not given
 // std::string_view. Any hash is correct; one that collides costs time.
 //
 // The result of Hash is mixed before it is used, so std::hash is good enough. A hash that spreads
-// its input over all bits says so with a member type `is_avalanching`, as for other hash maps, and
-// is not mixed. If Hash and Equal both have a member type `is_transparent`, keys are found by any
-// type that both accept. A hash should be noexcept: the result of one that may throw is kept beside
-// the key, in 8 bytes. Copies of Hash and Equal must not throw.
+// its input over all bits declares a member type `is_avalanching`, as for other hash maps. Its
+// result is used as it is. If Hash and Equal both have a member type `is_transparent`, keys are
+// found by any type that both accept. A hash should be noexcept: the result of one that may throw
+// is kept beside the key, in 8 bytes. Copies of Hash and Equal must not throw.
 //
 // Without this option, a key needs an == and an AbslHashValue() or a std::hash. Strings are found
 // by std::string_view and const char* too.
 template <class Hash, class Equal = internal::DefaultOption>
 struct WithHash {};
 
-// Allocates all memory with copies of an allocator, rebound to what is stored. Copies must not
-// throw.
+// Allocates entries, keys, values, records and the memory of policies with copies of an allocator,
+// rebound to what is stored. Copies must not throw. (A ConcurrentKeyspace allocates its shards and
+// running computations with `new`.)
 template <class Allocator>
 struct WithAllocator {};
 
@@ -68,7 +69,8 @@ struct WithAllocator {};
 // Needs a policy other than Unbounded. The weigher is called through a const reference.
 //
 // The weight is kept beside the key. It is taken again when the entry is overwritten or renamed,
-// and by update(). A change through a pointer does not count: store the value again.
+// and by update(). A change through a pointer does not count: store the value again. Entries of
+// weight 0 have no limit. To limit them too, add a constant, or the size of the key.
 template <class Weigher>
 struct WithWeigher {};
 
@@ -82,8 +84,9 @@ struct WithStatistics {};
 
 // Expires entries that were not requested for Config::expire_after_access. A value stored without
 // an expiry gets that ttl. A find(), get(), mget(), visit(), update() or get_or_compute() of a live
-// key does what pexpire(key, that ttl, Condition::kGt) does. So a persistent key stays persistent,
-// and a shorter ttl lasts until the first of these calls. peek() and getex() postpone nothing.
+// key does what pexpire(key, that ttl, Condition::kGt) does. So a persistent key stays persistent.
+// An entry with a shorter ttl gets the longer one at the first of these calls. peek() and getex()
+// postpone nothing.
 struct WithExpireAfterAccess {};
 
 // ------------------------------------------------------------------------------------------------
@@ -170,7 +173,8 @@ struct OneEach {
   }
 };
 
-// The weigher and the listener of a keyspace that does not compile, as AnyHash.
+// They replace a weigher or a listener that cannot be called, so that no other error follows. (See
+// AnyHash.)
 struct AnyWeigher {
   AnyWeigher() = default;
   AnyWeigher(const auto&) {}  // NOLINT: implicit by design
@@ -197,8 +201,8 @@ constexpr bool check_option() {
   return true;
 }
 
-// What a keyspace's options choose. Where one of them is wrong, a static_assert says so, and the
-// default takes its place, so that no other error follows.
+// What a keyspace's options choose. Where one of them is wrong, a static_assert says so, and
+// another type takes its place, so that no other error follows.
 template <class KeyType, class ValueType, class... Options>
 struct Choices {
  private:
@@ -416,8 +420,9 @@ struct Config {
   using Shards = Member<Kind::kShards, kIsConcurrent, std::size_t>;
 
   // With a policy: the largest total weight of all entries. Without a weigher, each weighs 1. At
-  // most 2^32 - 2 entries. An entry heavier than the capacity is refused, and its key is erased. A
-  // call that runs out of memory may already have evicted entries and erased its key.
+  // most 2^32 - 2 entries. An entry heavier than the capacity is refused: it is not stored, and its
+  // key is erased. A call that runs out of memory may already have evicted entries and erased its
+  // key.
   Capacity capacity = internal::NotGiven<Kind::kPolicy, Capacity>().operator Capacity();
 
   Clock clock = internal::NotGiven<Kind::kClock, Clock>().operator Clock();
@@ -437,9 +442,10 @@ struct Config {
   // In a ConcurrentKeyspace: the number of shards, rounded up to a power of two. At most 65,536,
   // and at most the capacity.
   //
-  // The default (0) is 32 for each processor, and at most 256. With a weigher it is at most 8,
-  // because no entry may weigh more than its shard's capacity. With a capacity it is less if a
-  // shard's capacity would be below 256.
+  // The default (0) is 32 for each processor, and at most 256. With a weigher it is at most 8. With
+  // a capacity it is less if a shard's capacity would be below 256. Each shard has its part of the
+  // capacity, and refuses an entry that is heavier than that. For a few heavy entries, give fewer
+  // shards.
   Shards shards = internal::NotGiven<Kind::kShards, Shards>().operator Shards();
 };
 

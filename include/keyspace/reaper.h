@@ -53,9 +53,9 @@ class Reaper {
  public:
   struct Config {
     // The shortest sleep between two passes. Expired entries may stay this long. The thread does
-    // not sleep while more entries are expired than a step erases. A day if it is longer.
+    // not sleep if a step leaves expired entries. More than a day counts as a day.
     Ttl interval = std::chrono::milliseconds(1);
-    // The longest sleep between two passes. A day if it is longer.
+    // The longest sleep between two passes. More than a day counts as a day.
     // REQUIRES: interval <= longest_sleep
     Ttl longest_sleep = std::chrono::seconds(1);
     // How many entries of one keyspace a step erases at most. REQUIRES: step >= 1

@@ -17,19 +17,19 @@ namespace keyspace {
 // once for each entry that is removed. It is not called for the entries that a keyspace holds when
 // it is destroyed or assigned to: call clear() before.
 //
-// When. At the end of the call that removed the entry, in the order of the removals, when the
-// keyspace is consistent again. So a listener may call the keyspace, and may store the same key
-// again. Entries that such a call removes are passed on after the listener has
-// returned. A listener must
-// not destroy, move or assign the keyspace. A listener that stores each evicted entry again is
-// called forever.
+// When. The listener is called at the end of the call that removed the entry, in the order of the
+// removals. The keyspace is then consistent. So a listener may call the keyspace, and may store the
+// same key again. Entries that such a call removes are passed on after the listener has returned. A
+// listener must not destroy, move or assign the keyspace. It moves with the keyspace: if it holds a
+// pointer to an object that owns the keyspace, that object must not be moved. A listener that
+// stores each evicted entry again is called forever.
 //
 // Exceptions. The call throws the listener's exception after it has taken effect; its result is
 // lost. (erase_expired() stops there.) If a call throws before the listener got all removed
 // entries, the next call that stores or erases something passes the rest.
 //
 // Arguments. A listener may move from the key and the value, or ignore them. They are destroyed
-// when the listener has returned. Their destructors may call the keyspace; their other operations
+// after the listener has returned. Their destructors may call the keyspace; their other operations
 // must not.
 enum class RemovalCause : std::uint8_t {
   kExpired,   // Its deadline was over when it was erased, evicted or overwritten. The listener is

@@ -30,9 +30,12 @@ struct Statistics {
 
   // Requests that found a live key (hits), and requests whose key was missing or expired (misses).
   // A request is a call of find(), get(), getex(), getdel(), visit(), update() or get_or_compute()
-  // on a keyspace that is not const, and each key of an mget(). A call of peek() or contains() is
-  // no request. A new value for a live key is not counted as a request, although a policy records
-  // it as one.
+  // on a keyspace that is not const, and each key of an mget(). peek() and contains() are not
+  // requests. A new value for a live key is not counted.
+  //
+  // In get_or_compute(), each thread that waits for a missing value counts a miss, and a thread
+  // that refreshes a live value counts a hit. So hits and misses do not tell how often a value was
+  // computed: count that in the function.
   Count hits = 0;
   Count misses = 0;
   // Values that were stored under a key that was not live.
@@ -49,13 +52,14 @@ struct Statistics {
     return removals[static_cast<std::size_t>(cause)];
   }
 
-  // Stored entries, including expired ones that are not erased yet: now, and at most so far. For a
-  // ConcurrentKeyspace, peak_size is the sum of the peaks of its shards.
+  // The number of stored entries now, and the largest number so far. Both include expired entries
+  // that are not erased yet. For a ConcurrentKeyspace, peak_size is the sum of the peaks of its
+  // shards.
   std::size_t size = 0;
   std::size_t peak_size = 0;
 
-  // The time from the deadline of an entry to its removal, over the entries that were removed as
-  // kExpired: the longest, and the sum.
+  // The lag of an entry is the time from its deadline to its removal. Only entries that were
+  // removed as kExpired count. These are the largest lag and the sum of all lags.
   std::chrono::milliseconds longest_lag{0};
   std::chrono::milliseconds total_lag{0};
 

@@ -17,8 +17,8 @@
 #include "support/probe.h"
 #include "support/support.h"
 
-// What a keyspace with a capacity holds and evicts. The model also checks the order in which the
-// policies evict, and the weights that they count.
+// Tests which entries a keyspace with a capacity stores and evicts. The model also checks the order
+// in which the policies evict, and the weights that they count.
 
 namespace keyspace::testing {
 namespace {
@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("a policy with a capacity of one evicts that one entry", "", 
 
 TEMPLATE_TEST_CASE("expired entries are evicted before live ones", "", EarliestDeadline, Lru,
                    ScanResistant) {
-  // One slot of the timer wheel has more of them than a call handles otherwise.
+  // One slot of the timer wheel has more expired entries than a call usually erases.
   ManualClock clock;
   Bounded<TestType> cache({.capacity = 3000, .clock = clock});
   for (int i = 0; i != 3000; ++i) {
@@ -113,7 +113,7 @@ TEST_CASE("EarliestDeadline evicts the soonest deadline, whichever call has set 
   CHECK(cache.rename(2, 8));
   cache.set(9, 0, 61s);
   CHECK(keys_of(cache) == Keys{4, 6, 7, 9});
-  // The new entry is no victim: the soonest of the others is evicted.
+  // The new entry is not a victim: the soonest of the other entries is evicted.
   cache.set(10, 0, 1s);
   CHECK(keys_of(cache) == Keys{4, 6, 7, 10});
 }
@@ -127,7 +127,7 @@ TEST_CASE("EarliestDeadline evicts no persistent entry and refuses new ones inst
   CHECK_FALSE(cache.insert(3, 30, 1h));
   CHECK_FALSE(cache.copy(1, 3));
   CHECK(keys_of(cache) == Keys{1, 2});
-  cache.set(1, 11);  // not a new one
+  cache.set(1, 11);  // overwrites a stored key
   CHECK(see(cache, 1) == Seen<int, Instant>{11, kNoDeadline});
   CHECK(cache.rename(1, 3));
   CHECK(keys_of(cache) == Keys{2, 3});
@@ -150,7 +150,7 @@ TEST_CASE("EarliestDeadline finds the soonest among many deadlines that lie toge
     cache.set(1000 + i, 0, 200h);
     REQUIRE_FALSE(cache.contains(soonest));
   }
-  // All deadlines are postponed: all records are filed too early.
+  // All deadlines are postponed, so all records are filed early.
   for (int i = 0; i != 500; ++i) cache.pexpire(1000 + i, 300h - Millis(i));
   for (int key = 0; key != 900; ++key) cache.persist(key);
   cache.set(2000, 0);
@@ -193,8 +193,8 @@ TEST_CASE("an eviction looks up each stale record once, however many come before
   CHECK(cache.size() == kSize);
   CHECK(cache.contains(-1));
   check_invariants(cache);
-  // Each stale record is read and looked up once, to be collected. A few thousand are read to find
-  // the soonest.
+  // The call reads and looks up each stale record once, to collect it. It reads a few thousand
+  // records to find the soonest.
   CHECK(evicting[Probe::kRecordsRead] <= stale + 5000);
   CHECK(evicting[Probe::kKeysLookedUp] <= stale + 1000);
 }
@@ -259,7 +259,7 @@ TEMPLATE_TEST_CASE("the records of entries that were erased are collected, and n
   for (int i = 0; i != 5000; ++i) cache.set(-1 - i, 0, 3h);
   CHECK(cache.size() == kCapacity);
   check_invariants(cache);
-  // An entry whose record was collected by mistake would stay for ever.
+  // An entry whose record was collected by mistake would never be erased.
   clock.advance(3h);
   CHECK(cache.erase_expired() == kCapacity);
 }
@@ -324,7 +324,7 @@ TEST_CASE("Lru keeps the order of requests over more entries than it looks at in
   check_invariants(cache);
 }
 
-// The records of the others are in one slot of the wheel, and not sorted yet.
+// The records of the other entries are in one slot of the wheel, and not sorted yet.
 TEST_CASE("Lru keeps the one entry that is requested, however many others share a slot") {
   const bool are_many = GENERATE(true, false);
   const int size = are_many ? 20'000 : 1000;
@@ -354,7 +354,7 @@ TEST_CASE("Lru evicts the first of the requested entries if all were requested")
   Bounded<Lru> cache({.capacity = 20'000});
   for (int i = 0; i != 20'000; ++i) cache.set(i, 0);
   for (int i = 19'999; i >= 0; --i) static_cast<void>(cache.find(i));
-  // The first calls look at a part of them.
+  // Each of the first calls looks at only a part of the records, and may evict another entry.
   constexpr int kFirst = 20;
   for (int i = 0; i != 19'000; ++i) {
     cache.set(20'000 + i, 0);
@@ -386,7 +386,7 @@ TEST_CASE("Lru and EarliestDeadline are exact for a thousand entries, whatever w
   ManualClock clock;
   Bounded<Lru> lru({.capacity = kCapacity});
   Bounded<EarliestDeadline> soonest({.capacity = kCapacity, .clock = clock});
-  // Each leaves stale records, up to the bound.
+  // Each erased entry leaves a stale record, up to the bound.
   for (int i = 0; i != 4 * kCapacity; ++i) {
     lru.erase(i - kCapacity);
     lru.set(i, 0);
@@ -578,8 +578,8 @@ TEMPLATE_TEST_CASE("an entry is weighed again when it is renamed or copied", "",
   check_invariants(cache);
 }
 
-// Runs out of memory in the middle of renames, until only one entry is left that may be evicted:
-// the one that is renamed.
+// Allocations fail in the middle of two renames. Then only one entry may be evicted: the entry that
+// the third rename renames.
 TEST_CASE("a rename may evict the renamed entry if others became too heavy before") {
   struct LastDigits {
     std::size_t operator()(int key, int) const noexcept {
@@ -611,7 +611,7 @@ TEST_CASE("a rename may evict the renamed entry if others became too heavy befor
   CHECK(cache.weight() == 14);
   check_invariants(cache);
 
-  // The next insertion evicts what the interrupted renames did not, as far as it can.
+  // The next insertion evicts the entries that the interrupted renames did not evict, if it can.
   cache.set(501, 0, 1h);
   CHECK(keys_of(cache) == Keys{109, 205});
   CHECK(cache.rename(109, 104));
@@ -668,7 +668,7 @@ TEMPLATE_TEST_CASE("a cache that was moved evicts the same entries as one that w
   std::uint32_t random = 1;
   for (int i = 0; i != 20'000; ++i) {
     random = random * 1664525 + 1013904223;
-    // Some keys often, others once.
+    // Requests some keys often, and others once.
     const int key = static_cast<int>(random >> 24 < 100 ? random >> 25 : random >> 12);
     const Millis ttl(1 + (random >> 16));
     for (Bounded<TestType>* const cache : {&stays, &moves}) {

@@ -100,7 +100,7 @@ TEST_CASE("an empty expiry is the ttl of an access, and kNever and a deadline ov
   CHECK(f.store.replace("inserted", "x", {}));
   CHECK(see(f.store, "inserted") == entry("x", at(10'500)));
 
-  // A request changes no persistent key.
+  // A request does not change a persistent key.
   CHECK(*f.store.find("persistent") == "v");
   CHECK(see(f.store, "persistent") == entry("v"));
 }

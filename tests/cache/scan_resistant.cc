@@ -18,9 +18,9 @@ std::size_t share_of_new(const BoundedInts& cache) {
   return internal::TestPeer::share_of_new(cache);
 }
 
-// A full cache for 1000 entries. The keys 0 to 989 are in the main queue, but the last insertion
-// evicted 0. The keys from 990 are in the queue of new keys: eleven of them, one more than its
-// share. The time of a key's last request is the key plus one.
+// A full cache for 1000 entries. The keys 1 to 989 are in the main queue; the last insertion
+// evicted 0. The eleven keys from 990 are in the queue of new keys, one more than its share. The
+// time of the last request of a key is the key plus one.
 class Full {
  public:
   Full() { scan(1001); }
@@ -56,13 +56,13 @@ TEST_CASE(
   REQUIRE(full.first_kept() == 1);          // idle since 2
   full.scan(1);                             // the time is 1002
   REQUIRE_FALSE(full.cache.contains(990));  // absent since 991
-  // Let time pass without evictions.
+  // Lets time pass without evictions.
   full.cache.erase(1000);
   for (int time = 1002; time != (is_soon ? 2967 : 2968); ++time) {
     full.cache.set(-1, 0);
     full.cache.erase(-1);
   }
-  full.cache.set(990, 0);  // at 2968, absent for 1977 and idle for 2966; or one more
+  full.cache.set(990, 0);  // at 2968: absent for 1977, idle for 2966. At 2969: each one more
   full.scan(50);
   CHECK(full.cache.contains(990) == is_soon);
 }
@@ -77,7 +77,7 @@ TEST_CASE("the share of new keys grows when one of them returns soon after its e
   full.cache.set(990, 0);
   CHECK(share_of_new(full.cache) == (is_soon ? 11 : 10));
 
-  // The ghost is used up.
+  // The first return has removed the ghost, so a second return does not count.
   full.cache.erase(990);
   full.cache.set(990, 0);
   CHECK(share_of_new(full.cache) == (is_soon ? 11 : 10));

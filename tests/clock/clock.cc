@@ -98,7 +98,7 @@ TEST_CASE("CachedClock saturates if a coarser clock exceeds the range of millise
 }
 
 TEST_CASE("CoarseClock tells the time of steady_clock to its resolution") {
-  // The timer interrupt itself may be late, so some slack.
+  // The lower limit has some slack, because the timer interrupt itself may be late.
   const auto slack = 2 * CoarseClock::resolution() + 1s;
   const auto before = std::chrono::steady_clock::now().time_since_epoch();
   const auto time = CoarseClock::now().time_since_epoch();
@@ -125,7 +125,7 @@ struct ClockReader {
   std::function<void(ClockCounted&, const std::string&)> call;
 };
 
-// All calls. The key "x" never exists before the call.
+// All calls. The key "x" is missing before each call.
 const std::vector<ClockReader>& calls() {
   using K = const std::string&;
   static const std::vector<ClockReader> all = {

@@ -20,8 +20,8 @@
 #include "support/concurrent_support.h"
 #include "support/support.h"
 
-// SteadyClock, SystemClock and BootClock: compared with the exact clocks, and with a counter and
-// clocks that the test controls.
+// Compares SteadyClock, SystemClock and BootClock with the exact clocks. Then tests their base with
+// a counter and clocks that the test controls.
 
 namespace keyspace::testing {
 namespace {
@@ -158,7 +158,7 @@ TEST_CASE("the exact clock is read when a millisecond is nearly over, and not be
   F::world.time += 1ms;  // the clock was just set
   F::world.per_reading = 10ns;
   CHECK(F::is_exact());
-  // Begin at the start of a millisecond.
+  // Begins at the start of a millisecond.
   F::world.time = std::chrono::ceil<std::chrono::milliseconds>(F::world.time + F::world.system) -
                   F::world.system;
   F::world.clock_readings = 0;

@@ -53,7 +53,7 @@ void accepted() {
 
 void refused() {
 #if REFUSED == 1  // a type that is no option
-  // says: The options are: a clock
+  // says: a policy (Unbounded, EarliestDeadline, Lru, ScanResistant), WithHash
   Cache<int, int, Weighted> cache({.capacity = 10});
   cache.set(1, 10);
 #elif REFUSED == 2   // a type that is no option, for many threads

@@ -64,16 +64,16 @@ void refused(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, Si
   (void)observed;
   (void)single;
 #if REFUSED == 1  // visit with what is called once
-  // says: must be callable as f(const Value&), more than once
+  // says: must be callable, as an lvalue, as f(const Value&)
   ints.visit(1, Once());
 #elif REFUSED == 2   // visit with a function of something else
-  // says: must be callable as f(const Value&)
+  // says: must be callable, as an lvalue, as f(const Value&)
   boxes.visit(1, [](int) {});
 #elif REFUSED == 3   // visit with a function that changes the value
   // says: to change the value, use update()
   ints.visit(1, [](int& value) { ++value; });
 #elif REFUSED == 4   // update with a function of something else
-  // says: must be callable as f(Value&)
+  // says: must be callable, as an lvalue, as f(Value&)
   ints.update(1, [](std::unique_ptr<int>&) {});
 #elif REFUSED == 5   // get of a move-only value
   // says: the value cannot be copied: use visit()
@@ -122,5 +122,12 @@ void refused(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, Si
   // says: call erase_expired() of a Keyspace
   Reaper reaper;
   reaper.add(single);
+#elif REFUSED == 20  // get_or_compute with the function before the expiry
+  // says: the expiry comes before the function
+  (void)ints.get_or_compute(
+      1, [] { return 10; }, 1s);
+#elif REFUSED == 21  // find
+  // says: another thread could invalidate a pointer: use get()
+  (void)ints.find(1);
 #endif
 }

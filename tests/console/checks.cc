@@ -148,7 +148,7 @@ void check_commands(std::span<const std::uint8_t> bytes) {
     const std::size_t bar = command.name.find('|');
     std::vector<std::string_view> words = {command.name.substr(0, bar)};
     if (bar != std::string_view::npos) words.push_back(command.name.substr(bar + 1));
-    // From one word too few to two words too many.
+    // Tries each number of words, from one too few to two too many.
     const auto least = static_cast<std::size_t>(std::abs(command.arity));
     const std::size_t size = std::max<std::size_t>(least + rest.take() % 4, 2) - 1;
     while (words.size() < size) words.push_back(kWords[rest.take() % std::size(kWords)]);

@@ -81,7 +81,8 @@ TEST_CASE("The error quotes 128 bytes of an unknown command, and 128 bytes of al
         "(error) ERR unknown command " + quoted_word + ", with args beginning with: 'a' ");
   CHECK(session("foo " + long_word + " a") ==
         "(error) ERR unknown command 'foo', with args beginning with: " + quoted_word + " ");
-  // 'y...y' and a blank take 103 bytes. 25 are left for the next word, and none after it.
+  // 'y...y' and a blank take 103 bytes. The next word gets the other 25 bytes, and later words get
+  // none.
   const std::string word(100, 'y');
   CHECK(session("foo " + word + " " + word + " a") ==
         "(error) ERR unknown command 'foo', with args beginning with: '" + word + "' '" +
@@ -430,8 +431,9 @@ TEST_CASE("STRLEN counts bytes") {
 TEST_CASE("Conditions decide whether an expiry is set, even if it is in the past") {
   struct Row {
     std::string_view flags;
-    // The replies for a persistent key and a time in the past and in the future. Then those for a
-    // key with a ttl of 100000 ms and a time in the past, a sooner, an equal and a later time.
+    // First the replies for a persistent key and a time in the past and in the future. Then the
+    // replies for a key with a ttl of 100000 ms and a time in the past, a sooner, an equal and a
+    // later time.
     std::string_view replies;
   };
   const auto row = GENERATE(values<Row>({

@@ -31,7 +31,8 @@ TEST_CASE("erase_expired erases expired entries and no others") {
 }
 
 TEST_CASE("erase_expired is exact to the millisecond at every distance") {
-  // The distances cover all levels of the timer wheel. Some starts are on no boundary of a slot.
+  // The distances cover all levels of the timer wheel. Some starts are not at the boundary of a
+  // slot.
   std::vector<Millis> distances;
   for (int bit = 0; bit < 42; ++bit) {
     for (const int off : {-1, 0, 1}) distances.emplace_back((std::int64_t{1} << bit) + off);

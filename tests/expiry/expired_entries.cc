@@ -104,7 +104,7 @@ const std::vector<Operation>& operations() {
   return all;
 }
 
-// A way to let the key expire. After each of them nothing of the key is visible.
+// A way to let the key expire. Afterwards the key is not visible to any operation.
 struct WayToExpire {
   const char* name;
   std::function<void(Strings&)> prepare;  // leaves the clock at 100
@@ -160,7 +160,8 @@ TEST_CASE("every operation treats an expired key that is still stored as a missi
       CHECK(operation.call(ks) == reply);
       CHECK(visible(ks) == expected);
 
-      // Neither its value nor its deadline returns later. Its deadline erases no other entry.
+      // Neither the value nor the deadline of the expired key returns later. Its deadline erases no
+      // other entry.
       CHECK(ks.erase_expired() <= 1);
       CHECK(ks.size() == expected.size());
       CHECK(visible(ks) == expected);

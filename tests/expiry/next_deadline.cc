@@ -36,7 +36,7 @@ TEST_CASE("next_deadline is exact where few deadlines lie together, however far 
     ks.clock().set(at(1000));
     for (int key = 0; key != 3; ++key) ks.set(key, 0, ttl + Millis(key));
     CHECK(ks.next_deadline() == at(1000) + ttl);
-    // After the soonest is erased, the timer wheel has to find the next one.
+    // After the soonest entry is erased, the timer wheel must find the next one.
     ks.clock().advance(ttl);
     CHECK(ks.erase_expired() == 1);
     CHECK(ks.next_deadline() == at(1001) + ttl);

@@ -25,7 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-// Two keys share a hash.
+// Gives the keys 0 and 1 the same hash.
 struct TwinHash {
   std::size_t operator()(std::uint64_t key) const noexcept {
     return key < 2 ? 7 : static_cast<std::size_t>(key * 0x9e3779b97f4a7c15u);
@@ -47,13 +47,13 @@ constexpr std::size_t most_records(std::size_t needed) {
   return internal::TestPeer::most_records(needed);
 }
 
-// Returns how many records there are beyond three for each volatile entry.
+// Returns the number of records in excess of three for each volatile entry.
 template <class Store>
 std::size_t excess(const Store& ks) {
   return records(ks) - std::min(records(ks), 3 * ks.volatile_size());
 }
 
-// Makes enough records stale that the collector checks all others.
+// Makes so many records stale that the collector checks all other records.
 void make_many_stale(TwinKs& ks) {
   for (std::uint64_t key = 100; key < 20'000; ++key) {
     ks.set(key, key, 10s);
@@ -98,7 +98,7 @@ TEST_CASE("erasing and persisting leave no more stale records than the bound all
   check_invariants(ks);
 }
 
-// Where the deadlines of some keys lie.
+// The deadlines of some keys.
 struct Layout {
   const char* name;
   std::uint64_t keys;
@@ -166,14 +166,14 @@ TEST_CASE("the bound on stale records holds for any slots and any order") {
             (is_next ? keys : others).push_back(key);
           });
           if (keys.empty()) keys = others;
-          // Choose again after 500 keys: the round has checked more by then.
+          // Chooses again after 500 keys, because the round has checked more records by then.
           if (next != Next::kAny && keys.size() > 500) keys.resize(500);
           for (const std::uint64_t key : keys) {
             make_stale(ks, key);
             most = std::max(most, excess(ks));
           }
         }
-        // None of these comes near the bound, unless rounds miss records.
+        // The excess stays far below the bound of 2048, unless rounds miss records.
         CHECK(most <= 1100);
         check_invariants(ks);
       }
@@ -200,8 +200,8 @@ TEST_CASE("a round of the collector checks every record, also those that move do
   ks.clock().advance(1ms);
   CHECK(ks.erase_expired() == 1);
   REQUIRE_FALSE(internal::TestPeer::is_collecting(ks));
-  // This opens the slot that holds all records, and moves some. The next removal starts a round,
-  // which checks those. Then the others move.
+  // This call opens the slot that holds all records, and moves some of them. The next removal
+  // starts a round, which checks the moved records. Then the other records move.
   ks.clock().set(at(start));
   ks.erase_expired(1);
   REQUIRE(internal::TestPeer::records_by_slot(ks).size() > 10);
@@ -254,7 +254,7 @@ TEMPLATE_TEST_CASE("evicting entries that share a hash leaves no more stale reco
   for (std::uint64_t key = 0; key != kKeys; ++key) cache.set(key, 0, 1h);
   for (std::uint64_t i = 0; i != 20; ++i) {
     const Millis ttl = 1h + kSameTag * static_cast<int>(i + 1);
-    // The record of each entry is early.
+    // The record of each entry is filed early.
     for (std::uint64_t key = i; key != kKeys + i; ++key) cache.getex(key, ttl);
     cache.set(kKeys + i, 0, ttl);
     REQUIRE(internal::TestPeer::policy_records(cache) <= most_records(kKeys));
@@ -411,8 +411,8 @@ TEST_CASE("entries that share a hash are filed again within the limit") {
     ks.pexpire(key, 1h);
   }
   ks.clock().advance(1s);
-  // Each entry is filed again in one step, and its record dropped in another; a call does at most
-  // its limit and a constant.
+  // One step files an entry again, and another step drops its old record. A call makes at most as
+  // many steps as its limit, and a constant number more.
   int calls = 0;
   while (*ks.next_deadline() <= ks.clock().now()) {
     CHECK(ks.erase_expired(1) == 0);

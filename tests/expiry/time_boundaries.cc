@@ -43,13 +43,13 @@ TEST_CASE("a key is live one tick before its deadline and expired at it") {
 struct Sum {
   std::int64_t now;
   std::int64_t ttl;
-  std::int64_t deadline;  // kMax: persistent; kOver: over at once
+  std::int64_t deadline;  // kMax: persistent; kOver: not after now
   std::int64_t pttl;      // kMax: persistent
 };
 constexpr std::int64_t kOver = kMin;
 
 constexpr Sum kSums[] = {
-    // At zero every ttl is its own deadline.
+    // At the time zero, each ttl equals its deadline.
     {0, kMin, kOver, 0},
     {0, kMin + 1, kOver, 0},
     {0, -1, kOver, 0},
@@ -72,7 +72,7 @@ constexpr Sum kSums[] = {
     {kMax - 2, kMax, kMax, kMax},
     {kMax - 2, 0, kOver, 0},
     {kMax - 2, kMin, kOver, 0},
-    // One tick before never the largest finite deadline is not after now.
+    // One tick before never, the largest finite deadline is not after now.
     {kMax - 1, 1, kOver, 0},
     {kMax - 1, kMax - 1, kOver, 0},
     {kMax - 1, kMax, kMax, kMax},

@@ -8,7 +8,7 @@
 #include "support/probe.h"
 #include "support/support.h"
 
-// The records that the timer wheel holds and files, counted one by one.
+// Counts the records that the timer wheel holds and files.
 
 namespace keyspace::testing {
 namespace {
@@ -58,7 +58,7 @@ TEST_CASE("a deadline after the record of its entry files no other record") {
 }
 
 TEST_CASE("a sooner deadline is kept although the tag of the old record has wrapped") {
-  // Nine hours after its time a record looks like a later one.
+  // Nine hours after its time, the tag of a record looks like that of a later record.
   const auto ahead = GENERATE(9h, 10h, 19h, 1000h);
   NumberKs ks;
   ks.set(1, 1, 1s);
@@ -109,14 +109,14 @@ TEST_CASE("random deadlines of the same keys file few records") {
   for (std::uint64_t i = 0; i != 2000; ++i) {
     ks.pexpire(i % kKeys, Millis{1 + random() % 600'000});
   }
-  // The first of twenty is the soonest so far, the second with a chance of one half, the third of a
-  // third, and so on: 3.6 in all.
+  // Each key gets twenty random deadlines. The n-th files a record only if it is the soonest so
+  // far. The probability of that is 1/n. So each key files 3.6 records on average.
   CHECK(TestPeer::records(ks) <= kKeys * 5);
   check_invariants(ks);
 }
 
 TEST_CASE("erase_expired files no more records than its limit and a few") {
-  // The deadlines are a tick apart and far away: many records share the slots of high levels.
+  // The deadlines are a tick apart and far away, so many records share the slots of high levels.
   constexpr std::uint64_t kKeys = 3000;
   const std::size_t limit = GENERATE(as<std::size_t>{}, 0, 1, 7, 64);
   const bool postponed = GENERATE(false, true);

@@ -38,8 +38,8 @@ enum class Comparison : std::uint8_t {
   kKey,        // nil, or a key that is stored
   kHello,      // equal except for the id
   kKind,       // the same kind of reply
-  kNewScan,    // as kScan, but one server may refuse a cursor that is no number below 2^63, and
-               // the real server may refuse a type
+  kNewScan,    // as kScan, but one server may refuse a cursor that is not a number below
+               // 2^63, and the real server may refuse a type
   kNewHello,   // equal except for the id, server, version and modules. Errors may differ. Only
                // redis_server may refuse a user, or a word with a NUL
   kNewClient,  // as kKind, but any reply if a word has a NUL

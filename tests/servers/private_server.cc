@@ -74,7 +74,8 @@ std::unique_ptr<PrivateServer> PrivateServer::start_real(Engine engine,
   std::vector<std::string> words = {program_of(engine), "--port", "0", "--save", "",
                                     "--appendonly",     "no"};
   words.insert(words.end(), more.begin(), more.end());
-  // The checker and the server are one program. It is the server if argv[0] is the server's name.
+  // The checker and the server are one program. The program is the server if argv[0] is the name
+  // of the server.
   const bool is_redis = engine == Engine::kRedis;
   for (const std::string& program :
        {words[0], std::string(is_redis ? "redis-check-rdb" : "valkey-check-rdb")}) {

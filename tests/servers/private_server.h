@@ -30,9 +30,9 @@ class PrivateServer {
   static std::unique_ptr<PrivateServer> start(std::vector<std::string> words);
 
   // Starts a real server from the PATH, with the additional arguments `more`. It listens only on
-  // the socket and writes nothing to disk. Debian has each server in two packages. One starts it as
-  // a service too. The other, redis-tools or valkey-tools, has it as redis-check-rdb or
-  // valkey-check-rdb. Either works here.
+  // the socket and writes nothing to disk. Debian has the program of each server in two packages.
+  // One package also starts the server as a service. The other, redis-tools or valkey-tools, has
+  // the program as redis-check-rdb or valkey-check-rdb. Either package works here.
   static std::unique_ptr<PrivateServer> start_real(Engine engine,
                                                    const std::vector<std::string>& more);
 
@@ -49,7 +49,7 @@ class PrivateServer {
  private:
   PrivateServer();
 
-  // Starts `program`. `words` are its arguments. The first is argv[0], its name.
+  // Starts `program` with the arguments `words`. The first is argv[0].
   static std::unique_ptr<PrivateServer> start(const std::string& program,
                                               std::vector<std::string> words);
 
@@ -57,8 +57,8 @@ class PrivateServer {
   pid_t process_ = 0;  // 0 if it does not run
 };
 
-// From the first start() on, SIGHUP, SIGINT, SIGQUIT and SIGTERM do not end the program. Instead
-// this returns true, so that the program can destroy its servers before it ends.
+// Returns whether the program received SIGHUP, SIGINT, SIGQUIT or SIGTERM. From the first start()
+// on, these signals do not end the program. So it can destroy its servers before it ends.
 bool is_told_to_end();
 
 #endif  // KEYSPACE_TESTS_SERVERS_PRIVATE_SERVER_H_

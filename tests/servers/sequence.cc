@@ -241,7 +241,7 @@ class SequenceGenerator : private Dice {
   }
 
   std::string offset() {
-    // No offset that makes a value of hundreds of megabytes.
+    // Avoids offsets that would make a value of hundreds of megabytes.
     if (chance(20)) return std::string(pick({"-1", "536870912", "9223372036854775807", "x", ""}));
     return std::to_string(number(0, 40));
   }
@@ -276,7 +276,7 @@ class SequenceGenerator : private Dice {
     return word;
   }
 
-  // Makes a wrong command of it.
+  // Turns the command into a wrong one.
   void mangle(Command& command) {
     const auto place = [&] {
       return command.begin() + number(1, static_cast<std::int64_t>(command.size()) - 1);

@@ -55,7 +55,7 @@ std::uint64_t info(Socket& socket, const std::string& section, const std::string
   return std::stoull(text.substr(begin + name.size() + 1));
 }
 
-// Returns a port on which no program listens. (One might start to, a moment later.)
+// Returns a port on which no program listens. (Another program may take the port before its use.)
 std::uint16_t free_port() {
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = {};

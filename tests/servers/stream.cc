@@ -13,8 +13,8 @@ namespace {
 
 using namespace std::string_literals;
 
-// The requests of streams. Whatever a scrap changes in one of them, both servers must give the same
-// reply.
+// The requests of streams. Both servers must give the same reply to a request, whatever scrap
+// replaces bytes in it.
 const std::vector<std::vector<std::string>> kRequests = {
     {"PING"},
     {"PING", "a\0b"s},

@@ -179,14 +179,14 @@ bool Twins::agree_on_time(const Command& command, const Answers& answers,
   const std::int64_t apart = std::abs(ours - theirs);
   if (upper_case(command[0]).starts_with('P')) return apart <= passed;
 
-  // Seconds are rounded. So two times that are close together may differ by a second, if they are
-  // half way between two seconds.
+  // Seconds are rounded. So two times that are close together may differ by a second if they are
+  // near the middle between two seconds.
   const std::int64_t millis = ask({"P" + command[0], command[1]}).theirs.number;
   const std::int64_t passed_until_now = passed + longest_ask_.count();
   return apart <= passed / 1000 + 1 && std::abs(millis % 1000 - 500) <= passed_until_now;
 }
 
-// All ttls of less than a second are those of a step that waits.
+// Only a step that waits has set a ttl of less than a second.
 void Twins::wait_for_expiries() {
   const auto expires_soon = [](const Answer& ttl) { return ttl.number >= 0 && ttl.number < 1000; };
   for (const std::string& key : all_keys()) {

@@ -12,7 +12,7 @@
 #include "servers/differences.h"
 #include "servers/sequence.h"
 
-// The replies of two servers to the same command, which should agree and do not.
+// Replies of two servers to the same command that should agree, but do not.
 struct Mismatch {
   std::size_t step;  // the index of the command in the sequence
   std::string ours;

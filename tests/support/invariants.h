@@ -23,13 +23,13 @@
 
 namespace keyspace::internal {
 
-// Holds the inside of a keyspace against what the comments in include/keyspace/internal promise.
+// Checks the invariants that the comments in include/keyspace/internal promise.
 struct TestPeer {
   // Returns how many records a wheel may have, stale ones included, if `needed` are not stale. (See
   // TimerWheel::collect_if_needed().)
   static constexpr std::size_t most_records(std::size_t needed) { return 3 * needed + 2048; }
 
-  // Returns the first promise that is broken; empty if all are kept.
+  // Returns a text about the first broken invariant; empty if none is broken.
   template <class Keyspace>
   static std::string broken_invariant(const Keyspace& keyspace) {
     const auto& wheel = wheel_of(keyspace);
@@ -40,7 +40,7 @@ struct TestPeer {
     return broken;
   }
 
-  // The same of all shards of a ConcurrentKeyspace, in which no other thread is.
+  // The same for all shards of a ConcurrentKeyspace. REQUIRES: no other thread uses it.
   template <class Keyspace>
   static std::string broken_in_shards(const Keyspace& keyspace) {
     for (std::size_t i = 0; i != keyspace.engine_.shards_.count(); ++i) {
@@ -104,7 +104,7 @@ struct TestPeer {
     return graph.edge_from(thread) != graph.edges_.end();
   }
 
-  // How many requests the policy Lru of all shards has numbered.
+  // Returns the number of requests that the policy Lru of all shards has numbered.
   template <class Keyspace>
   static std::int64_t numbered_requests(const Keyspace& keyspace) {
     std::int64_t sum = 0;
@@ -112,7 +112,7 @@ struct TestPeer {
         [&](const auto& engine, auto&) { sum += engine.store_.policy_.requests_.get(); });
     return sum;
   }
-  // The part of the buckets for ghosts that is in use in the first shard.
+  // Returns the share of the buckets for ghosts that are in use in the first shard.
   template <class Keyspace>
   static double ghost_buckets_in_use(const Keyspace& keyspace) {
     const WriterLock lock(keyspace.engine_.shards_.shard(0).mutex);
@@ -198,7 +198,7 @@ struct TestPeer {
     return store_of(keyspace).map_.wheel_;
   }
 
-  // Hash and tag: an entry and its record have both in common.
+  // A hash and a tag. An entry and its record have the same hash and tag.
   using Group = std::pair<std::size_t, TimerRecord::Tag>;
 
   template <class F>
@@ -280,7 +280,7 @@ struct TestPeer {
       if (exact == candidates.end()) return "an entry has no record at its deadline";
       candidates.erase(exact);
     }
-    // The sooner the deadline, the fewer records fit; so the soonest chooses first.
+    // A sooner deadline fits fewer records. So the entry with the soonest deadline chooses first.
     for (auto& [group, deadlines] : early) {
       std::sort(deadlines.begin(), deadlines.end());
       auto& candidates = records[group];
@@ -392,7 +392,7 @@ struct TestPeer {
 
 namespace keyspace::testing {
 
-// Throws, with the broken promise as its message, if the inside of `ks` breaks one. O(size).
+// Throws if an invariant of `ks` is broken. The message describes the invariant. O(size).
 template <class Ks>
 void check_invariants(const Ks& ks) {
   const std::string broken = internal::TestPeer::broken_invariant(ks);

@@ -1,8 +1,8 @@
 #ifndef KEYSPACE_TESTS_SUPPORT_SUPPORT_H_
 #define KEYSPACE_TESTS_SUPPORT_SUPPORT_H_
 
-// What several tests share: short names for times, see() which compares all readers of a key,
-// clocks that count or tick coarsely, and types that count or throw.
+// Shared by several tests: short names for times; see(), which compares all readers of a key;
+// clocks that count or tick coarsely; and types that count or throw.
 
 #include <keyspace/clock.h>
 #include <keyspace/keyspace.h>
@@ -109,7 +109,7 @@ auto see(const Ks& ks, const Key& key) {
   }
 }
 
-// Returns how many entries a walk shows.
+// Returns the number of entries that for_each() shows.
 template <class Ks>
 std::size_t live_count(const Ks& ks) {
   std::size_t count = 0;
@@ -161,8 +161,8 @@ struct Blown : std::exception {
   const char* what() const noexcept override { return "the fuse blew"; }
 };
 
-// One countdown for everything that may throw. A test that arms it with 0, 1, 2, ... interrupts a
-// call at every point at which it can be interrupted.
+// One countdown for all operations that may throw. A test that arms it with 0, 1, 2, ... interrupts
+// a call at every point at which it can be interrupted.
 class Fuse {
  public:
   // The operation after the next `more` ones throws, once.
@@ -182,8 +182,8 @@ enum class Throws {
   kOnCopyOrMove,  // those, and both moves, which are then not noexcept
 };
 
-// An int on the heap, so that a sanitizer reports a leak or a second destruction. A moved-from one
-// is -1.
+// An int on the heap, so that a sanitizer reports a leak or a second destruction. The id of a
+// moved-from object is -1.
 template <Throws kThrows>
 class Fragile {
  public:
@@ -305,7 +305,7 @@ class LedgerAllocator {
   Ledger* ledger_;
 };
 
-// All keys share a hash.
+// Gives all keys the same hash.
 struct OneHash {
   template <class Key>
   std::size_t operator()(const Key&) const noexcept {

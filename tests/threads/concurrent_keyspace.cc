@@ -406,7 +406,7 @@ TEST_CASE("the limit of erase_expired also counts postponed entries, and each st
   const Probed erasing([&] { CHECK(ks.erase_expired(kLimit) == 0); });
   CHECK(erasing[Probe::kRecordsRead] >= kLimit / 2);  // a postponed entry counts twice
   CHECK(erasing[Probe::kRecordsRead] <= kLimit + 16);
-  // One to check whether entries are due, and one for each step.
+  // The call takes one lock to check whether entries are due, and one lock for each step.
   CHECK(erasing[Probe::kLocksTaken] >= 4);
   CHECK(erasing[Probe::kLocksTaken] <= 6);
 }
@@ -432,7 +432,7 @@ TEST_CASE("a call takes one lock, and a second one only to postpone the expiry t
   CHECK(locks([&] { return ks.rename(0, other); }) == 2);
   CHECK(locks([&] { return ks.erase(other); }) == 1);
   CHECK(locks([&] { return ks.size(); }) == 4);
-  // The request postpones the deadline, so it takes a writer's lock too.
+  // The request postpones the deadline, so it also takes the lock as a writer.
   ks.set(1, 1);
   clock.advance(1ms);
   CHECK(locks([&] { return ks.get(1); }) == 2);
@@ -467,7 +467,7 @@ using LedgeredPairs = LedgerAllocator<std::pair<const int, int>>;
 using LedgeredInts = ConcurrentKeyspace<int, int, ManualClock, WithListener<IntListener>,
                                         WithAllocator<LedgeredPairs>>;
 
-// Exception: clear(), which clears one shard after the other.
+// clear() is an exception: it clears one shard after the other.
 TEST_CASE("a call that runs out of memory has no effect, and its listener is not called") {
   const std::vector<std::function<void(LedgeredInts&)>> calls = {
       [](auto& ks) { ks.set(1, 11); },      [](auto& ks) { ks.insert(3, 3); },

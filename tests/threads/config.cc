@@ -42,7 +42,7 @@ TEST_CASE("a ManualClock that moves after the construction moves the time of all
   CHECK(ks.erase_expired() == kConfigKeys);
 }
 
-// A clock that records which object is read.
+// A clock that records which clock objects are read.
 struct WatchedClock {
   explicit WatchedClock(std::set<const void*>& its_reads) : reads(&its_reads) {}
   Instant now() const {
@@ -75,14 +75,14 @@ TEST_CASE("all calls read the clock that clock() returns") {
   CHECK(reads == std::set<const void*>{&ks.clock()});
 }
 
-// How often the members of a Config were called.
+// Counts the calls of the members of a Config.
 struct Calls {
   int hash = 0;
   int equal = 0;
   int weigher = 0;
   int listener = 0;
 };
-// A default-constructed one fails.
+// A default-constructed StatefulHash crashes at its first call.
 struct StatefulHash {
   std::size_t operator()(int key) const noexcept {
     ++calls->hash;

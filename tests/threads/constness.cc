@@ -1,4 +1,4 @@
-// Where requests change a ConcurrentKeyspace, they do not compile on a const one.
+// Requests that change a ConcurrentKeyspace do not compile on a const ConcurrentKeyspace.
 
 #include <keyspace/concurrent_keyspace.h>
 
@@ -43,7 +43,7 @@ constexpr bool kReads = requires(Ks& ks, void (*f)(const int&, const int&, Insta
   ks.shards();
   ks.clock();
 };
-// Each of these is false on a const keyspace of any kind.
+// Each of the following constants is false for every kind of const keyspace.
 template <class Ks>
 constexpr bool kUpdates = requires(Ks& ks, void (*f)(int&)) {
   ks.update(1, f);

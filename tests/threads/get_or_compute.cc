@@ -87,7 +87,7 @@ TEST_CASE("a computed value may get a deadline, or the default expiry", "[thread
   CHECK(ks.get_or_compute("a", at(1010), advance) == 1);
   CHECK(ks.pexpiretime("a") == at(1010));
   CHECK(ks.pttl("a") == 5ms);
-  // The deadline is over when the computation ends.
+  // The deadline has passed when the computation ends.
   CHECK(ks.get_or_compute("b", at(1010), advance) == 1);
   CHECK_FALSE(ks.contains("b"));
   CHECK_FALSE(ks.contains("a"));

@@ -138,14 +138,14 @@ TEST_CASE("a write does not wait for a read in another shard", "[threads]") {
 // --- The mutex alone
 
 struct Guarded {
-  // Locks once for reading. Returns true if that used a slot.
+  // Locks once for reading. Returns true if the lock used a slot.
   bool read_uses_slot() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     auto* const slot = mutex.lock_shared();
     mutex.unlock_shared(slot);
     return slot != nullptr;
   }
-  // Locks for reading until that uses a slot. Returns the number of reads that did not. Calls f()
-  // before each read.
+  // Locks for reading until a read uses a slot. Returns the number of reads that used no slot.
+  // Calls f() before each read.
   template <class F>
   int read_until_biased(const F& f) {
     for (int reads = 0;; ++reads) {
@@ -193,7 +193,8 @@ TEST_CASE("a thread uses its slot for one mutex at a time", "[threads]") {
   };
   for (int i = 0; i != 1'000; ++i) read_both();
   CHECK(read_both() == std::pair(true, false));
-  // Both are biased. A writer of one that waited for a reader of the other would deadlock here.
+  // Both mutexes are biased. If a writer of one waited for a reader of the other, this would
+  // deadlock.
   const internal::ReaderLock reader(outer.mutex);
   const internal::WriterLock writer(inner);
 }
@@ -419,7 +420,8 @@ TEST_CASE("a function under a lock may call another keyspace, and later calls ar
   ks.set(1, 10);
   CHECK(ks.visit(1, [&](int value) { other.set(1, value); }));
   CHECK_THROWS_AS(ks.update(1, [&](int&) { throw Blown(); }), Blown);
-  // The CallUnderLock of both is gone. So a later call that has to wait does not abort the program.
+  // The CallUnderLock of both keyspaces is destroyed. So a later call that must wait does not abort
+  // the program.
   std::future<void> write;
   ks.visit(1, [&](int) {
     write = std::async(std::launch::async, [&] { ks.set(2, 20); });

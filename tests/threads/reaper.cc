@@ -176,7 +176,7 @@ TEST_CASE("a call wakes the reaper if it sets a sooner deadline, and only then",
     call();
     return internal::TestPeer::take_wake(*state);
   };
-  // Each deadline is sooner than all before.
+  // Each deadline is sooner than all earlier ones.
   CHECK(wakes([&] { ks.set(0, 0, 20h); }));
   CHECK(wakes([&] { ks.set(0, 0); }));
   CHECK(wakes([&] { ks.pexpire(0, 90min); }));
@@ -195,8 +195,8 @@ TEST_CASE("a call wakes the reaper if it sets a sooner deadline, and only then",
   CHECK_FALSE(wakes([&] { ks.erase(-2); }));
   CHECK_FALSE(wakes([&] { static_cast<void>(ks.get(0)); }));
 
-  // A deadline that moves to another shard is no sooner. But if the reaper is reading the
-  // deadlines, it may have read that shard before.
+  // A deadline that moves to another shard does not become sooner. But if the reaper is reading the
+  // deadlines, it may have read that shard already.
   const auto wakes_during_reading = [&](const auto& call) {
     internal::TestPeer::begin_reading(ks);
     call();
@@ -371,7 +371,7 @@ TEST_CASE("the destructor of a reaper ends every sleep at once", "[threads]") {
     Reaper reaper({.interval = 24h, .longest_sleep = 24h}, ks);
     ks.set(round, 1, 30min);
   }
-  CHECK(ks.size() == 50);  // with a sleep that is not ended, the test takes a day
+  CHECK(ks.size() == 50);  // if a destructor does not end a sleep, the test takes a day
 }
 
 }  // namespace

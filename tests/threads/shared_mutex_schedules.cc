@@ -44,8 +44,8 @@ struct Schedules {
   struct Thread {
     int calls = 0;                       // calls that have returned: lock, unlock, and so on
     std::vector<std::uint64_t> results;  // of the operations of the call in progress
-    void* slot = nullptr;                // with which it has locked a BiasedMutex
-    std::size_t asleep_on = kNone;       // number of a word
+    void* slot = nullptr;                // the slot with which it has locked a BiasedMutex
+    std::size_t asleep_on = kNone;       // the number of a word
     // In a loop that waits for a word: the number of the word, and the number of operations before
     // the loop.
     std::size_t waits_on = kNone;
@@ -97,7 +97,7 @@ struct Schedules {
       return static_cast<T>(make([&](Thread& self) {
         const std::uint64_t before =
             std::exchange(state->words[word_], static_cast<T>(state->words[word_] + more));
-        if (word_ != kStateWord) return std::uint64_t{0};  // nobody uses it
+        if (word_ != kStateWord) return std::uint64_t{0};  // it is not used
         arrive(self, before);
         return before;
       }));

@@ -18,7 +18,7 @@
 #include "support/catch.hpp"
 #include "support/support.h"
 
-// The compiler checks all of this. The one test case exists so that the file appears in a run.
+// The compiler checks this file. The only test case exists so that the file appears in a run.
 
 namespace keyspace::testing {
 namespace {
@@ -69,7 +69,7 @@ static_assert(std::is_nothrow_move_constructible_v<Keyspace<int, std::unique_ptr
 struct FatClock {
   using time_point = std::chrono::steady_clock::time_point;
   static time_point now() { return {}; }
-  std::array<std::uint64_t, 2> payload = {};  // more than fits into padding
+  std::array<std::uint64_t, 2> payload = {};  // larger than the padding
 };
 
 static_assert(sizeof(Default) < sizeof(Keyspace<int, int, FatClock>), "a std clock costs no bytes");
@@ -135,7 +135,7 @@ concept HasTheWholeInterface = requires(Ks& ks, const Ks& reader, const typename
 static_assert(HasTheWholeInterface<Strings>);
 static_assert(HasTheWholeInterface<Keyspace<std::string, std::string>>);
 
-// --- What must not compile, beside what must ---
+// --- Code that must not compile, beside code that must ---
 
 // All calls that take an expiry, and at least one of them.
 template <class Ks, class Time>

@@ -113,8 +113,8 @@ struct SaysVoid : StdHash {
   using is_avalanching = void;
 };
 
-// How often keys are compared, for each key that is inserted and found again, if all keys have the
-// same low bits.
+// Returns the number of comparisons for each key that is inserted and found again. All keys have
+// the same low bits.
 template <class Hash>
 double comparisons_of_high_keys() {
   constexpr std::uint64_t kKeys = 4000;
@@ -130,7 +130,7 @@ TEST_CASE("a hash is mixed, unless it declares is_avalanching") {
   CHECK(comparisons_of_high_keys<SaysFalse>() < 3);
   CHECK(comparisons_of_high_keys<SaysFalseByATrait>() < 3);
   CHECK(comparisons_of_high_keys<internal::HashedHash<std::uint64_t, StdHash>>() < 3);
-  // Without mixing, the search for each key begins in the same slot of the map.
+  // Without mixing, the search for each key starts in the same slot of the map.
   CHECK(comparisons_of_high_keys<SaysTrue>() > 3);
   CHECK(comparisons_of_high_keys<SaysVoid>() > 3);
   STATIC_REQUIRE(internal::kIsAvalanching<internal::DefaultHash<int>>);

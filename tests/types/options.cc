@@ -15,7 +15,7 @@
 #include "support/invariants.h"
 #include "support/support.h"
 
-// The options of a keyspace and its Config: their order, their state, and what has to be given.
+// The options of a keyspace and its Config: their order, their state, and the required members.
 
 namespace keyspace::testing {
 namespace {
@@ -146,7 +146,7 @@ TEMPLATE_LIST_TEST_CASE("options may be given in any order", "", Orders) {
   check_invariants(cache);
 }
 
-// --- The state of what a Config holds ---
+// --- The state of the objects in a Config ---
 
 // How often objects were copied.
 struct Copies {
@@ -232,7 +232,7 @@ TEST_CASE("a keyspace uses the objects of its Config, with their state") {
   CHECK(copies.hash >= 1);
   CHECK(copies.equal >= 1);
 
-  cache.reserve(100);  // a map that grows copies them
+  cache.reserve(100);  // a map that grows copies the hash and the equality
   const int hash_copies = copies.hash;
   const int equal_copies = copies.equal;
   cache.set(1, 10, 1s);
@@ -252,8 +252,8 @@ TEST_CASE("a keyspace uses the objects of its Config, with their state") {
   CHECK(ledger.allocations > ledger.deallocations);
   check_invariants(cache);
 
-  // If the map does not grow, no call copies any of them. A move of the keyspace copies no clock,
-  // no weigher and no listener.
+  // If the map does not grow, no call copies any of these objects. A move of the keyspace copies no
+  // clock, no weigher and no listener.
   CHECK(copies.clock == 0);
   CHECK(copies.weigher == 0);
   CHECK(copies.listener == 0);

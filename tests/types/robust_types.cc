@@ -69,7 +69,7 @@ TEST_CASE("a ttl of zero is over, although the clock shows the latest time") {
   CHECK_FALSE(ks.contains(2));
 }
 
-// Can be copied bit by bit. Its constructor moves from the argument.
+// Trivially copyable. Its constructor moves from the argument.
 struct Released {
   explicit Released(std::unique_ptr<int>&& owner) noexcept : number(owner.release()) {}
   int* number;
@@ -111,7 +111,7 @@ TEST_CASE("a value that can be constructed from anything is copied from a value 
   CHECK(ks.find(2)->address == &object);
 }
 
-// Trivial to copy, but declared to throw. Not all compilers respect that.
+// Trivially copyable, but its copies are not noexcept. Some compilers ignore that.
 struct MayThrow {
   MayThrow(int n) noexcept : number(n) {}  // NOLINT(google-explicit-constructor)
   MayThrow(const MayThrow&) noexcept(false) = default;
@@ -119,7 +119,7 @@ struct MayThrow {
   int number;
 };
 
-// Trivially copyable, and constructed and assigned differently from what is not const.
+// Trivially copyable, but construction and assignment from an object that is not const differ.
 struct GreedyWord {
   explicit GreedyWord(int a_number) : number(a_number) {}
   GreedyWord(const GreedyWord&) = default;
@@ -237,7 +237,7 @@ TEST_CASE("a map at a constant size allocates in no insertion") {
       ks.erase(key - fill);
       try {
         ks.set(key, key);
-      } catch (const std::bad_alloc&) {  // the map has to grow: that may fail, and nothing is lost
+      } catch (const std::bad_alloc&) {  // the map must grow, which may fail; no entry is lost
         off = false;
         ks.set(key, key);
         off = true;

@@ -25,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A hash that cannot throw, which may be called again while a table grows.
+// A hash that cannot throw. A map may call it again while the map grows.
 struct SteadyHash {
   template <Throws kThrows>
   std::size_t operator()(const Fragile<kThrows>& key) const noexcept {
@@ -75,7 +75,7 @@ using SoonestThrow =
 using LruThrows = CacheSetup<Throws::kOnCopyOrMove, Throws::kOnCopy, FragileHash, Lru>;
 using ScanResistantThrows = CacheSetup<Throws::kOnCopy, Throws::kOnCopy, SteadyHash, ScanResistant>;
 
-// Value and deadline of everything live, by the number of the key.
+// The values and deadlines of all live entries, by the number of the key.
 using Contents = std::map<int, std::pair<int, Instant>>;
 
 template <class Ks>
@@ -101,7 +101,7 @@ struct Arguments {
 constexpr Instant kNow = at(50);
 constexpr Instant kFar = at(std::int64_t{1} << 61);  // too far for an entry to keep in few bits
 
-// `size` entries, four kinds in turn.
+// A keyspace with `size` entries, of four kinds in turn.
 template <class S>
 struct FilledKeyspace {
   explicit FilledKeyspace(int size) : ks(S::make(ledger)) {
@@ -413,7 +413,7 @@ TEST_CASE("a number is stored with its deadline or not at all when memory runs o
     REQUIRE(ks.pexpiretime(key) == deadline);
     if (key % 100 == 0) check_invariants(ks);
   }
-  CHECK(failures > 200);  // of a chunk of records in most cases, of a larger map in some
+  CHECK(failures > 200);  // mostly to allocate a chunk of records, sometimes a larger map
   check_invariants(ks);
 }
 

@@ -72,7 +72,7 @@ constexpr std::array<std::optional<Millis>, 6> kNext = {-1ms,     0ms,       50'
 struct ConditionRow {
   KeyState state;
   Condition condition;
-  // One character for each new deadline: past, now, sooner, equal, later, never.
+  // One character stands for each new deadline: past, now, sooner, equal, later, never.
   //   '-' the call returns false and nothing happens
   //   'D' the call returns true and the key is erased
   //   'S' the call returns true and the new deadline is stored

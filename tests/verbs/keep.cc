@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 // --- Keyspaces with each kind of option ---
 
-// Numbers are stored with one look-up where nothing but the map learns of it.
+// An int is stored with one look-up if no option needs to be informed.
 template <class T>
 T keep_value(int number) {
   if constexpr (std::is_same_v<T, int>) {
@@ -74,7 +74,7 @@ using KeepKinds =
 
 enum class KeepState { kMissing, kExpired, kPersistent, kVolatile };
 
-// A keyspace at the time 100, with a key in one state and other keys about it.
+// A keyspace at the time 100, with a key in the given state and two other keys.
 template <class Kind>
 struct KeepFixture {
   using T = typename Kind::Type;
@@ -87,7 +87,7 @@ struct KeepFixture {
     if (state == KeepState::kVolatile) ks.set(key, before, at(200));
     ks.clock().set(at(100));
   }
-  // The key is volatile, and its deadline is 200.
+  // Checks that the key expires at 200.
   void check_expires_at_its_deadline() {
     check_invariants(ks);
     ks.clock().set(at(199));

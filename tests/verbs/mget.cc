@@ -24,7 +24,7 @@ TEST_CASE("mget returns what find returns, for each key") {
     if (key % 3 == 1) ks.set(key, key + 1, std::chrono::milliseconds(1 + key % 2 * 1000));
   }
   ks.clock().advance(1ms);
-  // Sizes near the number of keys that are fetched ahead, and many times that.
+  // Sizes near the number of keys that mget() fetches ahead, and many times that number.
   for (const std::size_t size : {0U, 1U, 2U, 7U, 8U, 9U, 15U, 16U, 17U, 1200U}) {
     CAPTURE(size);
     std::vector<std::uint64_t> keys;

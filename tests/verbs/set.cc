@@ -189,13 +189,13 @@ TEST_CASE("set accepts a value that is stored in the keyspace itself") {
   ks.set("k", "a value too long to be stored inside a string object");
   ks.set("k", *ks.find("k"), 5ms);
   CHECK(see(ks, "k") == entry("a value too long to be stored inside a string object", at(5)));
-  // Enough insertions to make any table grow while the argument points into it.
+  // There are enough insertions to make the map grow while the argument points into it.
   for (int i = 0; i < 100; ++i) ks.set(std::to_string(i), *ks.find("k"));
   CHECK(see(ks, "99") == entry("a value too long to be stored inside a string object"));
 }
 
 TEST_CASE("set accepts a number that is stored in the keyspace itself while the map is rebuilt") {
-  // At a constant size the map rebuilds itself in place now and then, and its entries move.
+  // At a constant size the map sometimes rebuilds itself in place, and its entries move.
   constexpr std::uint64_t kKeys = 780;
   Keyspace<std::uint64_t, std::uint64_t, ManualClock> ks;
   const auto value_of = [](std::uint64_t key) { return key * 7 + 3; };
@@ -211,7 +211,7 @@ TEST_CASE("set accepts a number that is stored in the keyspace itself while the 
 }
 
 TEST_CASE("a write erases two expired entries before it adds one") {
-  // A keyspace that is only written to must not fill with expired entries.
+  // A keyspace that is only written must not fill with expired entries.
   Ints ks;
   for (int key = 0; key < 10; ++key) ks.set(key, 0, 1ms);
   ks.clock().advance(1ms);

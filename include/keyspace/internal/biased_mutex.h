@@ -17,8 +17,8 @@
 
 namespace keyspace::internal {
 
-// A place in which a reader records that it holds a BiasedMutex. Contains the number of that mutex,
-// or 0 if the slot is free. Each slot has a cache line of its own.
+// A slot in which a reader records that it holds a BiasedMutex. It contains the number of that
+// mutex, or 0 if it is free. Each slot has a cache line of its own.
 template <class Threading>
 struct alignas(ABSL_CACHELINE_SIZE) ReaderSlot {
   typename Threading::template Atomic<std::uint32_t> mutex{0};
@@ -29,14 +29,14 @@ struct alignas(ABSL_CACHELINE_SIZE) ReaderSlot {
 // The problem. In a SharedMutex every reader changes the same counter. Readers on several
 // processors then wait for one cache line, although they do not exclude each other.
 //
-// The solution. Each thread uses one of several slots. A slot is in a cache line of its own, which
-// other threads seldom touch. The lock has two modes:
+// The solution. Each thread uses one of several slots. Other threads seldom touch the cache line of
+// that slot. The lock has two modes:
 //
-//   not biased   Readers and writers lock the SharedMutex inside. After enough of these reads the
-//                lock becomes biased (towards readers).
+//   not biased   Readers and writers lock the SharedMutex inside. After enough reads, the lock
+//                becomes biased (towards readers).
 //   biased       A reader writes the number of the lock into its slot, and does not touch the
 //                SharedMutex. To unlock, it clears the slot, which takes no atomic
-//                read-modify-write. The next writer ends this mode, and the reads are counted
+//                read-modify-write. The next writer ends this mode, and the count of reads begins
 //                again.
 //
 // The protocol
@@ -47,16 +47,16 @@ struct alignas(ABSL_CACHELINE_SIZE) ReaderSlot {
 //            1. Stores that the mode is not biased, if it is biased.
 //            2. Loads all slots, and waits until none contains the number of the lock.
 //
-// Each of them stores first and then loads what the other stores. So at least one of them sees the
-// store of the other, if all four operations are sequentially consistent. They must stay so: weaker
-// memory orders break the lock, and no test would fail.
+// The reader and the writer each store first, and then load what the other stores. So at least one
+// of them sees the other's store, if all four operations are sequentially consistent. Weaker memory
+// orders would break the lock, and no test would fail.
 //
 // Invariants
 //   1. While a writer holds the lock, no other thread holds it.
 //   2. The mode changes only while the SharedMutex is locked. A reader begins the biased mode, and
 //      a writer ends it.
-//   3. Neither readers nor writers are starved. Unlike with a SharedMutex, a reader may overtake a
-//      writer by its slot: while the writer waits for readers that have locked the SharedMutex.
+//   3. Neither readers nor writers are starved. Unlike with a SharedMutex, a reader with a slot may
+//      overtake a writer that waits for readers of the SharedMutex.
 //
 // Source: Dice and Kogan, "BRAVO - Biased Locking for Reader-Writer Locks", 2019.
 //
@@ -67,7 +67,7 @@ class ABSL_LOCKABLE BiasedMutex {
  public:
   using Slot = ReaderSlot<Threading>;
 
-  // Several mutexes may share the slots. A thread always uses the same slot, and for one mutex at a
+  // Several mutexes may share the slots. A thread always uses the same slot, for one mutex at a
   // time.
   // REQUIRES: the number of slots is a power of two. The slots outlive the mutex. `number` is not
   // 0, and no other mutex that shares the slots has the same number.
@@ -117,22 +117,22 @@ class ABSL_LOCKABLE BiasedMutex {
   // Checks nothing.
   void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
-  // Returns the address that identifies this mutex in Threading::before_wait(). It is that of the
-  // SharedMutex inside, which calls before_wait() too.
+  // Returns the address that identifies this mutex in Threading::before_wait(). It is the address
+  // of the SharedMutex inside, which calls before_wait() too.
   [[nodiscard]] const void* id() const noexcept { return &mutex_; }
 
  private:
   template <class T>
   using Atomic = typename Threading::template Atomic<T>;
 
-  // Returns the number of reads after which the lock becomes biased. They outweigh the time that
-  // the next writer needs to check all slots.
+  // Returns the number of reads after which the lock becomes biased. It grows with the number of
+  // slots, because the next writer has to check all of them.
   static std::uint32_t reads_before_bias(std::span<const Slot> slots) noexcept {
     return static_cast<std::uint32_t>(slots.size()) * Threading::kReadsPerSlot;
   }
 
-  // Counts a read, and makes the lock biased after enough of them. Readers may overwrite each
-  // other's counts, which only delays that.
+  // Counts a read, and makes the lock biased after enough reads. Readers may overwrite each other's
+  // counts. That only delays the biased mode.
   // REQUIRES: the caller has locked the SharedMutex for reading.
   void count_read() {
     const std::uint32_t left = reads_until_bias_.load(std::memory_order_relaxed);

@@ -13,8 +13,8 @@
 
 namespace keyspace::internal {
 
-// The time of one call. Reads the clock when it is first asked for, and then remembers it: so a
-// call reads the clock at most once, and not at all if no deadline is involved.
+// The time of one call. The first call of operator() reads the clock and keeps the time. So a call
+// of a keyspace reads the clock at most once, and not at all if no deadline matters.
 template <class Clock>
 class CallTime {
  public:
@@ -34,7 +34,7 @@ class CallTime {
   bool is_read_ = false;
 };
 
-// Returns the ttl of a key with this deadline, which is after now(); "never" if that is "never".
+// Returns the time from now() until the later `deadline`; kNeverMillis if that is kNeverMillis.
 template <class Now>
 std::optional<std::chrono::milliseconds> ttl_until(std::optional<Millis> deadline, Now& now) {
   if (!deadline) return std::nullopt;

@@ -23,10 +23,10 @@ namespace keyspace::internal {
 // The others wait for its result.
 //
 // Invariants
-//   1. At most one computation for each key is in here.
-//   2. A computation that is not in here must not store its value. Every call that changes the
-//      value of a key removes the computation of that key. The computation runs on, and its result
-//      goes to the threads that wait for it already.
+//   1. This holds at most one computation for each key.
+//   2. A computation that was removed must not store its value. Every call that changes the value
+//      of a key removes the computation of that key. The computation runs on. Its result goes to
+//      the threads that wait for it already.
 template <class Key, class Value, class Equal>
 class Computations {
  public:
@@ -58,7 +58,7 @@ class Computations {
   // REQUIRES: find() returns null for its key.
   void add(Pointer computation) { computations_.push_back(std::move(computation)); }
 
-  // Removes a computation, which may be null. Returns true if it was in here.
+  // Removes a computation, which may be null. Returns true if it was found.
   bool remove(const Computation* computation) noexcept {
     if (computations_.empty()) [[likely]]
       return false;

@@ -30,7 +30,7 @@ std::size_t shard_count(std::size_t wanted, std::size_t capacity) {
   constexpr std::size_t kShardLimit = std::size_t{1} << 16;
   constexpr std::size_t kShardsPerProcessor = 32;
   constexpr std::size_t kLeastCapacity = 256;  // of a shard, by default
-  // By default. A shard with expiries takes about 10 KB.
+  // The most shards by default. A shard with deadlines takes about 10 KB.
   constexpr std::size_t kMostShards = Choices::kIsWeighed ? 8 : 256;
 
   std::size_t count = std::min<std::size_t>(wanted, kShardLimit);
@@ -42,12 +42,12 @@ std::size_t shard_count(std::size_t wanted, std::size_t capacity) {
   return std::min<std::size_t>(count, std::bit_floor(std::max<std::size_t>(capacity / least, 1)));
 }
 
-// The verbs of an Engine, for many threads. Each call finds the shard of its key and locks it. If
-// it changes the value of a key, it removes the running computation of the key, so that the
+// The verbs of an Engine, for many threads. Each call finds the shard of its key and locks it. A
+// call that changes the value of a key removes the running computation of that key. So the
 // computation does not overwrite the change. (See Computations.)
 //
-// The verbs mean what concurrent_keyspace.h says of the members of the same names. Keys are of a
-// type that Hash and Equal accept.
+// concurrent_keyspace.h describes the verbs, as members of the same names. Keys are of a type that
+// Hash and Equal accept.
 template <class Choices>
 class ConcurrentEngine {
   using Shards = internal::Shards<Choices>;
@@ -91,7 +91,7 @@ class ConcurrentEngine {
     });
   }
 
-  // Calls f(value) for a live key, as a request. Returns whether the key is live.
+  // Makes a request: calls f(value) if the key is live. Returns true if it is.
   template <class K, class F>
   bool request(const K& key, const F& f) {
     return shards_.request(key, f);
@@ -112,7 +112,7 @@ class ConcurrentEngine {
                            const auto computation = contents.computations.find(hashed);
                            Value* const value = contents.engine.find(hashed, now);
                            if (value == nullptr) return false;
-                           // First, because `f` may change the value and then throw.
+                           // Before the call of `f`, which may change the value and then throw.
                            contents.computations.remove(computation);
                            std::invoke(f, *value);
                            if constexpr (Choices::kIsWeighed) contents.engine.reweigh(hashed, now);
@@ -123,7 +123,7 @@ class ConcurrentEngine {
   template <class K>
   std::optional<Value> getex(const K& key, ExpiryTime expiry) {
     return change_expiry(key, [&](Engine& engine, const auto& hashed, Now& now) {
-      // Copies first: if that throws, the expiry is as it was.
+      // Copies first: if the copy throws, the expiry does not change.
       const Value* const value = engine.peek(hashed, now);
       auto copy = value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
       if (engine.getex(hashed, expiry, now) == nullptr) copy.reset();
@@ -177,7 +177,7 @@ class ConcurrentEngine {
           const auto new_computation = target.computations.find(new_key);
           const bool is_renamed =
               source.engine.rename_to(target.engine, key, std::move(new_key), now);
-          // They are the same if there is none, or if the key was renamed to itself.
+          // The two are equal if neither exists, or if the key was renamed to itself.
           if (is_renamed && old_computation != new_computation) {
             source.computations.remove(old_computation);
             target.computations.remove(new_computation);
@@ -238,7 +238,7 @@ class ConcurrentEngine {
  private:
   friend struct TestPeer;
 
-  // What a change of one key returns, and whether the running computation of the key is outdated.
+  // The result of a change of one key, and whether it makes the key's computation outdated.
   template <class T>
   struct Outcome {
     T result;
@@ -247,18 +247,19 @@ class ConcurrentEngine {
   template <class T>
   Outcome(T, bool) -> Outcome<T>;
 
-  // Returns f(engine, key, now).result, called with the shard locked for a change.
+  // Locks the shard for a change and calls f(engine, key, now), which returns an Outcome. Removes
+  // the computation of the key if it is outdated. Returns the result.
   template <class K, class F>
   auto change(K&& key, const F& f) {
     return shards_.write(std::forward<K>(key), [&](Contents& contents, auto& hashed, Now& now) {
-      // Before the call, which may move from the key.
+      // Before the call of f, which may move from the key.
       const auto computation = contents.computations.find(hashed);
       auto outcome = f(contents.engine, hashed, now);
       if (outcome.is_outdated) contents.computations.remove(computation);
       return std::move(outcome.result);
     });
   }
-  // Changes an expiry, by which the key may be erased.
+  // Changes an expiry. If the new deadline is over, the key is erased.
   template <class K, class F>
   auto change_expiry(const K& key, const F& f) {
     return change(key, [&](Engine& engine, auto& hashed, Now& now) {

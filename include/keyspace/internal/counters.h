@@ -48,8 +48,8 @@ class Counters {
     counted_.peak_size = std::max<std::size_t>(counted_.peak_size, size);
   }
   void record_replacement() noexcept { ++counted_.replacements; }
-  // Take back one count. For an entry that moved here from another shard: the keyspace counted it
-  // when it was stored there.
+  // Undo one count, for an entry that moved here from another shard. That shard counted it when it
+  // was stored.
   void undo_insert() noexcept { --counted_.inserts; }
   void undo_replacement() noexcept { --counted_.replacements; }
   void record_refusal() noexcept { ++counted_.refusals; }

@@ -28,12 +28,12 @@
 
 namespace keyspace::internal {
 
-// The verbs of a keyspace, with the time as an argument. Keyspace adds a clock to it. A shard of a
+// The verbs of a keyspace, with the time as an argument. Keyspace adds a clock. A shard of a
 // ConcurrentKeyspace adds a lock.
 //
-// The verbs mean what keyspace.h says of the members of the same names. `now` is a CallTime: it is
-// called only if the time matters. Keys are of a type that Hash and Equal accept. Calls that may
-// remove an entry call the listener at their end.
+// keyspace.h describes the verbs, as members of the same names. `now` is a CallTime: it is called
+// only if the time matters. Keys are of a type that Hash and Equal accept. Calls that may remove an
+// entry call the listener at their end.
 template <class Choices>
 class Engine {
   using Store = internal::Store<Choices>;
@@ -51,7 +51,8 @@ class Engine {
       Eviction<typename Choices::Policy, Allocator>::kUsesRequests || Choices::kStatistics ||
       Choices::kExpireAfterAccess;
 
-  // How many expired entries are erased at a time, between two calls of the listener or two locks.
+  // The most expired entries that one step erases. Without a limit, erase_expired() calls the
+  // listener after each step. Shards releases the lock after each step.
   static constexpr std::size_t kEraseStep = 256;
 
   explicit Engine(EngineConfig<Choices> config)
@@ -100,11 +101,11 @@ class Engine {
     });
   }
 
-  // What find() does, under a lock that other threads share.
+  // The result of find_shared(), which does what find() does under a lock that readers share.
   struct SharedRequest {
     const Value* value;  // null if the key is not live
     Millis deadline;     // of a live key
-    bool must_write;     // find() would change the deadline: call it under a writer's lock
+    bool must_write;     // nothing was done: call find(), which postpones the deadline
   };
   template <class K, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE SharedRequest find_shared(const K& key, Now& now) const {
@@ -135,7 +136,7 @@ class Engine {
   template <class K, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE std::optional<Value> getdel(const K& key, Now& now) {
     const auto found = map().locate(key);
-    std::optional<Value> value;  // the only one returned, so that it is not moved once more
+    std::optional<Value> value;  // the only variable returned, so that it is not moved
     if (record_request(found, now)) {
       if constexpr (Choices::kIsObserved) {
         value.emplace(std::as_const(*value_of(found)));
@@ -185,7 +186,7 @@ class Engine {
     return true;
   }
 
-  // RENAME from this engine to another, which may be this one, and has the same time.
+  // RENAME from this engine to `other`, which may be this engine. `now` is the time of both.
   template <class K, class L, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool rename_to(Engine& other, const K& from, L&& to, Now& now) {
     const auto source = map().locate(from);
@@ -213,7 +214,7 @@ class Engine {
     return is_stored;
   }
 
-  // Weighs a value again that was changed in place.
+  // Weighs an entry again after its value was changed in place.
   template <class K, class Now>
   void reweigh(const K& key, Now& now) requires(Choices::kIsWeighed) {
     store_.reweigh(map().locate(key), now);
@@ -252,9 +253,9 @@ class Engine {
   std::size_t erase_expired(std::size_t limit, Now& now) {
     std::size_t erased = 0;
     if constexpr (Choices::kIsObserved) {
-      // Without a limit, calls the listener after each step. What the listener stores may be
-      // expired at once, if the clock has gone back: so the steps erase at most as many entries as
-      // there were at the start.
+      // Without a limit, calls the listener after each step. If the clock has gone back, entries
+      // that the listener stores may already be expired at now(). So the steps end after about as
+      // many erasures as there were entries at the start.
       const std::size_t most = limit == kUnlimited ? size() : 0;
       while (erased < most && map().may_have_expired(now)) {
         Budget step(kEraseStep);
@@ -311,7 +312,7 @@ class Engine {
     }
   }
 
-  // Returns the deadline of a value that is stored with this expiry in place of what was found.
+  // Returns the deadline of a value that is stored with this expiry over the found entry.
   template <class F, class Now>
   [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Millis deadline_for(ExpiryTime expiry, const F& found,
                                                                  Now& now) const {
@@ -352,7 +353,7 @@ class Engine {
     return look_up_and_put<kOverwrites>(std::forward<K>(key), std::forward<V>(value), expiry, now);
   }
 
-  // Returns whether a request found a live key, after all that a request does.
+  // Records a request, and postpones the expiry if the options say so. Returns true for a hit.
   template <class F, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const F& found, Now& now) {
     if (!record_request(found, now)) return false;
@@ -377,7 +378,7 @@ class Engine {
     return true;
   }
 
-  // Gives a live entry another deadline. Returns false if that is over: the entry is erased then.
+  // Gives a live entry another deadline. If that is over, erases the entry and returns false.
   template <class F, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool set_deadline_or_erase(const F& found, Millis deadline,
                                                           Now& now) {
@@ -396,8 +397,8 @@ class Engine {
     return set_deadline_or_erase(found, deadline_for(expiry, found, now), now);
   }
 
-  // Looks up keys, and writes result(what was found) to `out` for each. Fetches the memory of
-  // several keys at once.
+  // Looks up each key, and writes result(found) to `out`. Fetches the memory of several keys at
+  // once.
   template <class M, class Keys, class AsKey, class Out, class Result>
   static Out look_up_all(M& map, const Keys& keys, const AsKey& as_key, Out out,
                          const Result& result) {

@@ -14,8 +14,8 @@
 
 namespace keyspace::internal {
 
-// The run-time arguments of an engine and its store: all that keyspace::Config may have, but no
-// clock and no shards.
+// The run-time arguments of an engine and its store: all members that keyspace::Config may have,
+// except the clock and the shards.
 template <class Choices>
 struct EngineConfig {
   std::size_t capacity;

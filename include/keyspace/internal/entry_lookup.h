@@ -13,9 +13,9 @@
 #include "keyspace/internal/packed_deadline.h"
 #include "keyspace/internal/timer_record.h"
 
-// The arguments with which EntryMap calls its flat_hash_map, and the hash and equality of that map,
-// which accept them. Each argument has a `hash`. It matches by its key, or by its function
-// accepts(stored), or matches no element.
+// The arguments that EntryMap passes to its flat_hash_map, and the hash and equality of that map,
+// which accept them. Each argument has a `hash`. The equality compares the argument's key, or calls
+// its accepts(stored), or finds no element equal.
 
 namespace keyspace::internal {
 
@@ -42,7 +42,7 @@ struct AbsentKey {
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Extra extra;
 };
 
-// Finds an entry that `record` may have been filed for. (Traits: see EntryMap::DeadlineRecord.)
+// Finds an entry that `record` matches. (Traits: see EntryMap::DeadlineRecord.)
 template <class Entries, class Traits>
 struct RecordLookup {
   const Entries& entries;
@@ -84,7 +84,7 @@ struct PredicateLookup {
   const Predicate& accepts;
 };
 
-// Names the entries to load into the cache.
+// Selects the entries to load into the processor's cache.
 struct PrefetchLookup {
   std::size_t hash;
 };

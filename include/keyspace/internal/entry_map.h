@@ -27,8 +27,8 @@ namespace keyspace::internal {
 // The entries of a keyspace: an absl::flat_hash_map with a deadline beside each key. An insertion
 // either succeeds, or throws before it changes anything.
 //
-// flat_hash_map alone does not promise that. It is lost when the allocator, a hash or a move throws
-// while it grows, or when the constructor of an element throws. So this map
+// flat_hash_map alone does not promise that. Its elements may be lost if the allocator, a hash or a
+// move throws while it grows, or if the constructor of an element throws. So this map
 //   - makes keys and values before it inserts them, in boxes that move without throwing;
 //   - computes a hash that may throw only once, and keeps it beside the key;
 //   - never lets flat_hash_map grow by itself: grow_for() builds a larger one beside it.
@@ -36,9 +36,9 @@ namespace keyspace::internal {
 // Each entry also keeps an Extra, for the policy and the weigher. The map does not look into it. An
 // Extra moves without throwing, and takes no space if it is empty.
 //
-// The map knows neither the time nor the timer wheel. It only knows the facts about the
-// entry's TimerRecord that a PackedDeadline holds. ExpiringMap and Store call it, and the policies
-// do.
+// The map calls no timer wheel and reads no clock: callers pass the time. About an entry's
+// TimerRecord it knows only what the PackedDeadline holds. ExpiringMap, Store and the policies call
+// this map.
 //
 // Invariants
 //   1. size() <= growth_threshold(), so no insertion allocates memory.
@@ -58,7 +58,7 @@ class EntryMap {
   using KeyBox = NothrowBox<Key, Allocator>;
   using ValueBox = NothrowBox<Value, Allocator>;
 
-  // Whether there is a find_or_insert(): it copies keys and values, and that must not throw. (A
+  // Whether find_or_insert() exists. It copies keys and values, and these copies must not throw. (A
   // trivial copy may still be declared to throw. Such a type lives in a box on the heap.)
   static constexpr bool kIsTrivial =
       std::is_trivially_copyable_v<Key> && std::is_nothrow_copy_constructible_v<Key> &&
@@ -70,12 +70,12 @@ class EntryMap {
   using Absent = AbsentKey<KeyBox, Extra>;
 
  public:
-  // A key, its deadline and its Extra. The flat_hash_map holds it const, because hash and equality
-  // depend on it. They only read the key, and not its address, so the rest is mutable. A StoredKey
-  // can be moved from although it is const: flat_hash_map moves a pair<const K, V> that way.
+  // A key, its deadline and its Extra. flat_hash_map holds it as a const key. The place of an entry
+  // depends only on the key, so the deadline and the Extra are mutable. The key box is mutable so
+  // that a const StoredKey can be moved from: flat_hash_map moves a pair<const K, V> that way.
   class StoredKey {
    public:
-    // Whether the hash is kept, because it may throw.
+    // Whether the hash is kept: it is if the hash function may throw.
     static constexpr bool kKeepsHash = kHashMayThrow;
 
     explicit StoredKey(Absent&& absent) noexcept
@@ -111,9 +111,9 @@ class EntryMap {
     KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS std::conditional_t<kKeepsHash, KeptHash, NoHash> hash_;
   };
 
-  // The default Traits of find_for() and match_record(): read an entry's facts about its record in
-  // the timer wheel of deadlines. A policy with a second wheel passes other traits with the same
-  // members. time() is the latest time at which the entry's record may be filed.
+  // The default Traits of find_for() and match_record(). They read what an entry knows about its
+  // record in the timer wheel of deadlines. A policy with a second wheel passes other traits with
+  // the same members. time() is the latest time at which the entry's record may be filed.
   struct DeadlineRecord {
     static TimerRecord::Tag tag(const TimerRecord& record) noexcept { return record.tag(); }
     static TimerRecord::Tag tag(const StoredKey& stored) noexcept {
@@ -181,14 +181,13 @@ class EntryMap {
   // Finds an entry of this map. Does not throw, because a hash that may throw is kept.
   [[nodiscard]] iterator find(const StoredKey& stored) noexcept { return look_up(stored); }
 
-  // Finds one of the entries that `record` may have been filed for: an entry whose key has the
-  // record's hash, that has the record's tag, and that has the record's time or was filed early.
+  // Finds one of the entries that `record` matches. (ExpiringMap says when a record matches.)
   template <class Traits = DeadlineRecord>
   [[nodiscard]] iterator find_for(const TimerRecord& record) {
     return look_up(RecordLookup<EntryMap, Traits>{*this, record});
   }
   // Finds an entry whose key has this hash and for which accepts(its StoredKey) is true. The
-  // predicate should be false for entries with another hash, because most of these are not found.
+  // predicate should reject entries with another hash: the search visits only a few of these.
   template <class Predicate>
   [[nodiscard]] iterator find_if(std::size_t hash, const Predicate& accepts) {
     return look_up(PredicateLookup<Predicate>{hash, accepts});
@@ -196,12 +195,11 @@ class EntryMap {
   // Begins to load the memory that a find() with this hash reads.
   void prefetch(std::size_t hash) const { map_.prefetch(PrefetchLookup{hash}); }
 
-  // Matches `record` to an entry, and flips the colour of the entry. Returns false if the record
-  // fits no entry.
+  // Finds an entry that `record` matches, and flips its gc colour. Returns false if there is none.
   //
   // Prefers an entry with exactly the record's time. Otherwise takes the earliest of the entries
-  // that were filed early, and whose time is at or after the record's. Any other choice could take
-  // the record away from the only entry that it fits.
+  // that were filed early and whose time is at or after the record's. With any other choice,
+  // another record that an entry needs could be left without a match.
   template <class Traits = DeadlineRecord>
   bool match_record(const TimerRecord& record) noexcept {
     const StoredKey* stored = nullptr;
@@ -246,8 +244,8 @@ class EntryMap {
   // allocator throws, and then has no effect.
   void reserve_deadline(Millis deadline) { deadlines_.reserve(deadline); }
 
-  // Inserts an entry whose record has this tag. REQUIRES: the key is absent. Since the last
-  // insertion, grow_for(deadline) was called, or (to rename an entry) one with this deadline was
+  // Inserts an entry whose record has this tag. REQUIRES: the key is not stored. Since the last
+  // insertion, grow_for(deadline) was called, or (for a rename) an entry with this deadline was
   // erased.
   iterator insert(KeyBox&& key, ValueBox&& value, std::size_t hash, Millis deadline,
                   TimerRecord::Tag tag, Extra extra) noexcept {
@@ -268,13 +266,13 @@ class EntryMap {
     return map_.try_emplace(Insertable{{key, hash}, allocator}, std::in_place, allocator,
                             std::move(value));
   }
-  // Returns true if an entry has room for this deadline, or for none, without reserve_deadline().
+  // Returns true if this deadline, or kNeverMillis, needs no reserve_deadline().
   static bool is_near(Millis deadline) noexcept {
     return deadline == kNeverMillis || DeadlineTable<Allocator>::is_near(deadline);
   }
 
-  // Sets a deadline for which a record with this tag is filed, or none.
-  // REQUIRES: reserve_deadline(deadline) was called since the last change.
+  // Sets a deadline for which a record with this tag is filed, or kNeverMillis. REQUIRES: the entry
+  // has this deadline already, or reserve_deadline(deadline) was called since the last change.
   void set_deadline(const StoredKey& stored, Millis deadline, TimerRecord::Tag tag) noexcept {
     volatile_size_ -= stored.is_volatile();
     volatile_size_ += deadline != kNeverMillis;
@@ -332,13 +330,14 @@ class EntryMap {
     return map_.find(lookup);
   }
 
-  // Sets the threshold to 25/32 of the buckets. Up to this load, flat_hash_map makes room by a
-  // rehash in place, without an allocation. So it never allocates in an insertion. (The number is
-  // that of raw_hash_set::rehash_and_grow_if_necessary and its successors, in every release up to
-  // 2026.)
+  // Sets the threshold to 25/32 of the buckets, at least 1 if there are any. Up to this load,
+  // flat_hash_map makes room by a rehash in place. So it never allocates in an insertion. (25/32 is
+  // the limit of raw_hash_set::rehash_and_grow_if_necessary and its successors, in every release up
+  // to 2026.)
   void set_growth_threshold() noexcept {
     const std::size_t buckets = map_.bucket_count();
-    growth_threshold_ = buckets / 32 * 25 + buckets % 32 * 25 / 32;
+    growth_threshold_ = std::max<std::size_t>(buckets / 32 * 25 + buckets % 32 * 25 / 32,
+                                              std::min<std::size_t>(buckets, 1));
   }
 
   void rebuild(std::size_t buckets) {

@@ -17,9 +17,12 @@ namespace keyspace::internal {
 // throw, and they throw only what the allocator throws.
 //
 //   kUsesRequests      whether record_access() has an effect
-//   PolicyState        the part of an entry that belongs to the policy
-//   Placement          the decision of admit() about a new key
+//   PolicyState        the part of an entry that belongs to the policy. Its copies do not throw.
+//   Placement          the decision of admit() about a new key. It is default-constructible, and
+//                      can be copied and assigned.
 //   (capacity, allocator)              the constructor. May throw.
+//   (Eviction&& other)                 the move constructor. noexcept. Leaves `other` empty and
+//                      usable.
 //   weight()           returns the weight of all entries
 //   reserve(size)      makes room for `size` entries. May throw.
 //   record_access(state)               records a request for an entry. Changes only the entry's
@@ -28,14 +31,16 @@ namespace keyspace::internal {
 //   admit(entries, hash, weight)       records that a key without an entry is about to be added,
 //                      and returns its placement. REQUIRES: weight <= capacity.
 //   find_victim(entries, wheel)        returns the entry to evict; end() only if no entry has a
-//                      deadline. The caller erases the entry at once, because it may have lost its
-//                      record. May throw. REQUIRES: there are entries, and none is expired.
+//                      deadline. The entry may have lost its record, so the caller erases it at
+//                      once. May throw. REQUIRES: there are entries, and none is expired.
 //   record_eviction(state, weight)     records that an entry is evicted. The caller calls remove()
 //                      later.
 //   add(hash, weight, placement)       returns the state of a new entry. May throw, and then has no
 //                      effect. After it, nothing may throw until the entry is stored.
 //                      REQUIRES: reserve() made room for the entry.
-//   remove(state, weight)              removes an entry. May leave a stale record.
+//   remove(state, weight)              removes an entry. May leave a stale record. It cannot reach
+//                      other entries. So what their states refer to must stay valid, for example
+//                      the numbers of their nodes.
 //   rehash(state, hash)                returns a new state for an entry whose key gets another
 //                      hash. The caller does not remove() the old state. May throw, and then has no
 //                      effect.
@@ -44,6 +49,8 @@ namespace keyspace::internal {
 //   clear()            removes all entries
 //
 // A Store without a capacity does not call weight(), admit(), find_victim() and record_eviction().
+// tests/support/invariants.h reads the private members of these classes. So they declare
+// `friend struct TestPeer`. (EarliestDeadlineEviction needs none.)
 
 // The policy Unbounded: evicts nothing and keeps nothing.
 struct UnboundedEviction {

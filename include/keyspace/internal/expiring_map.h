@@ -21,33 +21,36 @@
 
 namespace keyspace::internal {
 
-// The entries, the timer wheel, and what keeps them consistent.
+// Holds the entries and the timer wheel, and keeps the two consistent.
 //
-// An entry keeps its deadline. The wheel keeps records of (hash, gc color, time). Neither points to
-// the other. A record matches an entry if the entry's key has that hash, the entry has the record's
-// tag, and either its deadline is that time, or the entry is *filed early*: its record is filed at
-// or before its deadline. A record that matches no entry is *stale*. What a change does:
+// An entry keeps its deadline. The wheel keeps records of (hash, gc colour, time). Neither points
+// to the other. A record *matches* an entry if
+//   - the key of the entry has the record's hash,
+//   - the entry has the record's tag, and
+//   - the deadline of the entry is the record's time, or the entry is *filed early*: the time of
+//     its record may be before its deadline.
+// A record that matches no entry is *stale*. Changes have these effects:
 //
-//   A deadline at or after the record's time: the entry is filed early. The wheel is not touched.
-//   Any other deadline: a record is filed at it. An old record is stale.
-//   The entry is erased or made persistent: its record is stale.
+//   An entry gets a deadline at or after its record's time: it is filed early. The wheel does not
+//     change. (But change() always files a record for a new deadline.)
+//   An entry gets any other deadline: a record is filed at it. An old record is stale.
+//   An entry is erased or made persistent: its record is stale.
 //   A record comes due: see Resolver.
 //   A policy looks for a victim: see VictimFinder.
 //
-// The tag consists of the record's gc color and, roughly, its time. From its time an entry knows
-// which deadlines need no new record. The gc color is that of a mark-and-sweep collector, whose
-// garbage are the stale records: see TimerWheel::collect_step().
+// The tag consists of the record's gc colour and its time to 256 ms. The time in the tag tells
+// which deadlines need no new record. WheelCollector, a mark-and-sweep collector of stale records,
+// gives the gc colour.
 //
 // Invariants
-//   1. Each entry with a deadline has a record of its own that matches it. The record is filed at
-//      the deadline, or before it if the entry is filed early.
-//   2. All other records are stale. There are at most a constant plus about two of them for each
-//      entry with a deadline. (A call that ends by an exception may leave more. Later calls make up
-//      for it.)
+//   1. Each entry with a deadline has a matching record of its own. The record is filed at the
+//      deadline, or before it if the entry is filed early.
+//   2. All other records are stale. There are at most about 2048 of them, plus two for each entry
+//      with a deadline. (A call that ends by an exception may leave more. Later calls drop them.)
 //
-// The time is passed as `now`, which is called only if the time matters, and returns the same time
-// throughout a call. Deadlines are finite, or kNeverMillis for none. Extra is what an entry keeps
-// for the owner of this map.
+// Callers pass the time as `now`, a function. It is called only if the time matters, and returns
+// the same time throughout a call. Deadlines are finite, or kNeverMillis for none. Extra is what an
+// entry keeps for the owner of this map.
 template <class Key, class Value, class Hash, class Equal, class Allocator, class Extra>
 class ExpiringMap {
  public:
@@ -59,7 +62,7 @@ class ExpiringMap {
   using iterator = typename Entries::iterator;
   using Wheel = TimerWheel<Allocator>;
 
-  // What a look-up found.
+  // The result of a look-up.
   template <class Iterator>
   struct Found {
     Iterator it;  // end() if the key is not stored
@@ -100,8 +103,7 @@ class ExpiringMap {
     return volatile_size() != 0 && next_due() <= now();
   }
 
-  // --- Look-ups. Forced inline, as are all calls of one look-up: a call of its own would take a
-  // good part of the time.
+  // --- Look-ups. locate() is always inlined: a function call would take a large part of its time.
 
   template <class K>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) {
@@ -111,7 +113,7 @@ class ExpiringMap {
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key) const {
     return locate(key, entries_.hash_of(key));
   }
-  // The same with the hash of the key, which prefetch() has returned.
+  // The same with the hash of the key, which prefetch() returns.
   template <class K>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto locate(const K& key, std::size_t hash) {
     return found(entries_.find(key, hash), hash);
@@ -130,16 +132,16 @@ class ExpiringMap {
 
   // --- Changes of entries
 
-  // Whether put_now() can be called: the map need not grow, no entry is expired, and the deadline
-  // is not over.
+  // Returns true if put_now() may be called. Then the map need not grow, no entry is expired, and
+  // the deadline is not over.
   template <class Now>
   bool can_put_now(Millis deadline, Now& now) const {
     if (entries_.is_full() || !Entries::is_near(deadline)) return false;
     if (deadline == kNeverMillis) return volatile_size() == 0;  // else the clock must be read
     return now() < deadline && now() < next_due();
   }
-  // Stores a value with one look-up. Overwrites the value of a key that is stored, or if
-  // kOverwrites is false, does nothing. Returns whether it stored the value.
+  // Stores a value with one look-up. If the key is stored, overwrites its value, or does nothing if
+  // kOverwrites is false. Returns true if it stored the value.
   template <bool kOverwrites>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool put_now(const Key key, std::size_t hash, const Value value,
                                             Millis deadline) {
@@ -159,9 +161,9 @@ class ExpiringMap {
   // has no effect.
   void grow_for(Millis deadline) { entries_.grow_for(deadline); }
 
-  // Adds an entry. Calls make_extra() just before the entry is stored. If that or the allocator
-  // throws, the key and the value are not moved from. REQUIRES: the key is not stored; grow_for()
-  // was called.
+  // Adds an entry. Calls make_extra() just before the entry is stored. If make_extra() or the
+  // allocator throws, the key and the value are not moved from. REQUIRES: the key is not stored;
+  // grow_for(deadline) was called.
   template <class MakeExtra>
   void insert(KeyBox&& key, ValueBox&& value, std::size_t hash, Millis deadline,
               const MakeExtra& make_extra) {
@@ -170,7 +172,7 @@ class ExpiringMap {
                     make_extra());
   }
 
-  // Assigns a value and a deadline. If the assignment throws, the deadline is as it was.
+  // Assigns a value and a deadline. If the assignment throws, the deadline does not change.
   template <class V>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void overwrite(Entry& entry, std::size_t hash, V&& value,
                                               Millis deadline) {
@@ -183,8 +185,9 @@ class ExpiringMap {
     }
   }
 
-  // Changes the deadline of an entry, and calls f() after all that may throw and before the change.
-  // If f() throws, the deadline is as it was. f() may erase other entries, but collects nothing.
+  // Changes the deadline of an entry. Calls f() before the change, and after everything else that
+  // may throw. If f() throws, the deadline does not change. f() may erase other entries, but must
+  // not collect stale records.
   template <class F>
   void change(const StoredKey& stored, std::size_t hash, Millis deadline, const F& f) {
     prepare_deadline(stored, hash, deadline);
@@ -192,7 +195,7 @@ class ExpiringMap {
     commit_deadline(stored, deadline);
   }
 
-  // Changes the deadline of what was found. REQUIRES: the deadline is not over.
+  // Changes the deadline of the found entry. REQUIRES: the new deadline is not over.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void set_deadline(const F& found, Millis deadline) {
     const StoredKey& stored = found.entry->first;
@@ -203,8 +206,8 @@ class ExpiringMap {
     }
   }
 
-  // Changes the deadline of what was found to one that is not sooner, if that takes only a few
-  // instructions. Returns false, and does nothing, if the deadline is sooner or it takes more.
+  // Gives the found entry a deadline that is not earlier than its own, if that takes only a few
+  // instructions. Otherwise does nothing and returns false.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool try_postpone(const F& found, Millis deadline) {
     if (!entries_.can_postpone_later(found.packed, deadline)) return false;
@@ -212,8 +215,9 @@ class ExpiringMap {
     return true;
   }
 
-  // Gives an entry another key, which is not stored. Calls make_extra() after all else that may
-  // throw. If that throws, nothing has changed. The caller calls collect_if_needed().
+  // Gives an entry another key. Calls make_extra() after everything else that may throw. If it
+  // throws, no entry changes. The caller must call collect_if_needed() afterwards. REQUIRES: the
+  // new key is not stored.
   template <class F, class MakeExtra>
   iterator rename(const F& from, KeyBox&& key, std::size_t hash, const MakeExtra& make_extra) {
     const Millis deadline = entries_.deadline(from.entry->first);
@@ -228,16 +232,16 @@ class ExpiringMap {
   // Erases an entry. Its record becomes stale: call collect_if_needed() after the last of several.
   void erase(iterator it) { entries_.erase(it); }
 
-  // Keeps invariant 2. Called after every change that makes records stale.
+  // Keeps invariant 2. Call it after every change that makes records stale.
   void collect_if_needed() noexcept { wheel_.collect_if_needed(volatile_size(), entries_); }
 
-  // Erases expired entries until the budget is spent, and calls on_expired(it) before each. Returns
-  // how many it erased. Throws what on_expired() and the allocator throw; that entry stays. The
-  // caller calls collect_if_needed().
+  // Erases expired entries until the budget is spent. Calls on_expired(it) before it erases an
+  // entry. Returns how many it erased. Throws what on_expired() and the allocator throw; then that
+  // entry stays. The caller must call collect_if_needed() afterwards.
   template <class Now, class OnExpired>
   std::size_t erase_expired(Budget& budget, Now& now, const OnExpired& on_expired) {
     if (volatile_size() == 0) {
-      wheel_.clear();  // of stale records, whose number is bounded by a constant
+      wheel_.clear();  // all records are stale, and a constant bounds their number
       return 0;
     }
     if (now() < wheel_.next_due()) return 0;
@@ -263,14 +267,15 @@ class ExpiringMap {
  private:
   friend struct TestPeer;
 
-  // Resolves the records that come due, for the wheel.
+  // The owner that erase_expired() passes to the wheel: resolves the records that come due.
   template <class OnExpired>
   struct Resolver {
     void prefetch(std::size_t hash) const { map.entries_.prefetch(hash); }
 
-    // A record does not tell which of the matching entries it was filed for. So this erases each of
-    // them, or files a new record for it, until an entry has the record's very deadline: then each
-    // entry that is left has a record. Returns false if the budget did not suffice.
+    // A record does not tell which of the matching entries it was filed for. So each of them that
+    // is expired is erased, and each other one gets a new record. The loop ends after an entry
+    // whose deadline is the record's time: then each entry that is left has a record of its own.
+    // Returns false if the budget did not suffice.
     bool resolve_due(const TimerRecord& record, Budget& budget) {
       for (;;) {
         const iterator it = map.entries_.find_for(record);
@@ -313,8 +318,8 @@ class ExpiringMap {
     }
   }
 
-  // The two parts of a change of deadline: what may throw, and what may not. No record may be
-  // collected in between, because the new record has no entry yet.
+  // A change of a deadline has two parts: the first may throw, the second may not. Between them
+  // nothing may collect stale records, because the new record matches no entry yet.
   ABSL_ATTRIBUTE_NOINLINE void prepare_deadline(const StoredKey& stored, std::size_t hash,
                                                 Millis deadline) {
     if (deadline == entries_.deadline(stored)) return;
@@ -327,7 +332,7 @@ class ExpiringMap {
     collect_if_needed();
   }
 
-  // Gives a deadline to an entry that was just inserted without one. If that throws, erases it.
+  // Gives a deadline to an entry that was just inserted without one. Erases the entry if it throws.
   // REQUIRES: Entries::is_near(deadline)
   void set_first_deadline(const StoredKey& stored, std::size_t hash, Millis deadline) {
     if (!wheel_.try_file(hash, deadline)) [[unlikely]]
@@ -348,8 +353,9 @@ class ExpiringMap {
     undo.is_filed = true;
   }
 
-  // Files a record for an entry that the caller is about to change. Collects before, because the
-  // record has no entry yet. If the caller fails before the change, the record is stale.
+  // Files a record for an entry that the caller is about to change. Collects stale records first,
+  // because the new record matches no entry yet. If the caller fails before the change, the new
+  // record is stale.
   ABSL_ATTRIBUTE_NOINLINE void file(std::size_t hash, Millis deadline) {
     collect_if_needed();
     wheel_.file(hash, deadline);

@@ -39,7 +39,7 @@ struct DefaultHash {
     if constexpr (kHasAbslHash) {
       return absl::Hash<Key>()(key);
     } else {
-      // Mixes it, because std::hash may return its argument.
+      // Mixes the result, because std::hash may return its argument.
       return absl::Hash<std::size_t>()(std::hash<Key>()(key));
     }
   }
@@ -54,9 +54,8 @@ struct DefaultHash<Key> {
   }
 };
 
-// Whether a hash spreads its argument over all bits of the result. Such a hash says so with a
-// member type `is_avalanching`, as for other hash maps, unless that has a member `value` that is
-// false.
+// Whether a hash spreads its argument over all bits of the result. Such a hash has a member type
+// `is_avalanching`, as for other hash maps. If that has a member `value`, the value must be true.
 template <class Hash>
 inline constexpr bool kIsAvalanching = requires {
   typename Hash::is_avalanching;
@@ -89,8 +88,8 @@ struct DefaultEqual<Key> {
   bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
 };
 
-// A hash and an equality of every type. They take the place of functors that do not compile, so
-// that the compiler prints no further errors.
+// A hash and an equality for every type. They replace functors that do not compile, so that the
+// compiler prints no further errors.
 struct AnyHash {
   AnyHash() = default;
   AnyHash(const auto&) {}  // NOLINT: implicit by design

@@ -32,7 +32,7 @@ template <class K, class Keyspace>
 concept KeyFor = kIsLookup<std::remove_cvref_t<K>, Keyspace> ||
     std::is_convertible_v<K, typename Keyspace::key_type>;
 
-// Returns a key as it is if the keyspace can look it up so, else converts it to the key type.
+// Returns a key unchanged if the keyspace can look it up. Otherwise converts it to the key type.
 template <class Keyspace, class K>
 decltype(auto) as_key(K&& key) {
   if constexpr (kIsLookup<std::remove_cvref_t<K>, Keyspace>) {

@@ -33,8 +33,8 @@
 namespace keyspace::internal {
 
 // Marks a call of a user's function with a mutex locked: create one before the call and destroy it
-// after. If the function locked the same mutex, it would deadlock. check() detects that and aborts
-// the program.
+// after the call. If the function locked the same mutex, it would deadlock. check() detects that
+// and aborts the program.
 //
 // The objects of a thread form a list, innermost first. The class is visible, so that a program and
 // the shared libraries that it is linked with use the same list. A library that is loaded by
@@ -66,8 +66,8 @@ class KEYSPACE_INTERNAL_VISIBLE CallUnderLock {
   static inline constinit thread_local const CallUnderLock* innermost_ = nullptr;
 };
 
-// The operations of which SharedMutex and BiasedMutex consist: atomic variables, sleeping and
-// waking. The tests replace it by a version that runs threads in every possible order.
+// The operations that SharedMutex and BiasedMutex use: atomic variables, sleeping and waking. The
+// tests replace this class by one that runs threads in every possible order.
 struct StdThreading {
   template <class T>
   using Atomic = std::atomic<T>;

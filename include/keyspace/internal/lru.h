@@ -18,17 +18,16 @@ namespace keyspace::internal {
 
 // The policy Lru: evicts the least recently used entry. (See eviction.h for the calls.)
 //
-// Every request would have to change a linked list. Instead, requests are numbered, and each entry
-// keeps the number of its last request. A second timer wheel holds a record for each entry, in the
-// order of these numbers. The numbers are to this wheel what deadlines are to the wheel of
-// ExpiringMap. A request only gives the entry a larger number. Its record then is filed early, and
-// the search for a victim files a new one.
+// A linked list would change at every request. Instead, requests are numbered, and each entry keeps
+// the number of its last request. A second timer wheel holds a record for each entry. It uses these
+// numbers as times, as the wheel of ExpiringMap uses deadlines. A request only gives the entry a
+// larger number. The entry is then filed early, and the search for a victim files a new record.
 //
 // Invariants
-//   1. Each entry has a record of its own with the same hash and colour. It is filed at the number
-//      of the entry's last request, or at a smaller number if the entry was filed early.
+//   1. Each entry has a record of its own with the same hash and gc colour. It is filed at the
+//      number of the entry's last request, or at a smaller number if the entry is filed early.
 //   2. Entries have different numbers, and no number is larger than requests_.
-//   3. All other records are stale. They are at most 2048, and two for each entry.
+//   3. All other records are stale. There are at most about 2048, plus two for each entry.
 //   4. weight() is the weight of the entries.
 template <class Allocator>
 class LruEviction {
@@ -41,8 +40,8 @@ class LruEviction {
     friend class LruEviction;
     friend struct TestPeer;
 
-    // From the lowest bit: the colour of the entry's record, whether the entry was filed early, and
-    // the number of the last request.
+    // From the lowest bit: the gc colour of the entry's record, whether the entry is filed early,
+    // and the number of the last request.
     static constexpr std::int64_t kGcColor = 1;
     static constexpr std::int64_t kEarly = 2;
     static constexpr int kNumberBit = 2;
@@ -76,8 +75,8 @@ class LruEviction {
     requests_.set(requests_.get() + 1);
     state.set_last_request(requests_.get());
   }
-  // Loses no number beside other threads, so that numbers never fall. If a number fell, the entry's
-  // record could be filed after its last request, and would be dropped as stale.
+  // Counts atomically, so that other threads that do the same cannot set requests_ back. Otherwise
+  // an entry could get a smaller number than its record has. The record would be dropped as stale.
   void record_shared_access(PolicyState& state) const noexcept {
     state.set_last_request(requests_.count());
   }
@@ -86,8 +85,8 @@ class LruEviction {
     return {};
   }
 
-  // Finds the victim by advancing the wheel, as the numbers of requests only grow. That is cheaper
-  // than a search for the soonest record, unless very many records are moving down the wheel.
+  // Advances the wheel to find the victim, because the numbers of requests only grow. If too many
+  // records move down the wheel, searches for the earliest record, which is mostly more expensive.
   template <class Entries, class Wheel>
   auto find_victim(Entries& entries, Wheel&) {
     VictimFinder<Entries, RequestRecord<Entries>> finder{entries, {*this}};
@@ -132,7 +131,7 @@ class LruEviction {
   static constexpr std::size_t kMostExact = 1000;
   static constexpr std::size_t kFew = 16;
 
-  // Reads an entry's facts about its record. (See EntryMap::DeadlineRecord.)
+  // Reads what an entry knows about its record. (See EntryMap::DeadlineRecord.)
   template <class Entries>
   struct RequestRecord {
     using StoredKey = typename Entries::StoredKey;

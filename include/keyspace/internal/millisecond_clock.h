@@ -27,8 +27,8 @@ namespace keyspace::internal {
 // The processor's counter of time, which can be read in a few nanoseconds: the time stamp counter
 // on x86-64, the virtual counter on AArch64.
 struct ProcessorCounter {
-  // Returns true if the counter has a constant rate and agrees on all processors. The source is
-  // Linux: it has checked this if it uses the counter for its own clocks.
+  // Returns true if the counter has a constant rate and agrees on all processors. Linux has checked
+  // this if it uses the counter for its own clocks.
   static bool is_reliable() noexcept {
 #ifdef KEYSPACE_INTERNAL_COUNTER
     return is_invariant() &&

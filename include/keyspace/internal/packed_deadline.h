@@ -20,7 +20,7 @@ namespace keyspace::internal {
 // The eight bytes that an entry keeps about its deadline. They hold the deadline, and two facts
 // about the record that the timer wheel holds for the entry:
 //
-//   tag()              the record's tag: its colour and, to 256 ms, its time
+//   tag()              the record's tag: its gc colour, and its time to 256 ms
 //   is_filed_early()   whether the record's time may be before the deadline. If false, the
 //                      record's time is the deadline.
 //
@@ -47,9 +47,9 @@ class PackedDeadline {
   // set if the deadline is far. So one test of the sign tells the three kinds apart: none (0), near
   // (positive) and far (negative).
   //
-  // A near deadline is after the epoch, at most five centuries. It is the payload itself. The
-  // payload of a far deadline is an index into DeadlineTable, or kLatest, which stands for
-  // kLatestMillis and takes no place in the table.
+  // A near deadline is after the epoch, and less than 2^44 ms (557 years) after it. It is the
+  // payload itself. The payload of a far deadline is an index into DeadlineTable, or kLatest, which
+  // stands for kLatestMillis and needs no element of the table.
   static constexpr int kEarlyBit = TimerRecord::kTagBits;
   static constexpr int kPayloadBit = kEarlyBit + 1;
   static constexpr std::int64_t kEarly = std::int64_t{1} << kEarlyBit;
@@ -72,7 +72,7 @@ class PackedDeadline {
   std::int64_t bits_ = 0;
 };
 
-// Packs and reads deadlines, and stores those that do not fit into a PackedDeadline.
+// Packs and reads deadlines. Stores the far ones, for which a PackedDeadline has no room.
 //
 // A PackedDeadline that write() returned belongs to one entry, until release() takes it back.
 // EntryMap is the only caller.
@@ -117,8 +117,8 @@ class DeadlineTable {
     return is_near(deadline) ? PackedDeadline(deadline, tag) : write_far(deadline, tag);
   }
 
-  // Returns true if postpone() may be called: the entry's record also serves the new deadline,
-  // because it is filed at or before that. May return false where true would be correct.
+  // Returns true if postpone() may be called. Then the entry's record is filed at or before the new
+  // deadline, so the entry can keep it. May return false where true would be correct.
   [[nodiscard]] static bool can_postpone(PackedDeadline packed, Millis deadline) noexcept {
     return packed.is_near() && deadline < PackedDeadline::kPayloadEnd &&
            (deadline >= packed.payload() ||

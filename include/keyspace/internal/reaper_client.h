@@ -22,8 +22,9 @@ namespace keyspace::internal {
 // How a Reaper's thread erases expired entries:
 //
 //   ReaperState    belongs to a Reaper. Its run() is the thread's loop: passes and sleeps.
-//   ReaperClient   belongs to a keyspace. It erases a step of entries for the thread, and wakes the
-//                  thread when a deadline is set that is sooner than all that the thread knows.
+//   ReaperClient   belongs to a keyspace. It erases a step of entries for the thread. It wakes the
+//                  thread when a call sets a deadline that is earlier than all that the thread
+//                  knows.
 //
 // A pass calls ReaperClient::run_step() once for each client. Then the thread sleeps until the next
 // deadline of any client. If more is due after a pass, the next pass follows at once.
@@ -66,8 +67,8 @@ class ReaperState {
   }
 
   // The loop of the reaper's thread. After each pass, sleeps until a client has something due or
-  // calls wake(); but at least `interval`, and at most `longest_sleep`. Does not sleep if something
-  // is due already. Returns after stop(). `step` is passed to ReaperClient::run_step().
+  // calls wake(), but for at least `interval` and at most `longest_sleep`. Does not sleep if
+  // something is due already. Returns after stop(). Passes `step` to ReaperClient::run_step().
   void run(std::chrono::milliseconds interval, std::chrono::milliseconds longest_sleep,
            std::size_t step);
 
@@ -120,7 +121,7 @@ class ReaperState {
 // before the members that its virtual functions use are destroyed.
 //
 // Invariant: after run_step(), the reaper wakes no later than the next deadline of the keyspace. If
-// a sooner deadline is stored, during run_step() or after it, note_due() wakes the reaper.
+// an earlier deadline is stored, during run_step() or after it, note_due() wakes the reaper.
 class ReaperClient {
  public:
   ReaperClient() = default;
@@ -132,8 +133,8 @@ class ReaperClient {
     const WriterLock one_at_a_time(join_mutex_);
     set_reaper(reaper);
   }
-  // Leaves `reaper`; does nothing if this has joined another reaper, or none. When this returns,
-  // the reaper's thread is not inside run_step() and will not call it.
+  // Leaves `reaper`. Does nothing if this client has joined another reaper, or none. After this
+  // call, the reaper's thread is not inside run_step() and will not call it.
   void leave(const std::shared_ptr<ReaperState>& reaper) {
     const WriterLock one_at_a_time(join_mutex_);
     {
@@ -142,13 +143,13 @@ class ReaperClient {
     }
     set_reaper(nullptr);
   }
-  // The same for whichever reaper this has joined.
+  // The same for any reaper that this client has joined.
   void leave() {
     const WriterLock one_at_a_time(join_mutex_);
     set_reaper(nullptr);
   }
 
-  // Wakes the reaper if `due`, the next deadline of a shard, is sooner than all deadlines that the
+  // Wakes the reaper if `due`, the next deadline of a shard, is earlier than all deadlines that the
   // reaper knows. Called after every change of a shard, when the shard's lock is released.
   void note_due(Millis due) {
     if (due < wake_deadline_.load(std::memory_order_relaxed)) [[unlikely]]
@@ -209,7 +210,8 @@ class ReaperClient {
     if (reaper != nullptr) reaper->wake();
   }
 
-  // Held while the reaper changes. That may wait for the reaper's thread, so mutex_ cannot be held.
+  // Held while reaper_ changes. The change may wait for the reaper's thread, so it cannot hold
+  // mutex_ all the time.
   Mutex join_mutex_;
 
   // note_due() wakes the reaper for a deadline before this. kEarliestMillis: for none, because

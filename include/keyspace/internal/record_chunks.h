@@ -37,8 +37,8 @@ struct alignas(TimerRecord) RecordChunk {
 };
 static_assert(alignof(TimerRecord) == 8 && sizeof(RecordChunk) % alignof(TimerRecord) == 0);
 
-// Allocates chunks and takes them back. Keeps up to kMaxFreeChunks of the smallest ones for reuse:
-// a record that is soon due often has a chunk for itself.
+// Allocates chunks and takes them back. Keeps up to kMaxFreeChunks of the smallest ones for reuse,
+// because a record that is due soon often has a chunk to itself.
 template <class Allocator>
 class ChunkPool {
   using Chunks = typename std::allocator_traits<Allocator>::template rebind_alloc<RecordChunk>;
@@ -126,7 +126,7 @@ class RecordList {
                 : std::min<std::size_t>(2 * front().capacity + 1u, RecordChunk::kMaxCapacity)));
     front().append(record);
   }
-  // Adds `record` to the front chunk. Returns false, and does nothing, if there is no room in it.
+  // Adds `record` to the front chunk. If that has no room, does nothing and returns false.
   bool try_push(const TimerRecord& record) const noexcept {
     if (empty()) return false;
     RecordChunk& chunk = front();
@@ -141,8 +141,8 @@ class RecordList {
     if (--front().size == 0) drop_front(pool);
   }
 
-  // Makes the second chunk the front and the front chunk the last. But if the front chunk is empty,
-  // or its records fit into the last chunk, merges it into the last chunk.
+  // Makes the second chunk the front, and the front chunk the last. But if the front chunk is
+  // empty, or the last chunk has room for its records, merges it into the last chunk.
   template <class Pool>
   void rotate(Pool& pool) noexcept {
     RecordChunk& chunk = front();

@@ -21,11 +21,11 @@ class Relaxed {
   }
 
   [[nodiscard]] T get() const noexcept { return number_.load(std::memory_order_relaxed); }
-  // Of several set(get() + ...) at the same time, some may be lost.
+  // If several threads call set(get() + n) at the same time, some of these additions may be lost.
   void set(T number) noexcept { number_.store(number, std::memory_order_relaxed); }
 
-  // Adds one and returns the sum. No call of this is lost when several run at the same time. Slower
-  // than set().
+  // Adds one and returns the sum. No addition is lost if several threads call count() at the same
+  // time. Slower than set().
   T count() noexcept { return number_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
  private:

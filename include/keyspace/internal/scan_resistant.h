@@ -21,29 +21,29 @@ namespace keyspace::internal {
 // (See eviction.h for the calls.)
 //
 // Each entry is in one of two queues: the small queue kNew or the main queue kKept. The entry keeps
-// a PolicyState, which is all that a request writes. Its place in the queue is a node. The state
-// holds the number of the node, and the node holds the hash of the key. Time is counted in
-// admissions: calls of admit(), one for each key that was added and had no entry.
+// a PolicyState. A request writes only that. The place of an entry in its queue is a node. The
+// state holds the number of the node, and the node holds the hash of the key. The unit of time is
+// an admission: a call of admit(), for a key that is added and has no entry.
 //
-//   A new key          is added to kNew. But it is added to kKept as long as the cache then still
-//                      has free room for the share of kNew.
-//   kNew is too heavy  Its first entry is evicted. But if that was requested since it was added, it
-//                      moves to kKept, and the next entry is considered.
+//   A new key          is added to kNew. But it is added to kKept if that leaves free room for the
+//                      share of kNew.
+//   kNew is too heavy  Its first entry is evicted. But if that entry was requested since it was
+//                      added, it moves to kKept, and the next entry is considered.
 //   kKept is too heavy Its first entry is evicted. But entries that were requested get a second
-//                      chance: each moves to the end, once for each of up to two requests. If there
-//                      are very many of these, the first entry of kNew is evicted instead.
+//                      chance: each moves to the end, once for each of up to two requests. If a
+//                      search moves kMaxSteps of them, it tries the first entry of kNew instead.
 //   An eviction        leaves a ghost. The ghost holds the time of the last request, and the total
-//                      weight that was evicted from the entry's queue until then.
+//                      weight that was evicted from the entry's queue up to this eviction.
 //   A key with a ghost is added to kKept if the time since its last request is less than two thirds
 //                      of the time since the last request of the first entry of kKept. Otherwise it
 //                      is added to kNew.
 //
-// The share of kNew adapts when a key with a ghost is added, if little was evicted from the ghost's
-// queue since the ghost: less than half the share of kNew, or less than a hundredth of the capacity
-// if that is more. After a ghost of kNew, the share grows by one step. After a ghost of kKept, it
-// shrinks by two steps.
+// The share of kNew adapts when a key with a ghost is added. It changes only if little was evicted
+// from the ghost's queue since then: less than half the share of kNew, or less than a hundredth of
+// the capacity if that is more. A ghost of kNew makes the share grow by one step. A ghost of kKept
+// makes it shrink by two steps.
 //
-// These numbers, and those below, have the most hits on the workloads of benchmarks/hit_ratio.
+// These numbers, and those below, give the most hits on the workloads of benchmarks/hit_ratio.
 //
 // Invariants
 //   1. Each entry has one node, in the queue that its state names. The hash of the node is the hash
@@ -62,9 +62,9 @@ class ScanResistantEviction {
     friend struct TestPeer;
 
     // From the lowest bit: the queue; two bits that count requests; and the time of the last
-    // request, in 29 bits. The bits count requests since the entry was added or moved to kKept,
-    // less those that second chances used up. After the second request, further ones write nothing,
-    // not even the time. So reads of frequently requested entries leave cache lines clean.
+    // request, in 29 bits. The two bits count requests since the entry was added or moved to kKept,
+    // without those that second chances used up. After the second request, later ones write
+    // nothing, not even the time. So a frequently requested entry is read without a write.
     static constexpr std::uint32_t kQueue = 1;
     static constexpr std::uint32_t kOnce = 2;
     static constexpr std::uint32_t kTwice = 4;
@@ -115,8 +115,8 @@ class ScanResistantEviction {
     return queues_[kNew].weight + queues_[kKept].weight;
   }
 
-  // Loses the ghosts when it grows. Those are few, because the cache is not full while it grows;
-  // unless light entries take the place of heavy ones, or the caller reserves late.
+  // Drops the ghosts when it grows. There are few then, because a cache that grows is mostly not
+  // full. (There may be many if light entries replace heavy ones, or if the caller reserves late.)
   void reserve(std::size_t size) {
     if (size <= nodes_.capacity()) return;
     std::vector<Bucket, Rebound<Bucket>> buckets(
@@ -214,8 +214,8 @@ class ScanResistantEviction {
   static constexpr std::uint32_t kKept = 1;
   static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
 
-  // How many entries of a queue one search moves to another place because they were requested. It
-  // may do that with kKept for each entry of kNew. Hits are as frequent as without this limit.
+  // How many requested entries of kNew one search moves to kKept. For each of these, it may move as
+  // many entries of kKept to the end. Hits are as frequent as without this limit.
   static constexpr int kMaxSteps = 64;
   static constexpr std::size_t kGhostsPerEntry = 2;
   static constexpr std::size_t kGhostsPerBucket = 8;
@@ -223,7 +223,7 @@ class ScanResistantEviction {
   struct Node {
     std::size_t hash;
     std::uint32_t previous;
-    std::uint32_t next;  // in the queue; of a free node: the next free one
+    std::uint32_t next;  // in the queue, or in the list of free nodes
   };
 
   struct Queue {
@@ -238,7 +238,7 @@ class ScanResistantEviction {
     std::size_t evicted = 0;  // the weight of all entries that were evicted from this queue
   };
 
-  // Remembers an evicted entry.
+  // What the policy remembers of an evicted entry.
   struct Ghost {
     [[nodiscard]] bool is_none() const noexcept { return tag == 0; }
     std::uint32_t tag = 0;  // a part of the hash, and the queue in the lowest bit
@@ -286,8 +286,8 @@ class ScanResistantEviction {
     });
   }
 
-  // Returns the first entry of kKept that was not requested. Moves those before it to the end,
-  // which uses up one request of each. After kMaxSteps of these, returns the next entry.
+  // Returns the first entry of kKept that was not requested. Moves the entries before it to the
+  // end, which uses up one request of each. After kMaxSteps moves, returns the next entry.
   template <class Entries>
   auto next_kept_victim(Entries& entries) noexcept {
     for (int steps = 0;; ++steps) {
@@ -299,7 +299,7 @@ class ScanResistantEviction {
     }
   }
 
-  // Returns true if a key that returns belongs into kKept.
+  // Returns true if a new key with this ghost should be added to kKept.
   template <class Entries>
   bool has_proved_itself(Entries& entries, const Ghost& ghost) noexcept {
     if (queues_[kKept].is_empty()) return true;
@@ -309,7 +309,7 @@ class ScanResistantEviction {
     return away * 3 < idle * 2;
   }
 
-  // Adapts the share of kNew to a key that returns.
+  // Adapts the share of kNew when a key with this ghost is added.
   void adapt(const Ghost& ghost) noexcept {
     const bool was_kept = (ghost.tag & 1) == kKept;
     const std::uint32_t evicted_since = scaled(queues_[ghost.tag & 1].evicted) - ghost.evicted;

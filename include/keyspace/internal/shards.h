@@ -75,8 +75,8 @@ struct SharedWeigher {
   const Weigher* weigher = nullptr;
 };
 
-// The choices of a shard's engine. Keys come with their hash, the weigher is shared, and what is
-// removed is passed to the listener when the lock is released.
+// The choices of a shard's engine. Keys come with their hash, and all shards share the weigher.
+// Removed entries are passed to the listener after the lock is released.
 template <class Choices>
 struct ShardChoices : Choices {
   using Hash = HashedHash<typename Choices::Key, typename Choices::Hash>;
@@ -86,15 +86,15 @@ struct ShardChoices : Choices {
   using Listener = std::conditional_t<Choices::kIsObserved, DeferredListener, NoListener>;
 };
 
-// Engines, each with a lock, among which the keys are divided. After a change of a shard, when its
-// lock is released, this class informs
+// Divides the keys among shards. A shard has an engine and a lock. After a change of a shard, when
+// its lock is released, this class informs
 //
 //   the listener       of the entries that were removed: see SharedRemovalQueue;
-//   the reaper         of a deadline that is sooner than those that it knows: see ReaperClient.
+//   the reaper         of a deadline that is earlier than those that it knows: see ReaperClient.
 //
-// The caller of a change tells a running computation that its key has changed: see Computations.
+// The caller of a change removes the running computation of a changed key: see Computations.
 //
-// Functions that are passed in are called with the shard locked. They get its contents, the key
+// The functions that callers pass are called with the shard locked. They get its contents, the key
 // with its hash, and the time.
 template <class Choices>
 class Shards {
@@ -123,8 +123,8 @@ class Shards {
     Contents contents ABSL_GUARDED_BY(mutex);
   };
 
-  // Makes 2^bits shards. The first shards get one more of the capacity if it cannot be divided
-  // evenly.
+  // Makes 2^bits shards. Divides the capacity among them. If it does not divide evenly, the first
+  // shards get one more.
   Shards(int bits, EngineConfig<Choices> config, Clock clock)
       : clock_(std::move(clock)),
         hash_{std::move(config.hash)},
@@ -156,7 +156,7 @@ class Shards {
 
   // --- One key
 
-  // Returns f(engine, key, now), called under a lock that readers share.
+  // Calls f(engine, key, now) under a lock that readers share. Returns its result.
   template <class K, class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto read(const K& key, const F& f) const {
     const auto hashed_key = hashed(key);
@@ -165,8 +165,8 @@ class Shards {
     Now now(clock_);
     return call(shard, f, shard.contents.engine, hashed_key, now);
   }
-  // Calls f(value) if the key is live, as a request. Returns whether it is. Takes a lock that
-  // readers share, unless the request has to postpone the expiry.
+  // Makes a request: calls f(value) if the key is live. Returns true if it is. Takes a lock that
+  // readers share. If the request has to postpone the expiry, then locks the shard for a change.
   template <class K, class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const K& key, const F& f) {
     const auto hashed_key = hashed(key);
@@ -184,7 +184,7 @@ class Shards {
       return value != nullptr;
     });
   }
-  // Returns f(contents, key, now), called with the shard locked for a change.
+  // Locks the shard of a key for a change, and calls f(contents, key, now). Returns its result.
   template <class K, class F>
   auto write(K&& key, const F& f) {
     auto hashed_key = hashed(std::forward<K>(key));
@@ -193,8 +193,8 @@ class Shards {
       return call(shard, f, contents, hashed_key, now);
     });
   }
-  // Returns f(contents, from, contents, to, now) for two keys, called with the shards of both
-  // locked for a change. They may be the same shard.
+  // Locks the shards of two keys for a change, and calls f(contents, from, contents, to, now).
+  // Returns its result. The two shards may be the same.
   template <class K, class L, class F>
   bool write_two(const K& from, L&& to, const F& f) {
     const auto hashed_from = hashed(from);
@@ -231,15 +231,15 @@ class Shards {
     const auto hash = static_cast<std::size_t>(hash_.hash(std::as_const(key)));
     return {std::forward<K>(key), hash};
   }
-  // Mixes the hash, and in another way than ScanResistant: in a shard, the map and the policy need
-  // all its bits.
+  // Mixes the hash, in another way than ScanResistant does. So the hashes in one shard still differ
+  // in all the bits that the map and the policy use.
   [[nodiscard]] Shard& shard_of(std::size_t hash) const noexcept {
     std::uint64_t mixed = hash;
     mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93;
     return shard(static_cast<std::size_t>(mixed >> 32 << bits_ >> 32));
   }
-  // Returns f(contents, now), called with the shard locked for a change. Then informs all that have
-  // to know of it.
+  // Locks a shard for a change, and calls f(contents, now). Then informs the reaper and the
+  // listener. Returns the result of f.
   template <class F>
   auto change(Shard& shard, const F& f) {
     Pending pending(removals_);
@@ -247,7 +247,7 @@ class Shards {
     pending.call_listener();
     return result;
   }
-  // The same, but leaves it to the caller to call the listener.
+  // The same, but the caller must call pending.call_listener() afterwards.
   template <class F>
   auto change(Shard& shard, Pending& pending, const F& f) {
     const Change change(shard, reaper_client_);
@@ -260,7 +260,7 @@ class Shards {
 
   // --- All shards
 
-  // Calls f(engine, now) for each shard, one after the other, under a lock that readers share.
+  // Calls f(engine, now) for one shard after the other, under a lock that readers share.
   template <class F>
   void for_each(const F& f) const {
     for (std::size_t i = 0; i != count(); ++i) {
@@ -270,8 +270,8 @@ class Shards {
       call(next, f, next.contents.engine, now);
     }
   }
-  // Calls f(contents, now) for each shard, one after the other, locked for a change. Calls the
-  // listener at the end.
+  // Calls f(contents, now) for one shard after the other, locked for a change. Calls the listener
+  // at the end. f must not set a deadline, because the reaper is not informed.
   template <class F>
   void change_each(const F& f) {
     Pending pending(removals_);
@@ -288,21 +288,22 @@ class Shards {
   // Reserves memory for `size` entries in all. Each shard gets a little more than its part, because
   // keys are not spread evenly.
   void reserve(std::size_t size) {
-    const std::size_t each = size >> bits_;
-    change_each([each](Contents& contents, Now&) { contents.engine.reserve(each + each / 8 + 1); });
+    const std::size_t part = size >> bits_;
+    const std::size_t each = bits_ == 0 ? size : part + part / 8 + 1;
+    change_each([each](Contents& contents, Now&) { contents.engine.reserve(each); });
   }
 
-  // Erases at most `limit` entries that were expired at the start, with work in proportion to the
-  // limit. Holds a lock for at most Engine::kEraseStep of them. Returns how many it erased.
+  // Erases at most `limit` entries that were expired at the start. Its work is in proportion to the
+  // limit. Erases at most Engine::kEraseStep entries under one lock. Returns how many it erased.
   std::size_t erase_expired(std::size_t limit) {
     const Millis start = Now(clock_)();
-    // Leaves entries that expire after the start, and those that are live again because the clock
-    // went back.
+    // Leaves out entries that expire after the start, and those that are live again because the
+    // clock went back.
     const auto is_due = [start](const Engine& engine, Now& now) {
       const Millis due = engine.next_due();
       return due <= start && due <= now();
     };
-    // A small limit does not suffice for all shards. So each call continues where the last ended.
+    // A small limit does not suffice for all shards. So each call begins where the last one ended.
     const std::size_t first = next_to_erase_.load(std::memory_order_relaxed);
     std::size_t erased = 0;
     Budget budget(limit);
@@ -339,10 +340,10 @@ class Shards {
  private:
   friend struct TestPeer;
 
-  static constexpr unsigned kMostSlots = 256;  // which take 16 KiB
+  static constexpr unsigned kMostSlots = 256;  // 16 KiB, with cache lines of 64 bytes
 
-  // Returns f(arguments), called with the shard locked. If that calls a function of the user, a
-  // call of this keyspace in that function is found out.
+  // Returns f(arguments). If f calls a function of the user, and that waits for the lock of the
+  // shard, CallUnderLock aborts the program. REQUIRES: the shard is locked.
   template <class F, class... Arguments>
   ABSL_ATTRIBUTE_ALWAYS_INLINE static decltype(auto) call(const Shard& shard, F& f,
                                                           Arguments&&... arguments) {
@@ -371,17 +372,17 @@ class Shards {
     Shards& shards_;
   };
 
-  // Several slots for each processor, so that threads seldom share one even if there are more
-  // threads than processors. A writer reads all of them when it ends a bias.
+  // Returns several slots for each processor, so that threads seldom share one, even if there are
+  // more threads than processors. There are not more, because a writer that ends a bias reads all.
   static std::size_t slot_count() {
     return std::min<unsigned>(std::bit_ceil(4 * processor_count()), kMostSlots);
   }
 
   [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }
 
-  // Locks a shard for a change. At the end, also after an exception, it tells the reaper the next
-  // deadline of the shard, when the lock is released. (Also where the deadline came from another
-  // shard: the reaper may have read that shard later, and this one before.)
+  // Locks a shard for a change. The destructor releases the lock, and then tells the reaper the
+  // next deadline of the shard. (A deadline that a rename moves here needs this too: the reaper may
+  // have read this shard before the rename, and the other shard after it.)
   class ABSL_SCOPED_LOCKABLE Change {
    public:
     Change(Shard& shard, ReaperClient& client) ABSL_EXCLUSIVE_LOCK_FUNCTION(shard.mutex)

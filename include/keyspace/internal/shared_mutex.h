@@ -24,8 +24,8 @@ namespace keyspace::internal {
 // A waiting thread spins for a few microseconds, and then sleeps. Writers have no order among
 // themselves: a writer that arrives may overtake writers that wait.
 //
-// Lifetime. A std::mutex may be destroyed as soon as its last holder has unlocked it. This may not:
-// an earlier unlock() on another thread may still access it.
+// Lifetime. A std::mutex may be destroyed as soon as its last holder has unlocked it. A SharedMutex
+// may not: an earlier unlock() on another thread may still access it.
 //
 // `Threading` provides Atomic, kSpins, pause(), before_wait(), wait(), wake_one() and wake_all():
 // see StdThreading in lock.h. tests/threads/shared_mutex_schedules.cc provides another one, and

@@ -26,15 +26,14 @@
 
 namespace keyspace::internal {
 
-// One call of get_or_compute(). Of the calls that miss a key at the same time one, the owner,
-// computes the value. The others wait for its result. (See Computations.)
+// One call of get_or_compute(). If several calls miss a key at the same time, one of them, the
+// owner, computes the value. The others wait for its result. (See Computations.)
 //
-// A call goes through these steps, each with a lock of its own, and none while the value is
-// computed:
-//   1. Looks for a value, under a lock that readers share.
-//   2. Looks again, and joins the computation of the key or starts one.
-//   3. The owner computes, stores the value if its computation is still registered, and hands out
-//      the result. The others wait, unless a thread would wait for itself by that.
+// A call has three steps. Each step locks the shard anew. No lock is held during the computation.
+//   1. The call looks for a value, under a lock that readers share.
+//   2. It looks again. If there is no value, it joins the computation of the key or starts one.
+//   3. The owner computes the value, stores it if its computation was not removed, and passes the
+//      result to the others. The others wait. If a thread would wait for itself, the call throws.
 template <class Shards, class F>
 class SingleFlight {
   using Value = typename Shards::Value;
@@ -68,7 +67,7 @@ class SingleFlight {
   }
 
  private:
-  // Steps 2 and 3.
+  // Takes steps 2 and 3.
   template <class K>
   ABSL_ATTRIBUTE_NOINLINE Value find_or_compute(Shard& shard, const K& hashed, bool is_recorded) {
     Pending pending(shards_.removals());
@@ -87,9 +86,9 @@ class SingleFlight {
     return computation->result.get();
   }
 
-  // Returns the value of a live key, unless it must be refreshed and no thread does that. Otherwise
-  // sets `computation` to that of the key. If there was none, starts one, and sets `task` to what
-  // the owner has to do.
+  // Returns the value of a live key, unless it must be refreshed and no computation of the key is
+  // running. Otherwise returns nullopt, and sets `computation` to the computation of the key. If
+  // none is running, starts one, and sets `task` to the work of the owner.
   template <class K>
   std::optional<Value> join_or_start(Shard& shard, const K& hashed, bool is_recorded,
                                      Pending& pending,
@@ -120,8 +119,9 @@ class SingleFlight {
   }
 
   Value compute(Shard& shard, Computation& computation, Pending& pending) {
-    // However this ends, the computation ends before its result is handed out: a thread that gets
-    // the result and asks again must not find this computation, and may wait for others.
+    // The computation ends before its result becomes available, also after an exception. A thread
+    // that gets the result and calls again must not find this computation. The owner may then wait
+    // for others, so WaitGraph must find is_done set.
     struct End {
       ~End() {
         const WriterLock lock(shard.mutex);
@@ -169,7 +169,7 @@ class SingleFlight {
   Shards& shards_;
   ExpiryTime expiry_;
   F& f_;
-  Millis refresh_ahead_;  // a live value with less time left is computed anew
+  Millis refresh_ahead_;  // if positive, a value with at most this time left, in ms, is refreshed
 };
 
 }  // namespace keyspace::internal

@@ -32,15 +32,15 @@ struct NoCapacity {
   constexpr operator std::size_t() const noexcept { return 0; }  // NOLINT: implicit by design
 };
 
-// An expiring map with a policy, a weigher, a listener and counters around it. Where a keyspace
-// does not have one of them, a class without members does nothing in its place.
+// Adds a policy, a weigher, a listener and counters to an expiring map. If a keyspace does not have
+// one of them, a class without members takes its place and does nothing.
 //
 // Invariants
 //   1. The policy knows each entry, and all entries together weigh at most the capacity. (If a
-//      rename or a reweigh() ends by an exception, later insertions and renames make up for it.)
-//   2. The listener, the counters and the policy learn of each removal: by prepare_removal(), or
-//      where several things change at once by clear(), rename_over() and rename_from().
-//   3. What may throw comes before the removal of the entry: no entry is lost by an exception.
+//      rename or a reweigh() throws, they may weigh more. Later insertions evict entries then.)
+//   2. prepare_removal() tells the listener, the counters and the policy of each removal. clear(),
+//      rename_over(), rename_from() and overwrites do this themselves.
+//   3. Everything that may throw comes before the removal of an entry. So no exception loses one.
 //
 // `now`, deadlines and Found are those of ExpiringMap. Choices is described in options.h.
 template <class Choices>
@@ -64,11 +64,11 @@ class Store {
   static constexpr bool kIsBounded = Choices::kIsBounded;
   static constexpr bool kIsWeighed = Choices::kIsWeighed;
   static constexpr bool kIsObserved = Choices::kIsObserved;
-  // Whether nothing but the map has to learn of a change.
+  // Whether only the map has to learn of a change.
   static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Choices::kStatistics;
   using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
 
-  // Whether to make a T of a U is a copy, which can be made twice and leaves the U alone.
+  // Whether a T made of a U is a copy, which leaves the U unchanged and can be made again.
   template <class T, class U>
   static constexpr bool kIsCopied = std::is_same_v<std::remove_cvref_t<U>, T> ||
                                     (std::is_arithmetic_v<std::remove_cvref_t<U>> &&
@@ -103,20 +103,20 @@ class Store {
     return counted;
   }
 
-  // Records a request, and the entry that it found if there is one.
+  // Records a request, and for a hit the access to the found entry.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void record_request(const F& found, bool is_hit) {
     counters_.record_request(is_hit);
     if (is_hit) policy_.record_access(found.entry->first.extra().policy_state);
   }
-  // The same under a lock that other threads share.
+  // The same under a lock that readers share.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void record_shared_request(const F& found, bool is_hit) const {
     counters_.record_shared_request(is_hit);
     if (is_hit) policy_.record_shared_access(found.entry->first.extra().policy_state);
   }
 
-  // Whether put_now() takes such keys and values.
+  // Whether put_now() accepts such keys and values.
   template <class K, class V>
   static constexpr bool kCanPutNow = kIsPlain&& Map::Entries::kIsTrivial&&
       kIsCopied<Key, decltype(key_of(std::declval<K>()))>&& kIsCopied<Value, V>;
@@ -128,16 +128,16 @@ class Store {
                                               static_cast<Value>(value), deadline);
   }
 
-  // Stores a value and a deadline under the key that was looked up, in place of what was found. If
-  // the deadline is over, erases what was found instead. Returns false if the capacity has no room
-  // for the entry; the found entry is erased then too.
+  // Stores a value and a deadline under the key that was looked up, over the found entry. If the
+  // deadline is over, erases the found entry instead. Returns false if the capacity has no room for
+  // the new entry; then the found entry is erased too.
   template <class F, class K, class V, class Now>
   bool put_at(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
     if (Map::is_over(deadline, now)) {
       if (found.entry != nullptr) erase(found, now);
       return true;
     }
-    // An expired entry has to be removed, so that the listener and the others learn of it.
+    // An expired entry is not overwritten but removed, so that its removal counts as kExpired.
     const bool is_there = found.entry != nullptr && (kIsPlain || map_.is_live(found, now));
     if constexpr (!kIsWeighed && !kIsObserved) {
       if (is_there) {
@@ -151,8 +151,8 @@ class Store {
                      is_there, now);
   }
 
-  // Moves the value and the deadline of `from` to another key, in place of what was found there.
-  // REQUIRES: `from` is live, and is not the entry of that key.
+  // Moves the value and the deadline of `from` to another key, over the entry `to` of that key.
+  // REQUIRES: `from` is live, and is not `to`.
   template <class F, class K, class Now>
   void rename(const F& from, const F& to, K&& key, Now& now) {
     if (to.entry != nullptr) {
@@ -167,8 +167,8 @@ class Store {
     evict_if_too_heavy(it, now);
   }
 
-  // The same where `from` is in another store, with the same time. The listener does not learn that
-  // `from` is removed there. If there is no room for it here, it is evicted there.
+  // The same, but `from` is in another store. The listener does not learn of its removal there. If
+  // this store has no room for the entry, `other` evicts it.
   template <class F, class K, class Now>
   void rename_from(Store& other, const F& from, const F& to, K&& key, Now& now) {
     const bool is_there = map_.is_live(to, now);
@@ -185,8 +185,7 @@ class Store {
     other.collect_if_needed();
   }
 
-  // Weighs an entry again after a change of its value. Evicts entries if there is too much weight
-  // then, and the entry itself if it is too heavy.
+  // Weighs an entry again after a change of its value. Then calls evict_if_too_heavy().
   template <class F, class Now>
   void reweigh(const F& found, Now& now) requires(kIsWeighed) {
     const StoredKey& stored = found.entry->first;
@@ -197,14 +196,14 @@ class Store {
     evict_if_too_heavy(found.it, now);
   }
 
-  // Erases what was found, live or expired. Returns whether it was live.
+  // Erases the found entry, live or expired. Returns true if it was live.
   template <class F, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase(const F& found, Now& now) {
     const bool was_live = map_.is_live(found, now);
     erase(found.it, was_live ? RemovalCause::kErased : RemovalCause::kExpired, now);
     return was_live;
   }
-  // Erases a live entry. Looks it up once more, so that no caller has to keep an iterator.
+  // Erases a live entry. Looks it up once more: so callers can keep their Found in registers.
   ABSL_ATTRIBUTE_NOINLINE void erase_live(const StoredKey& stored) {
     const auto not_read = [] { return Millis{0}; };
     erase(map_.entries().find(stored), RemovalCause::kErased, not_read);
@@ -223,7 +222,7 @@ class Store {
   void clear(Now& now) {
     if constexpr (!kIsPlain) {
       removals_.reserve(map_.size());
-      if (map_.volatile_size() != 0) now();  // it may throw, before anything is removed
+      if (map_.volatile_size() != 0) now();  // if the clock throws, nothing is removed
       auto& entries = map_.entries();
       for (auto it = entries.begin(); it != entries.end(); ++it) {
         const bool is_live = map_.is_live(it->first, now);
@@ -236,8 +235,8 @@ class Store {
     map_.clear();
   }
 
-  // Calls the listener for each entry that was removed. In a shard, where the listener is
-  // DeferredListener, does nothing: the shard passes removals() on.
+  // Calls the listener for each entry that was removed. Does nothing in a shard, whose listener is
+  // DeferredListener: there Shards takes the entries from removals().
   void call_listener() { removals_.call_listener(); }
   [[nodiscard]] auto& removals() noexcept { return removals_; }
 
@@ -251,8 +250,8 @@ class Store {
   using KeyBox = typename Map::KeyBox;
   using ValueBox = typename Map::ValueBox;
 
-  // Passes a value on, but makes a Value of a number: a compiler that warns of the conversion would
-  // point here, and not to the caller.
+  // Returns the value, or converts a number to a Value. Without this conversion, a compiler could
+  // warn of an implicit one at a place in this class, not in the caller.
   template <class V>
   static decltype(auto) as_value(V&& value) noexcept {
     if constexpr (std::is_arithmetic_v<std::remove_cvref_t<V>> && std::is_arithmetic_v<Value>) {
@@ -292,7 +291,7 @@ class Store {
     return true;
   }
 
-  // Adds an entry, and erases up to two expired ones before. Returns whether the capacity has room
+  // Erases up to two expired entries, then adds an entry. Returns false if the capacity has no room
   // for it. If it returns false or throws, the key and the value are not moved from. REQUIRES: the
   // key is not stored, and the deadline is not over.
   template <class Now>
@@ -309,7 +308,7 @@ class Store {
       if (!evict_for(weight, now)) return false;
     }
     map_.grow_for(deadline);
-    policy_.reserve(std::max<std::size_t>(map_.entries().growth_threshold(), map_.size() + 1));
+    policy_.reserve(map_.entries().growth_threshold());
     map_.insert(std::move(key), std::move(value), hash, deadline,
                 [&] { return make_extra(policy_.add(hash, weight, placement), weight); });
     return true;
@@ -347,13 +346,14 @@ class Store {
     return make_extra(state, weight);
   }
 
-  // Evicts entries, if there is too much weight after the weight of one entry has changed; that one
-  // too if it is too heavy by itself.
+  // Evicts entries if all together weigh too much after the weight of `it` has changed. Evicts `it`
+  // too if it is the policy's victim, or if the policy finds no other. Evicts only `it` if it is
+  // heavier than the capacity.
   template <class Iterator, class Now>
   void evict_if_too_heavy([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
     if constexpr (kIsWeighed) {
       const bool is_too_heavy = it->first.extra().weight() > capacity_;
-      // If evict_for() fails, no volatile entry is left: if this one was, it was evicted.
+      // If evict_for() fails, no volatile entry is left: if `it` was volatile, it was evicted.
       const bool is_volatile = it->first.is_volatile();
       if (is_too_heavy || (!evict_for(0, now) && !is_volatile)) {
         erase(it, RemovalCause::kEvicted, now);
@@ -368,8 +368,8 @@ class Store {
     assert(weight <= capacity_);
     while (policy_.weight() > capacity_ - weight) {
       if (erase_one_expired(now)) continue;
-      // Before find_victim(), which may take the record of the victim: until the victim is erased,
-      // nothing may throw.
+      // Before find_victim(), which may drop the record of the victim: then nothing may throw until
+      // the victim is erased.
       removals_.reserve(1);
       const auto it = policy_.find_victim(map_.entries(), map_.wheel());
       if (it == map_.entries().end()) return false;
@@ -388,7 +388,7 @@ class Store {
     return false;
   }
 
-  // A key box for the listener and the weigher. Where there is neither, nothing.
+  // Makes a key box for the listener and the weigher; a NoKey if there is neither.
   struct NoKey {};
   template <class K>
   auto make_key_if_used([[maybe_unused]] K&& key) const {
@@ -418,7 +418,7 @@ class Store {
     }
   }
 
-  // Whether an entry of one weight can be overwritten with one of another, without an eviction.
+  // Returns true if the weight of an entry can change from `before` to `after` without an eviction.
   [[nodiscard]] bool can_overwrite(std::size_t before, std::size_t after) const noexcept {
     if constexpr (kIsWeighed) {
       return after <= capacity_ && policy_.weight() - before <= capacity_ - after;
@@ -441,7 +441,7 @@ class Store {
     map_.erase(it);
     collect_if_needed();
   }
-  // Everything about a removal but the removal from the map.
+  // Does everything for a removal except the removal from the map.
   template <class Iterator, class Now>
   void prepare_removal(Iterator it, [[maybe_unused]] RemovalCause cause,
                        [[maybe_unused]] Now& now) {

@@ -23,8 +23,8 @@ constexpr Millis to_millis(Tick tick) noexcept {
 
 // A record of the timer wheel. It means: at time(), check the entries whose key has this hash().
 //
-// One bit of hash_ is not part of the hash. It holds the colour that the mark-and-sweep collector
-// of stale records gave to the record (see WheelCollector).
+// One bit of hash_ is not part of the hash. It holds the gc colour: the mark-and-sweep collector of
+// stale records gives it to the record (see WheelCollector).
 //
 // Some 32-bit machines align std::uint64_t to 4 bytes. A RecordChunk needs 8 everywhere, so that
 // its records follow its header without a gap.
@@ -32,7 +32,7 @@ class alignas(8) TimerRecord {
  public:
   static constexpr std::uint64_t kGcColorBit = std::uint64_t{1} << 56;
 
-  // A summary of a record, which fits into the entry: the record's colour, and the number of the
+  // A summary of a record, which the entry keeps: the record's gc colour, and the number of the
   // period of 256 ms that contains its time. Period n begins after 256 (n - 1) ms and ends with
   // 256 n ms. Numbers wrap at 2^17 periods (9.3 hours). A Tick differs from its Millis by a
   // multiple of 2^17 periods, so both give the same number.
@@ -53,7 +53,7 @@ class alignas(8) TimerRecord {
   constexpr void flip_gc_color() noexcept { hash_ ^= kGcColorBit; }
 
   [[nodiscard]] constexpr Tag tag() const noexcept { return tag(gc_color(), tick_); }
-  // Returns the tag of a record with this colour and time.
+  // Returns the tag of a record with this gc colour and time.
   static constexpr Tag tag(bool gc_color, Millis time) noexcept {
     return tag(gc_color, to_tick(time));
   }

@@ -19,21 +19,22 @@
 
 namespace keyspace::internal {
 
-// Keeps records in the order of their times: a hierarchical timer wheel whose slots are arrays.
+// Keeps records in slots by their times: a hierarchical timer wheel. The records of one slot are in
+// no particular order.
 //
-// The wheel has eight levels of 256 slots. A slot of level 0 is one tick; a slot of level n is 256
-// slots of level n - 1. To find the slot of a record, write its time and the cursor in base 256.
-// The highest digit that differs gives the level, and that digit of the record's time is the slot.
-// When the cursor comes to the start of a slot, the slot is opened: due records are resolved, and
-// the others are filed again at a lower level. So a record moves at most seven times before it is
-// due, unless the cursor moves back meanwhile.
+// The wheel has eight levels of 256 slots. A slot of level 0 covers one tick. A slot of level n
+// covers 256 slots of level n - 1. To find the slot of a record, write its time and the cursor in
+// base 256. The highest digit that differs gives the level, and that digit of the record's time is
+// the slot. When the cursor reaches the start of a slot, the slot is opened: due records are
+// resolved, and the others are filed again at a lower level. So a record moves at most seven times
+// before it is due, unless the cursor moves back meanwhile.
 //
-// The wheel knows times and hashes. It never sees a key, a value or a clock. No entry points to its
-// record, so a record may be stale: no entry needs it any more. Only the owner can tell. The wheel
-// asks the owner when the record is due or the soonest one, and when it collects stale records.
+// The wheel knows times and hashes, but no keys, values or clocks. No entry points to its record,
+// so a record may be stale: no entry needs it any more. Only the owner can tell. The wheel asks the
+// owner when a record is due or is the earliest, and when it collects stale records.
 //
-// The owner of a wheel passes an object to some calls. It needs those of these members that the
-// calls name:
+// Some calls take an `owner`. advance() uses the first two of these members, resolve_soonest() all
+// but match_record(), and collect_if_needed() prefetch() and match_record():
 //
 //   prefetch(hash)               begins to load the entries whose key has this hash
 //   resolve_due(record, budget)  decides about the entries that the record may be filed for: erases
@@ -41,9 +42,9 @@ namespace keyspace::internal {
 //                                erasures and steps from the budget. Returns true if the record is
 //                                not needed any more. If it returns false, because the budget was
 //                                spent first, or if it throws, the record stays.
-//   match_record(record)         finds an entry that the record fits, and flips the colour of the
-//                                entry. Returns false if there is none. Does not throw.
-//   is_stale(record)             returns true if the record fits no entry. Does not throw.
+//   match_record(record)         finds an entry that the record matches, and flips the gc colour of
+//                                the entry. Returns false if there is none. Does not throw.
+//   is_stale(record)             returns true if the record matches no entry. Does not throw.
 //   records_needed()             returns the number of records that are not stale
 //   records_to_check()           returns how many records to check for staleness
 //
@@ -52,13 +53,13 @@ namespace keyspace::internal {
 //
 // Invariants
 //   1. For each record outside the open slot: cursor <= start of its slot <= its time. (A turn of a
-//      level is 256 of its slots, and a slot starts once in each turn. This is its start in the
-//      turn of the record.) If a record before the cursor is filed, for example after the clock
-//      went back, the cursor moves back to it. A slot may then be opened a turn too early; its
-//      records that are not due are filed again.
+//      level is 256 of its slots. A slot starts once in each turn. Its start here is the last one
+//      at or before the record's time.) If a record before the cursor is filed, for example after
+//      the clock went back, the cursor moves back to it. Then a slot may be opened a turn too
+//      early. Its records that are not due are filed again.
 //   2. next_due() is at or before the time of every record.
-//   3. No call but clear() takes more than constant time beyond its budget and records_to_check().
-//   4. Stale records are few if the owner calls collect_if_needed(): see there.
+//   3. Each call but clear() takes constant time beyond its budget and records_to_check().
+//   4. If the owner calls collect_if_needed(), the number of stale records is bounded: see there.
 template <class Allocator>
 class TimerWheel {
  public:
@@ -76,8 +77,8 @@ class TimerWheel {
   // Returns the number of records, stale ones included.
   [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
 
-  // Returns a time at or before that of every record; kNeverMillis if there is none. It is mostly
-  // exact after an advance() that left some of its budget. Otherwise it may be too early.
+  // Returns a time at or before that of every record; kNeverMillis if there is none. Mostly exact
+  // after an advance() that did not spend its budget. Otherwise it may be too early.
   [[nodiscard]] Millis next_due() const noexcept { return next_due_; }
 
   // Returns the tag of a record that is filed now for this time.
@@ -87,16 +88,15 @@ class TimerWheel {
 
   // Adds a record. Throws what the allocator throws, and then has no effect.
   void file(std::size_t hash, Millis time) { file(TimerRecord(hash, collector_.gc_color(), time)); }
-  // Adds a record if that takes only a few instructions. Returns false, and does nothing, if it
-  // would take more.
+  // Adds a record if that takes only a few instructions. Otherwise does nothing and returns false.
   bool try_file(std::size_t hash, Millis time) noexcept {
     return try_file(TimerRecord(hash, collector_.gc_color(), time));
   }
 
   // Resolves the records that are due at `now`, slot by slot, until the budget is spent. Calls
-  // `owner.resolve_due(record, budget)` for each, and drops the record if that returns true. If it
-  // returns false, the call ends. Calls `owner.prefetch(hash)` for several records before it
-  // resolves them. Throws what resolve_due() and the allocator throw; the record stays then.
+  // `owner.resolve_due(record, budget)` for each. Drops the record if that returns true, and ends
+  // if it returns false. Calls `owner.prefetch(hash)` for several records before it resolves them.
+  // Throws what resolve_due() and the allocator throw; then the record stays.
   template <class Owner>
   void advance(Millis now, Budget& budget, Owner& owner) {
     for (;;) {
@@ -129,11 +129,10 @@ class TimerWheel {
     }
   }
 
-  // Calls `owner.resolve_due(record, budget)` for the soonest record, due or not, as advance()
-  // does. If many records lie close together, compares only about 1,000 of them, and up to 4,000
-  // more if size() exceeds `owner.records_needed()`. Then checks about `owner.records_to_check()`
-  // records of the same slot, and drops those for which `owner.is_stale(record)` is true.
-  // REQUIRES: there is a record.
+  // Does what advance() does, for the earliest record only, even if it is not due. If many records
+  // lie close together, compares only about 1,000 of them, and up to 4,000 more if size() exceeds
+  // `owner.records_needed()`. Then checks about `owner.records_to_check()` records of the same
+  // slot, and drops those for which `owner.is_stale(record)` is true. REQUIRES: there is a record.
   template <class Owner>
   void resolve_soonest(Budget& budget, Owner& owner) {
     SoonestRecord soonest;
@@ -186,8 +185,8 @@ class TimerWheel {
   using Layout = WheelLayout;
   using SlotId = Layout::SlotId;
 
-  // How many records resolve_soonest() compares, roughly, in all slots together; and how many more
-  // if some are stale. (1,000 entries may have up to 2 * 1000 + 2048 stale records.)
+  // About how many records resolve_soonest() compares in all slots together, and how many more if
+  // some are stale. (1,000 entries may have up to 2 * 1000 + 2048 stale records.)
   static constexpr std::size_t kToCompare = 1000;
   static constexpr std::size_t kMoreToCompareIfStale = 4000;
 
@@ -237,7 +236,7 @@ class TimerWheel {
     Tick start;
   };
 
-  // The soonest of the records that were compared so far.
+  // The earliest of the records that were compared so far.
   struct SoonestRecord {
     void compare(RecordList& list, SlotId id, Tick start) noexcept {
       if (list.empty()) return;
@@ -311,8 +310,8 @@ class TimerWheel {
       // needs their entries.
       prefetch_entries(chunk, owner);
     } else if (list.has_one_chunk()) {
-      // Above level 0, the records of the slot tell a better time, and are quickly read if they are
-      // few.
+      // Above level 0, the first record may be long after the start of the slot. To find its time
+      // is quick if the slot has one chunk.
       slots_.vacate(next.id);
       Tick earliest = next_slot().start;
       slots_.occupy(next.id);

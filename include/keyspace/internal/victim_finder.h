@@ -10,24 +10,24 @@
 
 namespace keyspace::internal {
 
-// Finds the entry with the soonest record in a timer wheel: the entry to evict. It is the owner
-// that a policy passes to the wheel's calls. EarliestDeadlineEviction and LruEviction use it.
+// Finds the entry with the earliest record in a timer wheel: the entry to evict. It is the `owner`
+// that EarliestDeadlineEviction and LruEviction pass to the calls of a wheel.
 //
-// `Traits` reads an entry's facts about its record (see EntryMap::DeadlineRecord). It has two more
-// members: records_needed(entries) returns how many entries have a record; file(hash, stored)
-// files a record at the entry's time, so that the entry is not filed early any more.
+// `Traits` reads what an entry knows about its record (see EntryMap::DeadlineRecord). It has two
+// more members. records_needed(entries) returns how many entries have a record. file(hash, stored)
+// files a record at the entry's time, so that the entry is no longer filed early.
 //
-// The record of an entry that was filed early says too soon a time. So each such entry that the
-// record fits gets a new record at its own time, and the search continues. If the budget is spent
+// If an entry was filed early, its record may be too early. So each such entry that the record
+// matches gets a new record at its own time, and the search continues. If the budget is spent
 // first, the victim is the earliest of these entries. Stale records often lie together. So after
-// the n-th one, the wheel checks about 16 n records for staleness.
+// the n-th stale record, the wheel checks about 16 n records for staleness.
 template <class Entries, class Traits>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
 
-  // Resolves records, the soonest first, until one belongs to an entry that was not filed early.
-  // Returns that entry. Stops sooner if the budget is spent; or after `most` records, if one of
-  // them fitted an entry that was filed early. Then returns the earliest of those entries. The
+  // Resolves records, the earliest first, until one matches an entry that was not filed early.
+  // Returns that entry. Stops before that if the budget is spent, or after `most` records if one of
+  // them matched an entry that was filed early. Then returns the earliest of those entries. The
   // returned entry has no record, or one that this call filed. Throws what the allocator throws.
   // REQUIRES: an entry has a record.
   template <class Wheel>
@@ -72,13 +72,13 @@ struct VictimFinder {
   [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
   [[nodiscard]] auto time(iterator it) const { return Traits::time(entries, it->first); }
 
-  // How many entries that were filed early one search handles, roughly.
+  // About how many entries that were filed early one search handles.
   static constexpr std::size_t kMostEarly = 1000;
 
   Entries& entries;
   Traits traits;
   iterator victim = entries.end();  // so far
-  std::size_t stale_count = 0;      // the stale records that were found so far
+  std::size_t stale_count = 0;      // the number of stale records so far
 };
 
 }  // namespace keyspace::internal

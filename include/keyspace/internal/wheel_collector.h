@@ -15,23 +15,24 @@ namespace keyspace::internal {
 
 // Drops the stale records of a timer wheel: an incremental mark-and-sweep garbage collector.
 //
-// A round checks every record of the wheel, a few dozen at a time. Each round uses the other one of
-// two colours. The wheel's owner matches the record to an entry, and then entry and record both get
-// the colour of the round. A second record for the same entry no longer fits the entry, so it is
-// dropped. New records have the colour of the round too, so that the round need not check them.
+// A round checks every record of the wheel, a few dozen at a time. The rounds use two gc colours in
+// turn. If a record matches an entry, the owner of the wheel gives the entry the colour of the
+// round, and the record gets it too. A second record for the same entry then matches no more, so it
+// is dropped. New records get the colour of the round, so the round need not check them.
 //
 // A round visits the slots from the highest level down, and the open slot last. When
 // TimerWheel::advance() moves an unchecked record to a slot that the round has visited, the round
 // goes back to that slot. The round may miss a record that drop_stale() or
-// TimerWheel::resolve_soonest() moves within a slot. The next round but one checks that record.
+// TimerWheel::resolve_soonest() moves within a slot. The next round skips that record, which has
+// its colour already. The round after that checks it.
 //
-// Only TimerWheel calls this. An `owner` is that of the wheel: see there.
+// Only TimerWheel calls this class. TimerWheel describes the members of an `owner`.
 class WheelCollector {
   using Layout = WheelLayout;
 
  public:
-  // Returns the colour of the records that the current round has checked, or that were filed since
-  // it began.
+  // Returns the gc colour of the records that the current round has checked, and of those that were
+  // filed since it began.
   [[nodiscard]] bool gc_color() const noexcept { return gc_color_; }
 
   // Keeps slots.size() at or below 3 * needed + 2048. Call it after every change that makes records
@@ -42,14 +43,15 @@ class WheelCollector {
   // each record that became stale since the last call, or once for each one that `needed` fell by,
   // whichever is more.
   //
-  // Why that suffices: a step that does not end a round reads at least 31 records or 16 chunks. So
-  // a round over n records takes about n / 31 steps, and 128 more if there are few records in each
-  // of the 2048 slots. A record that becomes stale behind the current round waits for the end of
-  // the next one. In these two rounds, for each step, one record became stale or `needed` fell by
-  // one: so size() - 3 * needed grew by 3 at most. When it passes 2.5 * needed + 1024, it is 1024 -
-  // needed / 2. The two rounds add 6 * (2.5 * needed + 1024) / 31 + 6 * 128 at most, which is less
-  // than needed / 2 + 1024. (Evictions may make a round miss records, and records that move make it
-  // check some again: with these, the bound is tested, and not proven.)
+  // The proof. A step that does not end a round reads at least 31 records or 16 chunks. So a round
+  // over n records takes about n / 31 steps, and 128 more if each of the 2048 slots has few
+  // records. A record that becomes stale after the current round has checked it stays until the end
+  // of the next round. In these two rounds, one record became stale, or `needed` fell by one, for
+  // each step. So a step adds at most 3 to size() - 3 * needed. When size() passes
+  // 2.5 * needed + 1024, that difference is 1024 - needed / 2. The two rounds add at most
+  // 6 * (2.5 * needed + 1024) / 31 + 6 * 128, which is less than needed / 2 + 1024. (Evictions may
+  // make a round miss records, and records that move may be checked twice. For these cases the
+  // bound is tested, but not proven.)
   template <class Slots, class Owner>
   void collect_if_needed(Slots& slots, std::size_t needed, Owner& owner) noexcept {
     const std::size_t limit = 2 * needed + needed / 2 + kStaleSlack;
@@ -63,8 +65,8 @@ class WheelCollector {
     needed_ = needed;
   }
 
-  // Makes the round go back to a slot, if it has visited that. Call it after a record of the other
-  // colour was moved to the front chunk of the slot.
+  // Makes the round go back to a slot if it has visited that slot. Call it after a record of the
+  // other gc colour was moved to the front chunk of the slot.
   template <class Slots>
   void revisit(Slots& slots, std::size_t level, std::size_t slot) noexcept {
     current_slot_ = std::max<Layout::SlotId>(current_slot_, Layout::id(level, slot));
@@ -85,7 +87,7 @@ class WheelCollector {
     }
   }
 
-  // Ends the round. Call it when all records were removed.
+  // Ends the round. Call it after all records were removed.
   void reset() noexcept {
     stale_ = needed_ = 0;
     is_in_round_ = false;
@@ -103,7 +105,7 @@ class WheelCollector {
                 kStaleSlack);
 
   // Checks a few dozen records, and drops those for which `owner.match_record(record)` returns
-  // false. Begins a round if there is none. Repeated calls complete a round.
+  // false. Begins a round if none is running. Repeated calls complete the round.
   template <class Slots, class Owner>
   void collect_step(Slots& slots, Owner& owner) noexcept {
     if (!is_in_round_) start_round();
@@ -124,7 +126,7 @@ class WheelCollector {
       slots.rotate(*list);
       if (list->empty()) slots.vacate(current_slot_);
       list = next_list(slots);
-      if (list != nullptr) prefetch_entries(list->front(), owner);  // most often for the next step
+      if (list != nullptr) prefetch_entries(list->front(), owner);  // mostly for the next step
     }
     is_in_round_ = list != nullptr;
   }

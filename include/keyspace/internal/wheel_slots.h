@@ -35,8 +35,8 @@ struct WheelLayout {
 struct WheelLevel {
   static constexpr std::size_t kSlots = WheelLayout::kSlots;
 
-  // Returns the first slot in use at or after `slot`, and after the last slot continues with the
-  // first. Returns kSlots if there is none.
+  // Returns the first slot in use at or after `slot`. After the last slot, the search continues
+  // with the first one. Returns kSlots if no slot is in use.
   [[nodiscard]] std::size_t first_from(std::size_t slot) const noexcept {
     std::uint64_t word = used[slot / 64] & (~std::uint64_t{0} << slot % 64);
     for (std::size_t i = slot / 64, turns = 0; turns <= used.size(); ++turns) {
@@ -59,13 +59,12 @@ struct WheelLevel {
   std::array<std::uint64_t, kSlots / 64> used = {};  // a bit for each slot that is not empty
 };
 
-// The memory of a timer wheel: its records, in slots. TimerWheel decides which record belongs into
-// which slot, and WheelCollector drops stale ones.
+// The memory of a timer wheel: its records, in slots. TimerWheel decides in which slot to put a
+// record. WheelCollector drops stale records. A level takes no memory before its first record.
 //
-// Invariants, while neither of the two runs
+// Invariants, while neither of these two classes runs
 //   1. The bit of a slot is set if and only if the slot holds records.
 //   2. size() is the number of records in all slots.
-// A level takes no memory before its first record.
 template <class Allocator>
 class WheelSlots : public WheelLayout {
  public:
@@ -114,7 +113,7 @@ class WheelSlots : public WheelLayout {
     occupy(id(level, slot));
     ++size_;
   }
-  // Adds a record if the front chunk of the slot has room for it. Returns false if it has not.
+  // Adds a record if the front chunk of the slot has room for it. Otherwise returns false.
   bool try_push(std::size_t level, std::size_t slot, const TimerRecord& record) noexcept {
     if (levels_[level] == nullptr || !list(level, slot).try_push(record)) return false;
     ++size_;
@@ -126,7 +125,7 @@ class WheelSlots : public WheelLayout {
     list.pop(pool_);
     --size_;
   }
-  // Removes the last record of a chunk, which may become empty by that.
+  // Removes the last record of a chunk. The chunk may then be empty.
   void pop_in(RecordChunk& chunk) noexcept {
     --chunk.size;
     --size_;
@@ -139,8 +138,8 @@ class WheelSlots : public WheelLayout {
     vacate(id);
   }
 
-  // Removes the records of a chunk for which is_needed(record) returns false. The chunk may become
-  // empty by that.
+  // Removes the records of a chunk for which is_needed(record) returns false. The chunk may then be
+  // empty.
   template <class F>
   void filter(RecordChunk& chunk, const F& is_needed) noexcept {
     Probe::count(Probe::kRecordsRead, chunk.size);
