@@ -406,8 +406,8 @@ template <template <class, class, class...> class KeyspaceType>
 void check_destructors_that_call() {
   using Ks = KeyspaceType<std::string, CallsAtEnd, ManualClock,
                           WithListener<std::function<void(std::string, CallsAtEnd, RemovalCause)>>>;
-  // Each value erases another key when it is destroyed. `erased_by_listener` is erased by the
-  // second call of the listener, when an entry was already passed.
+  // The destructor of each value erases another key. If is_nested, the second call of the listener
+  // erases that key first, when an entry was already passed.
   const bool is_nested = GENERATE(false, true);
   CAPTURE(is_nested);
   ManualClock clock;

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "keyspace/internal/budget.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/victim_finder.h"
 
@@ -39,7 +38,7 @@ class EarliestDeadlineEviction {
   auto find_victim(Entries& entries, Wheel& wheel) {
     if (entries.volatile_size() == 0) return entries.end();
     VictimFinder<Entries, DeadlineRecord<Entries, Wheel>> finder{entries, {{}, entries, wheel}};
-    return finder.find_in(wheel, entries.volatile_size() <= kMostExact ? kUnlimited : kFew);
+    return finder.find_in(wheel);
   }
   void record_eviction(const PolicyState&, std::size_t) noexcept {}
 
@@ -57,9 +56,6 @@ class EarliestDeadlineEviction {
   void clear() noexcept { weight_ = 0; }
 
  private:
-  static constexpr std::size_t kMostExact = 1000;
-  static constexpr std::size_t kFew = 16;
-
   template <class Entries, class Wheel>
   struct DeadlineRecord : Entries::DeadlineRecord {
     static std::size_t records_needed(const Entries& entries) noexcept {

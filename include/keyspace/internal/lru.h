@@ -94,7 +94,7 @@ class LruEviction {
     budget.erasures = 1;
     while (!budget.is_spent()) wheel_.advance(wheel_.next_due(), budget, finder);
     if (budget.erasures == 0) return finder.victim;
-    return finder.find_in(wheel_, entries.size() <= kMostExact ? kUnlimited : kFew);
+    return finder.find_in(wheel_);
   }
   void record_eviction(const PolicyState&, std::size_t) noexcept {}
 
@@ -128,8 +128,6 @@ class LruEviction {
   friend struct TestPeer;
 
   static constexpr std::size_t kMaxSteps = 4000;
-  static constexpr std::size_t kMostExact = 1000;
-  static constexpr std::size_t kFew = 16;
 
   // Reads what an entry knows about its record. (See EntryMap::DeadlineRecord.)
   template <class Entries>

@@ -26,12 +26,13 @@ struct VictimFinder {
   using iterator = typename Entries::iterator;
 
   // Resolves records, the earliest first, until one matches an entry that was not filed early.
-  // Returns that entry. Stops before that if the budget is spent, or after `most` records if one of
-  // them matched an entry that was filed early. Then returns the earliest of those entries. The
-  // returned entry has no record, or one that this call filed. Throws what the allocator throws.
-  // REQUIRES: an entry has a record.
+  // Returns that entry. Stops before that if the budget is spent. With more than kMostExact
+  // entries, also stops after kFew records if one of them matched an entry that was filed early.
+  // Then returns the earliest of those entries. The returned entry has no record, or one that this
+  // call filed. Throws what the allocator throws. REQUIRES: an entry has a record.
   template <class Wheel>
-  iterator find_in(Wheel& wheel, std::size_t most) {
+  iterator find_in(Wheel& wheel) {
+    const std::size_t most = records_needed() <= kMostExact ? kUnlimited : kFew;
     Budget budget(kMostEarly);
     budget.erasures = 1;
     for (std::size_t i = 0; !budget.is_spent() && (i < most || !has_victim()); ++i) {
@@ -72,8 +73,11 @@ struct VictimFinder {
   [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
   [[nodiscard]] auto time(iterator it) const { return Traits::time(entries, it->first); }
 
-  // About how many entries that were filed early one search handles.
+  // About how many entries that were filed early one search handles; and, with more than kMostExact
+  // entries, how many records it resolves if one of them matched such an entry.
   static constexpr std::size_t kMostEarly = 1000;
+  static constexpr std::size_t kMostExact = 1000;
+  static constexpr std::size_t kFew = 16;
 
   Entries& entries;
   Traits traits;
