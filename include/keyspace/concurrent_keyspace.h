@@ -330,8 +330,13 @@ class ConcurrentKeyspace {
   // FLUSHDB. Erases everything, one shard after the other.
   void clear() { engine_.clear(); }
 
-  // Reserves memory for `size` entries in all, if they are spread evenly.
+  // Makes room for `size` entries in all, if they are spread evenly. See Keyspace::reserve().
   void reserve(size_type size) { engine_.shards().reserve(size); }
+
+  // Releases the memory that the entries do not need, one shard after the other. See
+  // Keyspace::shrink_to_fit(). This call is optional: erase() and the Reaper also shrink the
+  // shards.
+  void shrink_to_fit() { engine_.shards().shrink_to_fit(); }
 
   // Erases expired entries, at most `limit`. Returns how many it erased. Holds a lock for at most
   // 256 of them. Without a limit, erases all entries that were expired at the start. For the rest

@@ -55,16 +55,24 @@ namespace keyspace {
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
 //   4. A call takes constant time, plus time in proportion to its limit. mget() takes time in
 //      proportion to the number of keys. Exceptions: clear(), for_each(), reserve(),
-//      erase_expired() without a limit, and a call that evicts many entries for a heavy one. One
-//      insertion in many takes longer: it grows the hash map, searches a full keyspace for an
-//      expired entry, or drops stale records. A call that sets a deadline before the clock's epoch,
-//      or more than 500 years after it, may also take longer.
+//      shrink_to_fit(), erase_expired() without a limit, a call that evicts many entries for a
+//      heavy one, and the destructor. The hash map grows in steps, and an insertion takes one or
+//      two of them. (When it makes a new table, it writes a byte for each bucket: about 2 ms for
+//      ten million entries. To move the last entries of a table, it may read a byte for each
+//      bucket; so may the move of a keyspace. Outside Linux, the release of an old table may take
+//      longer.) A full keyspace reads about 4,000 records to find an expired entry. If it finds
+//      none, it asks the policy for a victim.
 //   5. A call that adds an entry first erases up to two expired entries.
 //   6. After erase_expired() without a limit, no expired entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves all other
 //      entries as they were, and the keyspace usable. Unless said otherwise, the call had no effect
 //      then. Exceptions: an assignment to a value or a move from an argument may be done in part, a
 //      request may be recorded, and entries may have been evicted (see Config::capacity).
+//   8. Memory is proportional to the number of entries: the hash map also shrinks in steps. Only
+//      calls that may invalidate pointers take these steps (see below). So after many calls of
+//      erase(), the next calls of set() or erase_expired() shrink the map. Deadlines before the
+//      clock's epoch, or more than 500 years after it, keep memory until the last of them is
+//      erased, which takes time in proportion to it.
 //
 // Time. The clock is an object with a `now()`: see TimeSource in clock.h. The default, SteadyClock,
 // counts from the start of the machine. For deadlines that are dates use SystemClock. A keyspace
@@ -76,8 +84,8 @@ namespace keyspace {
 // move-only Value supports everything but get() and copy(), and getdel() if there is a listener.
 //
 // Pointers. A pointer to a value is valid until its entry is erased, or until the next call of
-// set(), insert(), replace(), copy(), rename(), reserve(), clear() or erase_expired(). The passing
-// of time invalidates no pointer.
+// set(), insert(), replace(), copy(), rename(), reserve(), shrink_to_fit(), clear() or
+// erase_expired(). The passing of time invalidates no pointer.
 //
 // Requests. Where a policy, statistics or an idle time depends on which keys are requested, find(),
 // get() and mget() change the keyspace: they do not compile on a const one. peek() and contains()
@@ -326,15 +334,23 @@ class Keyspace {
   [[nodiscard]] size_type volatile_size() const noexcept { return engine_.volatile_size(); }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
-  // FLUSHDB. Erases everything, in time proportional to the largest size so far.
+  // FLUSHDB. Erases everything and releases the memory, except what ScanResistant remembers of
+  // evicted keys. Takes time in proportion to the size of the hash map.
   void clear() {
     Now now(clock_);
     engine_.clear(now);
   }
 
-  // Reserves memory for `size` entries in all. Up to that size, neither the hash map nor the
-  // policy's memory grows. A size that exceeds the address space ends the program.
+  // Makes room for `size` entries in all. Up to that size, neither the hash map nor the policy's
+  // memory grows. Until clear() or shrink_to_fit(), the keyspace keeps this room. Takes time in
+  // proportion to the larger of size() and `size`. A size that exceeds the address space ends the
+  // program.
   void reserve(size_type size) { engine_.reserve(size); }
+
+  // Releases the memory that the entries do not need, and cancels reserve(). Takes time in
+  // proportion to the number of entries, or to the size of the hash map if that is larger. This
+  // call is optional: the keyspace also releases memory in steps.
+  void shrink_to_fit() { engine_.shrink_to_fit(); }
 
   // Erases expired entries, at most `limit`. Returns how many it erased.
   //

@@ -61,7 +61,9 @@ struct WithHash {};
 
 // Allocates entries, keys, values, records and the memory of policies with copies of an allocator,
 // rebound to what is stored. Copies must not throw. (A ConcurrentKeyspace allocates its shards and
-// running computations with `new`.)
+// running computations with `new`.) On Linux, the pages of a large hash table are released to the
+// system with madvise(MADV_DONTNEED) before the table is deallocated. So its memory must not be
+// pinned for a device.
 template <class Allocator>
 struct WithAllocator {};
 

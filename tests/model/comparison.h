@@ -22,6 +22,7 @@
 #include "model/byte_stream.h"
 #include "model/reference_model.h"
 #include "support/invariants.h"
+#include "support/probe.h"
 #include "support/support.h"
 
 namespace keyspace::testing {
@@ -304,6 +305,7 @@ class Comparison : protected OperationStream, protected ReferenceModel {
     }
   }
 
+  SmallSteps small_steps_{bytes_.byte() % 4 != 0};
   Ks ks_ = make();
   std::size_t capacity_ = 0;       // of a cache
   std::vector<Removal> removals_;  // that the listener received

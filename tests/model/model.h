@@ -456,6 +456,9 @@ class Model : Comparison<Kind> {
     } else if (which < 64) {
       name_ = "reserve";
       ks_.reserve(which);
+    } else if (which < 80) {
+      name_ = "shrink_to_fit";
+      ks_.shrink_to_fit();
     } else if (which < 128) {
       name_ = "move";
       Ks other(std::move(ks_));

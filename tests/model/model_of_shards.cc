@@ -128,6 +128,7 @@ class OneThread {
   }
   void clear() { shared_->clear(); }
   void reserve(std::size_t size) { shared_->reserve(size); }
+  void shrink_to_fit() { shared_->shrink_to_fit(); }
   template <class F>
   void for_each(const F& f) const {
     shared().for_each(f);

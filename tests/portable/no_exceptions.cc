@@ -50,6 +50,7 @@ void use_copyable_values() {
   const std::string_view key = "key";
 
   strings.reserve(8);
+  strings.shrink_to_fit();
   CHECK(strings.empty());
   strings.set("key", "a");
   strings.set("key", "b", 2s);
@@ -159,6 +160,7 @@ void use_shared_caches() {
                                                                 .shards = 1});
   const auto& view = cache;
   cache.reserve(8);
+  cache.shrink_to_fit();
   for (int i = 0; i != 10; ++i) cache.set(i, "1234");
   CHECK(cache.size() == 2);
   CHECK(cache.get(9) == "1234");

@@ -29,12 +29,21 @@ struct TestPeer {
   // TimerWheel::collect_if_needed().)
   static constexpr std::size_t most_records(std::size_t needed) { return 3 * needed + 2048; }
 
+  // Returns pointers to all entries.
+  template <class Entries>
+  static std::vector<const typename Entries::Entry*> pointers_to(const Entries& entries) {
+    std::vector<const typename Entries::Entry*> pointers;
+    entries.for_each([&](const auto& entry) { pointers.push_back(&entry); });
+    return pointers;
+  }
+
   // Returns a text about the first broken invariant; empty if none is broken.
   template <class Keyspace>
   static std::string broken_invariant(const Keyspace& keyspace) {
     const auto& wheel = wheel_of(keyspace);
     const auto& entries = store_of(keyspace).map_.entries_;
     std::string broken = broken_in_wheel(wheel);
+    if (broken.empty()) broken = broken_in_map(entries.map_);
     if (broken.empty()) broken = broken_between(entries, wheel);
     if (broken.empty()) broken = broken_in_policy(entries, store_of(keyspace).policy_);
     return broken;
@@ -117,8 +126,8 @@ struct TestPeer {
   static double ghost_buckets_in_use(const Keyspace& keyspace) {
     const WriterLock lock(keyspace.engine_.shards_.shard(0).mutex);
     const auto& buckets = keyspace.engine_.shards_.shard(0).contents.engine.store_.policy_.buckets_;
-    const auto in_use = std::count_if(buckets.begin(), buckets.end(),
-                                      [](const auto& bucket) { return !bucket[0].is_none(); });
+    std::size_t in_use = 0;
+    for (std::size_t i = 0; i != buckets.size(); ++i) in_use += buckets[i][0].is_none() ? 0 : 1;
     return static_cast<double>(in_use) / static_cast<double>(buckets.size());
   }
 
@@ -138,7 +147,8 @@ struct TestPeer {
   static std::vector<typename Keyspace::key_type> checked_keys(const Keyspace& keyspace) {
     std::vector<typename Keyspace::key_type> keys;
     const bool gc_color = wheel_of(keyspace).collector_.gc_color();
-    for (const auto& [stored, value] : store_of(keyspace).map_.entries_) {
+    for (const auto* it : pointers_to(store_of(keyspace).map_.entries_)) {
+      const auto& stored = it->first;
       if (!stored.is_volatile()) continue;
       const bool its_color = (stored.packed_deadline().tag() & TimerRecord::kTagGcColor) != 0;
       if (its_color == gc_color) keys.push_back(stored.key());
@@ -254,6 +264,35 @@ struct TestPeer {
     return broken;
   }
 
+  template <class Map>
+  static std::string broken_in_map(const Map& map) {
+    const auto most = [](const auto& table) { return Map::most_in(table.bucket_count()); };
+    if (map.table_.size() > most(map.table_)) return "the table is too full";
+    for (const auto& [stored, value] : map.old_) {
+      using Key = std::remove_cvref_t<decltype(stored.key())>;
+      const KeyLookup<Key> lookup{stored.key(), map.hash_function()(stored)};
+      if (map.table_.find(lookup) != map.table_.end()) return "a key is in both tables";
+    }
+    if (map.is_moving()) {
+      if (map.next_ != map.old_.begin()) return "an element was skipped";
+      if (most(map.table_) < map.size()) {
+        return "the table has no room for the elements that move";
+      }
+    } else if (map.old_.bucket_count() > 1) {
+      return "a table was not released";
+    }
+    const bool has_phase = map.is_moving() || map.prepared_buckets_ != 0 || map.is_releasing();
+    if (has_phase && map.threshold_ != 0) return "an insertion would take no step";
+    if (map.threshold_ != 0) {
+      if (map.threshold_ > map.growth_threshold()) return "the threshold is wrong";
+      if (map.table_.size() < map.few_) return "the map should become smaller";
+    }
+    if (Map::table_size(map.reserved_buckets_) > map.table_.bucket_count()) {
+      return "the map has less room than was reserved";
+    }
+    return "";
+  }
+
   template <class Entries, class Wheel>
   static std::string broken_between(const Entries& entries, const Wheel& wheel) {
     std::map<Group, std::multiset<Millis>> records;
@@ -263,7 +302,7 @@ struct TestPeer {
     std::map<Group, std::vector<Millis>> early;
     std::size_t volatiles = 0;
     std::size_t far = 0;
-    for (auto it = entries.begin(); it != entries.end(); ++it) {
+    for (const auto* it : pointers_to(entries)) {
       const auto& stored = it->first;
       if (!stored.is_volatile()) continue;
       ++volatiles;
@@ -311,7 +350,7 @@ struct TestPeer {
   static std::string broken_in_policy(const Entries& entries,
                                       const EarliestDeadlineEviction& policy) {
     std::size_t weight = 0;
-    for (const auto& [stored, value] : entries) weight += stored.extra().weight();
+    for (const auto* it : pointers_to(entries)) weight += it->first.extra().weight();
     return weight == policy.weight() ? "" : "the weight is wrong";
   }
 
@@ -327,7 +366,7 @@ struct TestPeer {
     });
     std::size_t weight = 0;
     std::map<Millis, RequestGroup> early;  // by the last request, so that the soonest chooses first
-    for (auto it = entries.begin(); it != entries.end(); ++it) {
+    for (const auto* it : pointers_to(entries)) {
       const auto& extra = it->first.extra();
       weight += extra.weight();
       const auto& state = extra.policy_state;
@@ -368,7 +407,7 @@ struct TestPeer {
       if (policy.queues_[queue].last != previous) return "the end of a queue is wrong";
     }
     std::array<std::size_t, 2> weights = {};
-    for (auto it = entries.begin(); it != entries.end(); ++it) {
+    for (const auto* it : pointers_to(entries)) {
       const auto& extra = it->first.extra();
       const auto node = queue_of.find(extra.policy_state.node_);
       if (node == queue_of.end()) return "two entries have one node, or one has none";
@@ -378,6 +417,20 @@ struct TestPeer {
       queue_of.erase(node);
     }
     if (!queue_of.empty()) return "a node has no entry";
+    std::size_t unused = 0;
+    std::uint32_t previous = policy.kNone;
+    for (std::uint32_t node = policy.free_; node != policy.kNone; node = policy.nodes_[node].next) {
+      if (!policy.nodes_[node].is_free()) return "a used node is in the list of free nodes";
+      if (policy.nodes_[node].previous != previous) return "the previous free node is wrong";
+      previous = node;
+      ++unused;
+    }
+    if (unused + entries.size() != policy.nodes_.size()) return "a free node is lost";
+    if (policy.removed_ == 0 &&
+        policy.nodes_.size() >
+            std::max<std::size_t>(2 * entries.size() + policy.kMostUnused, policy.reserved_)) {
+      return "too many nodes are free";
+    }
     for (const std::uint32_t queue : {policy.kNew, policy.kKept}) {
       if (weights[queue] != policy.queues_[queue].weight) return "the weight of a queue is wrong";
     }

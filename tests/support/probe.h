@@ -27,6 +27,28 @@ class Probed {
   std::array<std::uint64_t, Probe::kCounters> counts_ = {};
 };
 
+// Makes the hash map move two entries in each step, and treat each table as a large one, so that
+// small maps take many steps. Create it before the keyspaces, and destroy it after them.
+class SmallSteps {
+ public:
+  explicit SmallSteps(bool is_small = true) {
+    if (!is_small) return;
+    StepSize::moves = 2;
+    StepSize::large_table = 1;
+  }
+  SmallSteps(const SmallSteps&) = delete;
+  SmallSteps& operator=(const SmallSteps&) = delete;
+  ~SmallSteps() {
+    StepSize::moves = moves_;
+    StepSize::large_table = large_table_;
+  }
+
+ private:
+  using StepSize = internal::StepSize;
+  std::size_t moves_ = StepSize::moves;
+  std::size_t large_table_ = StepSize::large_table;
+};
+
 }  // namespace keyspace::testing
 
 #endif  // KEYSPACE_TESTS_SUPPORT_PROBE_H_

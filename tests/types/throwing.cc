@@ -14,6 +14,7 @@
 
 #include "support/catch.hpp"
 #include "support/invariants.h"
+#include "support/probe.h"
 #include "support/support.h"
 
 // Interrupts every call at every point at which a user's type, hash, equality or allocator can
@@ -229,6 +230,7 @@ std::vector<Case<S>> cases() {
        {}},
       {"next_deadline", [](Ks& ks, A&) { static_cast<void>(ks.next_deadline()); }, {}},
       {"reserve", [](Ks& ks, A&) { ks.reserve(500); }, {}},
+      {"shrink_to_fit", [](Ks& ks, A&) { ks.shrink_to_fit(); }, {}},
       {"move",
        [](Ks& ks, A&) {
          Ks other(std::move(ks));
@@ -324,9 +326,12 @@ TEMPLATE_TEST_CASE("an exception at any point of any call loses no entry and no 
                    EverythingThrows, OnlyMovesAreSafe, OnlyHashAndMovesAreSafe, KeysThrow,
                    ValuesThrow, SoonestThrow, LruThrows, ScanResistantThrows) {
   int interruptions = 0;
-  for (const Case<TestType>& test : cases<TestType>()) {
-    // Every size up to a few dozen, so that some are about to grow.
-    for (int size = 4; size <= 28; ++size) interruptions += interrupt_everywhere(test, size);
+  for (const bool is_small : {false, true}) {
+    const SmallSteps small_steps(is_small);
+    for (const Case<TestType>& test : cases<TestType>()) {
+      // Every size up to a few dozen. Some are about to grow. With small steps, most are growing.
+      for (int size = 4; size <= 28; ++size) interruptions += interrupt_everywhere(test, size);
+    }
   }
   CHECK(interruptions > 1000);
 }

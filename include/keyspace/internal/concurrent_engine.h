@@ -133,12 +133,14 @@ class ConcurrentEngine {
   template <class K>
   std::optional<Value> getdel(const K& key) {
     return change(key, [](Engine& engine, auto& hashed, Now& now) {
+      engine.step();  // no pointers exist
       return Outcome{engine.getdel(hashed, now), true};
     });
   }
   template <class K>
   bool erase(const K& key) {
     return change(key, [](Engine& engine, auto& hashed, Now& now) {
+      engine.step();  // no pointers exist
       return Outcome{engine.erase(hashed, now), true};
     });
   }

@@ -27,6 +27,7 @@ class EarliestDeadlineEviction {
 
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
   void reserve(std::size_t) noexcept {}
+  void grow(std::size_t) noexcept {}
   void record_access(PolicyState&) const noexcept {}
   void record_shared_access(PolicyState&) const noexcept {}
   template <class Entries>
@@ -36,7 +37,7 @@ class EarliestDeadlineEviction {
 
   template <class Entries, class Wheel>
   auto find_victim(Entries& entries, Wheel& wheel) {
-    if (entries.volatile_size() == 0) return entries.end();
+    if (entries.volatile_size() == 0) return typename Entries::iterator();
     VictimFinder<Entries, DeadlineRecord<Entries, Wheel>> finder{entries, {{}, entries, wheel}};
     return finder.find_in(wheel);
   }
@@ -53,11 +54,16 @@ class EarliestDeadlineEviction {
   }
   template <class Entries>
   void collect_if_needed(Entries&) noexcept {}
+  template <class Entries>
+  void shrink_to_fit(Entries&) noexcept {}
   void clear() noexcept { weight_ = 0; }
 
  private:
   template <class Entries, class Wheel>
   struct DeadlineRecord : Entries::DeadlineRecord {
+    static bool has_record(const typename Entries::StoredKey& stored) noexcept {
+      return stored.is_volatile();
+    }
     static std::size_t records_needed(const Entries& entries) noexcept {
       return entries.volatile_size();
     }

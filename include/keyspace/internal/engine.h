@@ -55,6 +55,9 @@ class Engine {
   // listener after each step. Shards releases the lock after each step.
   static constexpr std::size_t kEraseStep = 256;
 
+  // A step moves many more entries than this. So the map shrinks as fast as entries are erased.
+  static constexpr std::size_t kErasuresPerStep = 8;
+
   explicit Engine(EngineConfig<Choices> config)
       : idle_time_(config.expire_after_access), store_(std::move(config)) {}
 
@@ -197,6 +200,8 @@ class Engine {
     } else if (target.entry != source.entry) {
       store_.rename(source, target, std::forward<L>(to), now);
     }
+    step();  // not before: the arguments may refer to entries
+    other.step();
     other.store_.call_listener();
     return true;
   }
@@ -224,10 +229,10 @@ class Engine {
   // Calls f(key, value, deadline) for each live entry.
   template <class F, class Now>
   void for_each(F&& f, Now& now) const {
-    for (const auto& [stored, value] : map().entries()) {
-      if (!map().is_live(stored, now)) continue;
-      f(stored.key(), value.get(), map().deadline(stored));
-    }
+    map().entries().for_each([&](const auto& entry) {
+      const auto& [stored, value] = entry;
+      if (map().is_live(stored, now)) f(stored.key(), value.get(), map().deadline(stored));
+    });
   }
 
   [[nodiscard]] Statistics statistics() const noexcept requires(Choices::kStatistics) {
@@ -248,6 +253,7 @@ class Engine {
     store_.call_listener();
   }
   void reserve(std::size_t size) { store_.reserve(size); }
+  void shrink_to_fit() { store_.shrink_to_fit(); }
 
   template <class Now>
   std::size_t erase_expired(std::size_t limit, Now& now) {
@@ -264,15 +270,33 @@ class Engine {
       }
     }
     Budget budget(limit);
-    erased += store_.erase_expired(budget, now);
+    erased += erase_expired(budget, now);
     store_.call_listener();
     return erased;
   }
-  // The same until the budget is spent, and without steps.
+  // The same with a budget, and without calls of the listener. Takes a step of the map for every
+  // kErasuresPerStep entries that it may erase, and spends what is left of the budget on more
+  // steps.
   template <class Now>
   std::size_t erase_expired(Budget& budget, Now& now) {
-    return store_.erase_expired(budget, now);
+    std::size_t erased = 0;
+    for (bool is_more = true; is_more && !budget.is_spent();) {
+      map().entries().step();
+      Budget part = budget.split(kErasuresPerStep);
+      erased += store_.erase_expired(part, now);
+      is_more = part.is_spent();
+      budget.join(part);
+    }
+    while (needs_step() && !budget.is_spent()) {
+      map().entries().step();
+      budget.steps -= std::min<std::size_t>(budget.steps, kErasuresPerStep);
+    }
+    return erased;
   }
+  // Returns true while the map has steps to take.
+  [[nodiscard]] bool needs_step() const noexcept { return map().entries().needs_step(); }
+  // Takes a step of the map if there is one to take. Invalidates pointers.
+  void step() noexcept { map().entries().step(); }
 
   // Returns a time at or before every deadline; kNeverMillis if there is none.
   [[nodiscard]] Millis next_due() const noexcept {
@@ -343,6 +367,7 @@ class Engine {
     const bool is_stored = (kOverwrites || !map().is_live(found, now)) &&
                            store_.put_at(found, std::forward<K>(key), std::forward<V>(value),
                                          deadline_for(expiry, found, now), now);
+    if (found.entry != nullptr) step();  // store_.add() takes a step for a new key
     store_.call_listener();
     return is_stored;
   }

@@ -5,33 +5,30 @@
 
 #include "keyspace/internal/config.h"
 
-#include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "absl/base/attributes.h"
-#include "absl/container/flat_hash_map.h"
 #include "keyspace/internal/entry_lookup.h"
+#include "keyspace/internal/incremental_map.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/nothrow_box.h"
 #include "keyspace/internal/packed_deadline.h"
 #include "keyspace/internal/probe.h"
-#include "keyspace/internal/reconstruct.h"
 #include "keyspace/internal/timer_record.h"
 
 namespace keyspace::internal {
 
-// The entries of a keyspace: an absl::flat_hash_map with a deadline beside each key. An insertion
+// The entries of a keyspace: a hash map with a deadline beside each key. An insertion
 // either succeeds, or throws before it changes anything.
 //
 // flat_hash_map alone does not promise that. Its elements may be lost if the allocator, a hash or a
 // move throws while it grows, or if the constructor of an element throws. So this map
 //   - makes keys and values before it inserts them, in boxes that move without throwing;
 //   - computes a hash that may throw only once, and keeps it beside the key;
-//   - never lets flat_hash_map grow by itself: grow_for() builds a larger one beside it.
+//   - never lets flat_hash_map grow by itself: see IncrementalMap.
 //
 // Each entry also keeps an Extra, for the policy and the weigher. The map does not look into it. An
 // Extra moves without throwing, and takes no space if it is empty.
@@ -41,9 +38,8 @@ namespace keyspace::internal {
 // this map.
 //
 // Invariants
-//   1. size() <= growth_threshold(), so no insertion allocates memory.
-//   2. volatile_size() is the number of entries with a deadline.
-//   3. Each far deadline belongs to one entry. (See DeadlineTable.)
+//   1. volatile_size() is the number of entries with a deadline.
+//   2. Each far deadline belongs to one entry. (See DeadlineTable.)
 template <class Key, class Value, class Hash, class Equal, class Allocator, class Extra>
 class EntryMap {
   static constexpr bool kHashMayThrow = !std::is_nothrow_invocable_v<const Hash&, const Key&>;
@@ -131,9 +127,16 @@ class EntryMap {
  private:
   using MapHash = EntryHash<StoredKey, Hash>;
   using MapEqual = EntryEqual<StoredKey, KeyBox, Extra, Equal>;
-  using Map = absl::flat_hash_map<StoredKey, ValueBox, MapHash, MapEqual,
-                                  typename std::allocator_traits<Allocator>::template rebind_alloc<
-                                      std::pair<const StoredKey, ValueBox>>>;
+  struct MoveEntry {
+    template <class Table, class E>
+    static void to(Table& table, std::size_t hash, E& entry) noexcept {
+      const StoredKey& stored = entry.first;
+      table.try_emplace(
+          Absent{std::move(stored.key_), hash, stored.packed_deadline_, std::move(stored.extra_)},
+          std::move(entry.second));
+    }
+  };
+  using Map = IncrementalMap<StoredKey, ValueBox, MapHash, MapEqual, Allocator, MoveEntry>;
 
  public:
   using Entry = typename Map::value_type;  // a pair of a const StoredKey and a ValueBox
@@ -141,40 +144,49 @@ class EntryMap {
   using const_iterator = typename Map::const_iterator;
 
   EntryMap(const Hash& hash, const Equal& equal, const Allocator& allocator)
-      : hash_{hash},
-        map_(0, hash_, MapEqual{equal}, typename Map::allocator_type(allocator)),
-        deadlines_(allocator) {}
+      : map_(MapHash{hash}, MapEqual{equal}, allocator), deadlines_(allocator) {}
   // Leaves `other` empty.
   EntryMap(EntryMap&& other) noexcept
-      : hash_(other.hash_),
-        map_(std::move(other.map_)),
+      : map_(std::move(other.map_)),
         deadlines_(std::move(other.deadlines_)),
-        growth_threshold_(std::exchange(other.growth_threshold_, 0)),
-        volatile_size_(std::exchange(other.volatile_size_, 0)) {
-    other.map_.clear();  // flat_hash_map allows few other calls after a move
-  }
+        volatile_size_(std::exchange(other.volatile_size_, 0)) {}
 
-  [[nodiscard]] iterator begin() noexcept { return map_.begin(); }
-  [[nodiscard]] iterator end() noexcept { return map_.end(); }
-  [[nodiscard]] const_iterator begin() const noexcept { return map_.begin(); }
-  [[nodiscard]] const_iterator end() const noexcept { return map_.end(); }
   [[nodiscard]] std::size_t size() const noexcept { return map_.size(); }
   // Returns the number of entries with a deadline.
   [[nodiscard]] std::size_t volatile_size() const noexcept { return volatile_size_; }
 
   template <class K>
   [[nodiscard]] std::size_t hash_of(const K& key) const {
-    return hash_.of(key);
+    return map_.hash_function().of(key);
   }
-  [[nodiscard]] std::size_t hash_of(const StoredKey& stored) const { return hash_(stored); }
+  [[nodiscard]] std::size_t hash_of(const StoredKey& stored) const {
+    return map_.hash_function()(stored);
+  }
+
+  // Calls f(entry) for each entry. f must not insert or erase.
+  template <class F>
+  void for_each(const F& f) {
+    map_.for_each(f);
+  }
+  template <class F>
+  void for_each(const F& f) const {
+    map_.for_each(f);
+  }
+
+  // Calls f(iterator) for one entry after the other, until f returns false.
+  template <class F>
+  void visit_until_false(const F& f) {
+    map_.visit_until_false(f);
+  }
 
   // Finds the entry of a key that has this hash.
   template <class K>
-  [[nodiscard]] iterator find(const K& key, std::size_t hash) {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE iterator find(const K& key, std::size_t hash) {
     return look_up(KeyLookup<K>{key, hash});
   }
   template <class K>
-  [[nodiscard]] const_iterator find(const K& key, std::size_t hash) const {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const_iterator find(const K& key,
+                                                                 std::size_t hash) const {
     return look_up(KeyLookup<K>{key, hash});
   }
 
@@ -205,7 +217,7 @@ class EntryMap {
     const StoredKey* stored = nullptr;
     const iterator exact =
         look_up(BestMatchLookup<EntryMap, Traits, StoredKey>{{*this, record}, &stored});
-    if (exact != map_.end()) stored = &exact->first;
+    if (exact) stored = &exact->first;
     if (stored == nullptr) return false;
     Traits::flip_gc_color(*stored);
     return true;
@@ -229,17 +241,21 @@ class EntryMap {
     return deadlines_.read(stored.packed_deadline_);
   }
 
-  // Returns how many entries the map can hold before it must grow.
-  [[nodiscard]] std::size_t growth_threshold() const noexcept { return growth_threshold_; }
+  // Returns how many entries the map has room for before it makes a larger table.
+  [[nodiscard]] std::size_t capacity() const noexcept { return map_.capacity(); }
   // Returns true if one more entry needs grow_for().
-  [[nodiscard]] bool is_full() const noexcept { return map_.size() >= growth_threshold_; }
+  [[nodiscard]] bool is_full() const noexcept { return map_.is_full(); }
 
   // Makes room for one insert() with this deadline. Invalidates iterators. Throws what the
   // allocator throws, and then has no effect.
   void grow_for(Millis deadline) {
-    if (is_full()) rebuild(2 * map_.bucket_count() + 1);
+    map_.make_room();
     reserve_deadline(deadline);
   }
+  // Takes a step if the map grows or shrinks. Invalidates iterators.
+  void step() noexcept { map_.step(); }
+  // Returns true if step() has something to do.
+  [[nodiscard]] bool needs_step() const noexcept { return map_.needs_step(); }
   // Makes room for one set_deadline() with this deadline. Iterators stay valid. Throws what the
   // allocator throws, and then has no effect.
   void reserve_deadline(Millis deadline) { deadlines_.reserve(deadline); }
@@ -250,21 +266,19 @@ class EntryMap {
   iterator insert(KeyBox&& key, ValueBox&& value, std::size_t hash, Millis deadline,
                   TimerRecord::Tag tag, Extra extra) noexcept {
     volatile_size_ += deadline != kNeverMillis;
-    return map_
-        .try_emplace(
-            Absent{std::move(key), hash, deadlines_.write(deadline, tag), std::move(extra)},
-            std::move(value))
-        .first;
+    return map_.emplace(
+        Absent{std::move(key), hash, deadlines_.write(deadline, tag), std::move(extra)},
+        std::move(value));
   }
 
   // Finds the entry of a key, or inserts one without a deadline, with one look-up. Returns the
   // entry, and true if it was inserted. REQUIRES: !is_full().
-  ABSL_ATTRIBUTE_ALWAYS_INLINE std::pair<iterator, bool> find_or_insert(
-      Key key, std::size_t hash, Value value) requires kIsTrivial {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto find_or_insert(Key key, std::size_t hash,
+                                                   Value value) requires kIsTrivial {
     Probe::count(Probe::kKeysLookedUp);
-    const Allocator allocator(map_.get_allocator());
-    return map_.try_emplace(Insertable{{key, hash}, allocator}, std::in_place, allocator,
-                            std::move(value));
+    const Allocator allocator = map_.allocator();
+    return map_.find_or_emplace(Insertable{{key, hash}, allocator}, std::in_place, allocator,
+                                std::move(value));
   }
   // Returns true if this deadline, or kNeverMillis, needs no reserve_deadline().
   static bool is_near(Millis deadline) noexcept {
@@ -294,27 +308,31 @@ class EntryMap {
 
   // Returns the key of an entry as an rvalue. The caller may move from it, and must then erase the
   // entry.
-  static KeyBox&& take_key(iterator it) noexcept { return std::move(it->first.key_); }
-  void erase(iterator it) {
+  static KeyBox&& take_key(const Entry& entry) noexcept { return std::move(entry.first.key_); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(iterator it) {
+    volatile_size_ -= it->first.is_volatile();
+    deadlines_.release_and_shrink(it->first.packed_deadline_);
+    map_.erase(it);
+  }
+  // The same if an insert() or a set_deadline() with the same deadline follows.
+  void erase_before_insertion(iterator it) {
     volatile_size_ -= it->first.is_volatile();
     deadlines_.release(it->first.packed_deadline_);
-    map_.erase(it);
+    map_.erase_before_insertion(it);
   }
 
   void clear() {
     map_.clear();
-    set_growth_threshold();
     deadlines_.clear();
     volatile_size_ = 0;
   }
 
   // Makes room for `size` entries in all. Invalidates iterators. Throws what the allocator throws,
   // and then has no effect.
-  void reserve(std::size_t size) {
-    const std::size_t most = (std::numeric_limits<std::size_t>::max)();
-    const std::size_t buckets = size + std::min<std::size_t>(size / 25 * 7 + 7, most - size);
-    if (buckets > map_.bucket_count()) rebuild(buckets);
-  }
+  void reserve(std::size_t size) { map_.reserve(size); }
+  // Shrinks the map to its entries. Invalidates iterators. Throws what the allocator throws, and
+  // then has no effect.
+  void shrink_to_fit() { map_.shrink_to_fit(); }
 
  private:
   friend struct TestPeer;
@@ -330,32 +348,8 @@ class EntryMap {
     return map_.find(lookup);
   }
 
-  // Sets the threshold to 25/32 of the buckets, at least 1 if there are any. Up to this load,
-  // flat_hash_map makes room by a rehash in place. So it never allocates in an insertion. (25/32 is
-  // the limit of raw_hash_set::rehash_and_grow_if_necessary and its successors, in every release up
-  // to 2026.)
-  void set_growth_threshold() noexcept {
-    const std::size_t buckets = map_.bucket_count();
-    growth_threshold_ = std::max<std::size_t>(buckets / 32 * 25 + buckets % 32 * 25 / 32,
-                                              std::min<std::size_t>(buckets, 1));
-  }
-
-  void rebuild(std::size_t buckets) {
-    Map bigger(buckets, hash_, map_.key_eq(), map_.get_allocator());
-    for (auto& [stored, value] : map_) {
-      const std::size_t hash = hash_of(stored);
-      bigger.try_emplace(
-          Absent{std::move(stored.key_), hash, stored.packed_deadline_, std::move(stored.extra_)},
-          std::move(value));
-    }
-    reconstruct(map_, std::move(bigger));
-    set_growth_threshold();
-  }
-
-  MapHash hash_;
   Map map_;
   DeadlineTable<Allocator> deadlines_;
-  std::size_t growth_threshold_ = 0;
   std::size_t volatile_size_ = 0;
 };
 

@@ -24,20 +24,22 @@ namespace keyspace::internal {
 //   (Eviction&& other)                 the move constructor. noexcept. Leaves `other` empty and
 //                      usable.
 //   weight()           returns the weight of all entries
-//   reserve(size)      makes room for `size` entries. May throw.
+//   reserve(size)      makes room for `size` entries until clear() or shrink_to_fit(). May throw.
+//   grow(size)         makes room for one add(), in constant time. `size` is the capacity of the
+//                      map. May throw.
 //   record_access(state)               records a request for an entry. Changes only the entry's
 //                      state, and a number in the policy.
 //   record_shared_access(state) const  the same, and may run beside other threads that call it
 //   admit(entries, hash, weight)       records that a key without an entry is about to be added,
 //                      and returns its placement. REQUIRES: weight <= capacity.
-//   find_victim(entries, wheel)        returns the entry to evict; end() only if no entry has a
-//                      deadline. The entry may have lost its record, so the caller erases it at
-//                      once. May throw. REQUIRES: there are entries, and none is expired.
+//   find_victim(entries, wheel)        returns the entry to evict; an empty position only if no
+//                      entry has a deadline. The entry may have lost its record, so the caller
+//                      erases it at once. May throw. REQUIRES: there are entries.
 //   record_eviction(state, weight)     records that an entry is evicted. The caller calls remove()
 //                      later.
 //   add(hash, weight, placement)       returns the state of a new entry. May throw, and then has no
 //                      effect. After it, nothing may throw until the entry is stored.
-//                      REQUIRES: reserve() made room for the entry.
+//                      REQUIRES: grow() made room for the entry.
 //   remove(state, weight)              removes an entry. May leave a stale record. It cannot reach
 //                      other entries. So what their states refer to must stay valid, for example
 //                      the numbers of their nodes.
@@ -45,7 +47,9 @@ namespace keyspace::internal {
 //                      hash. The caller does not remove() the old state. May throw, and then has no
 //                      effect.
 //   reweigh(state, before, after)      records that the weight of an entry changed
-//   collect_if_needed(entries)         drops stale records. Call it after removals.
+//   collect_if_needed(entries)         drops stale records and unused memory. Call it after
+//                      removals.
+//   shrink_to_fit(entries)             releases all unused memory
 //   clear()            removes all entries
 //
 // A Store without a capacity does not call weight(), admit(), find_victim() and record_eviction().
@@ -62,6 +66,7 @@ struct UnboundedEviction {
   template <class Allocator>
   UnboundedEviction(std::size_t, const Allocator&) noexcept {}
   void reserve(std::size_t) noexcept {}
+  void grow(std::size_t) noexcept {}
   void record_access(PolicyState&) const noexcept {}
   void record_shared_access(PolicyState&) const noexcept {}
   PolicyState add(std::size_t, std::size_t, Placement) noexcept { return {}; }
@@ -70,6 +75,8 @@ struct UnboundedEviction {
   void reweigh(const PolicyState&, std::size_t, std::size_t) noexcept {}
   template <class Entries>
   void collect_if_needed(Entries&) noexcept {}
+  template <class Entries>
+  void shrink_to_fit(Entries&) noexcept {}
   void clear() noexcept {}
 };
 

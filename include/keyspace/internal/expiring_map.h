@@ -65,7 +65,7 @@ class ExpiringMap {
   // The result of a look-up.
   template <class Iterator>
   struct Found {
-    Iterator it;  // end() if the key is not stored
+    Iterator it;  // none if the key is not stored
     std::remove_reference_t<decltype(*std::declval<Iterator>())>* entry;  // null if it is not
     std::size_t hash;                                                     // of the key
     PackedDeadline packed;                                                // of the entry
@@ -224,13 +224,15 @@ class ExpiringMap {
     if (deadline != kNeverMillis) file(hash, deadline);
     Extra extra = make_extra();
     ValueBox value = std::move(from.entry->second);
-    entries_.erase(from.it);
+    entries_.erase_before_insertion(from.it);
     return entries_.insert(std::move(key), std::move(value), hash, deadline, wheel_.tag(deadline),
                            std::move(extra));
   }
 
   // Erases an entry. Its record becomes stale: call collect_if_needed() after the last of several.
-  void erase(iterator it) { entries_.erase(it); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(iterator it) { entries_.erase(it); }
+  // The same for an entry whose deadline another entry gets, which is in the middle of change().
+  void erase_renamed(iterator it) { entries_.erase_before_insertion(it); }
 
   // Keeps invariant 2. Call it after every change that makes records stale.
   void collect_if_needed() noexcept { wheel_.collect_if_needed(volatile_size(), entries_); }
@@ -258,6 +260,12 @@ class ExpiringMap {
 
   // Makes room for `size` entries in all.
   void reserve(std::size_t size) { entries_.reserve(size); }
+  // Shrinks the map and the wheel to the entries. Throws what the allocator throws.
+  void shrink_to_fit() {
+    entries_.shrink_to_fit();
+    if (volatile_size() == 0) wheel_.clear();
+    wheel_.shrink_to_fit();
+  }
 
   template <class Box, class... Args>
   Box make_box(Args&&... args) const {
@@ -279,7 +287,7 @@ class ExpiringMap {
     bool resolve_due(const TimerRecord& record, Budget& budget) {
       for (;;) {
         const iterator it = map.entries_.find_for(record);
-        if (it == map.entries_.end()) return true;
+        if (!it) return true;
         const StoredKey& stored = it->first;
         const bool is_filed_early = stored.is_filed_early();
         if (const Millis deadline = map.entries_.deadline(stored); now < deadline) {
@@ -303,7 +311,7 @@ class ExpiringMap {
 
   template <class Iterator>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Found<Iterator> found(Iterator it, std::size_t hash) const {
-    if (it == entries_.end()) return {it, nullptr, hash, PackedDeadline()};
+    if (!it) return {it, nullptr, hash, PackedDeadline()};
     return {it, std::addressof(*it), hash, it->first.packed_deadline()};
   }
 

@@ -70,6 +70,7 @@ class LruEviction {
 
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
   void reserve(std::size_t) noexcept {}
+  void grow(std::size_t) noexcept {}
 
   void record_access(PolicyState& state) noexcept {
     requests_.set(requests_.get() + 1);
@@ -119,6 +120,8 @@ class LruEviction {
     weight_ += after - before;
   }
 
+  template <class Entries>
+  void shrink_to_fit(Entries&) noexcept {}
   void clear() noexcept {
     wheel_.clear();
     weight_ = 0;
@@ -146,6 +149,7 @@ class LruEviction {
     static void flip_gc_color(const StoredKey& stored) noexcept {
       stored.extra().policy_state.flip_gc_color();
     }
+    static bool has_record(const StoredKey&) noexcept { return true; }
     static std::size_t records_needed(const Entries& entries) noexcept { return entries.size(); }
     void file(std::size_t hash, const StoredKey& stored) {
       PolicyState& state = stored.extra().policy_state;

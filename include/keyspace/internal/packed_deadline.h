@@ -9,9 +9,9 @@
 #include <limits>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "absl/base/attributes.h"
+#include "keyspace/internal/chunked_vector.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/timer_record.h"
 
@@ -81,7 +81,9 @@ class DeadlineTable {
  public:
   explicit DeadlineTable(const Allocator& allocator) : far_(allocator) {}
   DeadlineTable(DeadlineTable&& other) noexcept
-      : far_(std::move(other.far_)), free_(std::exchange(other.free_, kNone)) {}
+      : far_(std::move(other.far_)),
+        free_(std::exchange(other.free_, kNone)),
+        used_(std::exchange(other.used_, 0)) {}
   DeadlineTable& operator=(DeadlineTable&&) = delete;
 
   // Returns the deadline; kNeverMillis if there is none.
@@ -140,14 +142,25 @@ class DeadlineTable {
       release_far(packed);
   }
 
+  // The same if no write() follows for the same entry. Frees the memory after the last far
+  // deadline.
+  void release_and_shrink(PackedDeadline packed) noexcept {
+    if (!packed.is_far()) [[likely]]
+      return;
+    release_far(packed);
+    if (used_ == 0 && far_.size() > kMostUnused) clear();
+  }
   void clear() noexcept {
     far_.clear();
     free_ = kNone;
+    used_ = 0;
   }
 
  private:
   friend struct TestPeer;
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  // If no entry has a far deadline, release_and_shrink() keeps at most this many elements.
+  static constexpr std::size_t kMostUnused = 1024;
 
   // The functions for far deadlines are not inlined, because they would bloat calls that rarely
   // need them.
@@ -168,6 +181,7 @@ class DeadlineTable {
       assert(free_ != kNone);
       const std::size_t index = std::exchange(free_, static_cast<std::size_t>(far_[free_]));
       far_[index] = deadline;
+      ++used_;
       payload = static_cast<std::int64_t>(index);
     }
     return PackedDeadline(payload, PackedDeadline::kFar | tag);
@@ -176,12 +190,13 @@ class DeadlineTable {
     if (packed.payload() == PackedDeadline::kLatest) return;
     const auto index = static_cast<std::size_t>(packed.payload());
     far_[index] = static_cast<Millis>(std::exchange(free_, index));
+    --used_;
   }
 
   // The far deadlines. An element that no entry uses holds the index of the next unused one.
-  std::vector<Millis, typename std::allocator_traits<Allocator>::template rebind_alloc<Millis>>
-      far_;
+  ChunkedVector<Millis, Allocator> far_;
   std::size_t free_ = kNone;  // the first unused element
+  std::size_t used_ = 0;      // how many elements are used
 };
 
 }  // namespace keyspace::internal

@@ -40,6 +40,19 @@ class Probe {
 #endif
 };
 
+// How much a step of an IncrementalMap does. If KEYSPACE_INTERNAL_PROBE is defined, tests can make
+// the steps so small that small maps take many of them.
+struct StepSize {
+#ifdef KEYSPACE_INTERNAL_PROBE
+  static inline std::size_t moves = 32;
+  static inline std::size_t large_table = std::size_t{512} << 10;
+#else
+  static constexpr std::size_t moves = 32;  // elements that a step moves to another table
+  // Tables of at least this many bytes are allocated and released in steps.
+  static constexpr std::size_t large_table = std::size_t{512} << 10;
+#endif
+};
+
 }  // namespace keyspace::internal
 
 #endif  // KEYSPACE_INTERNAL_PROBE_H_

@@ -184,7 +184,8 @@ class ReaperClient {
 
   // Erases at most `step` expired entries.
   virtual void erase_step(std::size_t step) = 0;
-  // Returns when the next entry expires. Locks each shard to read its next deadline.
+  // Returns when the next entry expires; a time in the past if a hash map has steps to take. (No
+  // call wakes the reaper for such steps.) Locks each shard.
   virtual Due next_due() = 0;
 
   void set_reaper(const std::shared_ptr<ReaperState>& reaper)

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -51,11 +52,7 @@ class ChunkPool {
         free_chunks_(std::exchange(other.free_chunks_, nullptr)),
         free_count_(std::exchange(other.free_count_, 0)) {}
   ChunkPool& operator=(ChunkPool&&) = delete;
-  ~ChunkPool() {
-    while (free_chunks_ != nullptr) {
-      deallocate(std::exchange(free_chunks_, free_chunks_->next));
-    }
-  }
+  ~ChunkPool() { drop_free_chunks(); }
 
   [[nodiscard]] const Chunks& allocator() const noexcept { return chunks_; }
 
@@ -71,6 +68,12 @@ class ChunkPool {
         RecordChunk{nullptr, kNoRound, 0, static_cast<std::uint16_t>(capacity)});
   }
 
+  void drop_free_chunks() noexcept {
+    while (free_chunks_ != nullptr) {
+      deallocate(std::exchange(free_chunks_, free_chunks_->next));
+    }
+    free_count_ = 0;
+  }
   // Takes back a chunk that make() returned. REQUIRES: the chunk is empty.
   void drop(RecordChunk* chunk) noexcept {
     if (chunk->capacity == RecordChunk::kMinCapacity && free_count_ != kMaxFreeChunks) {
@@ -83,7 +86,8 @@ class ChunkPool {
   }
 
  private:
-  static constexpr std::size_t kMaxFreeChunks = 256;
+  static constexpr std::uint32_t kMaxFreeChunks = 256;
+  static constexpr std::uint32_t kFreesPerMalloc = 64;
 
   // Returns the size of a chunk and its records, in units of a chunk's header.
   static constexpr std::size_t units(std::size_t capacity) noexcept {
@@ -94,11 +98,21 @@ class ChunkPool {
   void deallocate(RecordChunk* chunk) noexcept {
     Traits::deallocate(chunks_, std::pointer_traits<typename Traits::pointer>::pointer_to(*chunk),
                        units(chunk->capacity));
+#if defined(__GLIBC__)
+    // In glibc, malloc() of more than a kilobyte sorts up to 10,000 blocks that were freed before.
+    // That takes milliseconds. A malloc() now and then keeps their number small. (Without volatile,
+    // the compiler removes it.)
+    if (++deallocated_ % kFreesPerMalloc == 0) {
+      void* volatile block = std::malloc(2048);
+      std::free(block);
+    }
+#endif
   }
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Chunks chunks_;
   RecordChunk* free_chunks_ = nullptr;
-  std::size_t free_count_ = 0;
+  std::uint32_t free_count_ = 0;
+  std::uint32_t deallocated_ = 0;  // how many chunks were deallocated, modulo 2^32
 };
 
 // A list of records in no particular order: a circular list of chunks, none of them empty.

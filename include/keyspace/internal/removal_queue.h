@@ -118,14 +118,17 @@ class RemovalQueue {
     Entries passed(entries_.get_allocator());
     passed.swap(passed_);
   }
-  // Destroys all entries in the same way, and keeps their memory.
+  // Destroys all entries in the same way. Keeps the memory if it is that of at most kMostKept
+  // entries.
   void clear() noexcept {
     Entries passed(entries_.get_allocator());
     passed.swap(entries_);
     next_ = 0;
     passed.clear();
-    if (entries_.capacity() == 0) entries_.swap(passed);
+    if (entries_.capacity() == 0 && passed.capacity() <= kMostKept) entries_.swap(passed);
   }
+
+  static constexpr std::size_t kMostKept = 64;
 
   // Sets the flag while it exists.
   struct CallScope {

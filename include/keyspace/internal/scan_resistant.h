@@ -11,9 +11,10 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
-#include <vector>
 
+#include "keyspace/internal/chunked_vector.h"
 #include "keyspace/internal/relaxed.h"
+#include "keyspace/internal/timer_record.h"
 
 namespace keyspace::internal {
 
@@ -49,7 +50,9 @@ namespace keyspace::internal {
 //   1. Each entry has one node, in the queue that its state names. The hash of the node is the hash
 //      of the entry.
 //   2. weight() is the weight of the entries.
-//   3. Each call but reserve() and clear() takes constant time.
+//   3. reserve(), shrink_to_fit() and clear() take linear time. collect_if_needed() takes time in
+//      proportion to the entries that were removed since its last call. Other calls take constant
+//      time.
 template <class Allocator>
 class ScanResistantEviction {
  public:
@@ -101,29 +104,34 @@ class ScanResistantEviction {
 
   ScanResistantEviction(std::size_t capacity, const Allocator& allocator)
       : capacity_(capacity), nodes_(allocator), buckets_(allocator) {}
+  // Leaves `other` without entries and without ghosts.
   ScanResistantEviction(ScanResistantEviction&& other) noexcept
-      : ScanResistantEviction(other.capacity_, Allocator(other.nodes_.get_allocator())) {
-    nodes_.swap(other.nodes_);
-    buckets_.swap(other.buckets_);
-    std::swap(free_, other.free_);
-    std::swap(queues_, other.queues_);
-    std::swap(admissions_, other.admissions_);
-    std::swap(new_capacity_, other.new_capacity_);
-  }
+      : capacity_(other.capacity_),
+        new_capacity_(std::exchange(other.new_capacity_, other.least_new())),
+        queues_(std::exchange(other.queues_, {})),
+        admissions_(std::exchange(other.admissions_, 0)),
+        free_(std::exchange(other.free_, kNone)),
+        removed_(std::exchange(other.removed_, 0)),
+        reserved_(std::exchange(other.reserved_, 0)),
+        size_of_ghosts_(std::exchange(other.size_of_ghosts_, 0)),
+        nodes_(std::move(other.nodes_)),
+        buckets_(std::move(other.buckets_)) {}
 
   [[nodiscard]] std::size_t weight() const noexcept {
     return queues_[kNew].weight + queues_[kKept].weight;
   }
 
-  // Drops the ghosts when it grows. There are few then, because a cache that grows is mostly not
-  // full. (There may be many if light entries replace heavy ones, or if the caller reserves late.)
   void reserve(std::size_t size) {
-    if (size <= nodes_.capacity()) return;
-    std::vector<Bucket, Rebound<Bucket>> buckets(
-        kGhostsPerEntry * std::min<std::size_t>(size, capacity_) / kGhostsPerBucket + 1,
-        buckets_.get_allocator());
-    nodes_.reserve(size);
-    buckets_.swap(buckets);
+    reserved_ = std::max<std::size_t>(reserved_, size);
+    while (nodes_.size() < size) push_free_node();
+    while (buckets_.size() < buckets_for(size)) buckets_.push_back(Bucket());
+  }
+  // Makes room for one add(), and adds up to kBucketsPerStep buckets of ghosts. The bucket of a
+  // ghost depends on the number of buckets. So most ghosts are lost when buckets are added or
+  // dropped. There are few ghosts then: a cache that grows is mostly not full.
+  void grow(std::size_t size) {
+    if (free_ == kNone) push_free_node();
+    if (size != size_of_ghosts_) add_buckets(size);
   }
 
   void record_access(PolicyState& state) const noexcept { state.record_access(admissions_); }
@@ -170,21 +178,17 @@ class ScanResistantEviction {
   }
 
   PolicyState add(std::size_t hash, std::size_t weight, Placement placement) noexcept {
-    assert(free_ != kNone || (nodes_.size() < nodes_.capacity() && nodes_.size() < kNone));
-    std::uint32_t node = free_;
-    if (node == kNone) {
-      node = static_cast<std::uint32_t>(nodes_.size());
-      nodes_.push_back({hash, kNone, kNone});
-    } else {
-      free_ = nodes_[node].next;
-      nodes_[node].hash = hash;
-    }
+    assert(free_ != kNone);
+    const std::uint32_t node = free_;
+    take_free(node);
+    nodes_[node].hash = hash;
     append(node, weight, placement);
     return PolicyState(node, placement, admissions_);
   }
   void remove(const PolicyState& state, std::size_t weight) noexcept {
     unlink(state.node_, weight, state.queue());
-    nodes_[state.node_].next = std::exchange(free_, state.node_);
+    push_free(state.node_);
+    ++removed_;
   }
 
   PolicyState rehash(const PolicyState& state, std::size_t hash) noexcept {
@@ -195,21 +199,33 @@ class ScanResistantEviction {
     queues_[state.queue()].weight += after - before;
   }
 
+  // Drops up to two nodes, and some buckets, for each removed entry if few entries are left.
   template <class Entries>
-  void collect_if_needed(Entries&) noexcept {}
+  void collect_if_needed(Entries& entries) noexcept {
+    const std::size_t most = std::max<std::size_t>(2 * entries.size() + kMostUnused, reserved_);
+    for (std::size_t steps = 2 * std::exchange(removed_, 0); steps != 0 && nodes_.size() > most;
+         --steps) {
+      drop_last_node(entries);
+      drop_buckets(2 * nodes_.size(), kBucketsPerStep);
+    }
+  }
+  template <class Entries>
+  void shrink_to_fit(Entries& entries) noexcept {
+    while (nodes_.size() > entries.size()) drop_last_node(entries);
+    drop_buckets(nodes_.size(), buckets_.size());
+    reserved_ = removed_ = 0;
+  }
   // Keeps the ghosts, and the counts that their times and weights refer to.
   void clear() noexcept {
     nodes_.clear();
     free_ = kNone;
+    reserved_ = removed_ = 0;
     queues_[kNew].clear();
     queues_[kKept].clear();
   }
 
  private:
   friend struct TestPeer;
-  template <class T>
-  using Rebound = typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
-
   static constexpr std::uint32_t kNew = 0;
   static constexpr std::uint32_t kKept = 1;
   static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
@@ -219,12 +235,18 @@ class ScanResistantEviction {
   static constexpr int kMaxSteps = 64;
   static constexpr std::size_t kGhostsPerEntry = 2;
   static constexpr std::size_t kGhostsPerBucket = 8;
+  static constexpr std::size_t kBucketsPerStep = 16;
+  // How many free nodes are always kept.
+  static constexpr std::size_t kMostUnused = 64;
 
+  // A place in a queue, or in the list of free nodes.
   struct Node {
-    std::size_t hash;
-    std::uint32_t previous;
-    std::uint32_t next;  // in the queue, or in the list of free nodes
+    [[nodiscard]] bool is_free() const noexcept { return hash == kFree; }
+    std::size_t hash = kFree;
+    std::uint32_t previous = kNone;
+    std::uint32_t next = kNone;
   };
+  static constexpr std::size_t kFree = ~kHashMask;  // no hash of a key
 
   struct Queue {
     [[nodiscard]] bool is_empty() const noexcept { return first == kNone; }
@@ -277,6 +299,10 @@ class ScanResistantEviction {
       return !g.is_none() && (g.tag & ~1U) == tag(hash);
     });
     return ghost == bucket.end() ? nullptr : &*ghost;
+  }
+
+  [[nodiscard]] std::size_t buckets_for(std::size_t size) const noexcept {
+    return kGhostsPerEntry * std::min<std::size_t>(size, capacity_) / kGhostsPerBucket + 1;
   }
 
   template <class Entries>
@@ -350,13 +376,66 @@ class ScanResistantEviction {
     append(state.node_, weight, to);
   }
 
+  // Adds up to kBucketsPerStep of the buckets for the ghosts of `size` entries.
+  void add_buckets(std::size_t size) {
+    for (std::size_t i = 0; i != kBucketsPerStep && buckets_.size() < buckets_for(size); ++i) {
+      buckets_.push_back(Bucket());
+    }
+    if (buckets_.size() >= buckets_for(size)) size_of_ghosts_ = size;
+  }
+  void push_free_node() {
+    assert(nodes_.size() < kNone);
+    nodes_.push_back(Node());
+    push_free(static_cast<std::uint32_t>(nodes_.size() - 1));
+  }
+  // Drops at most `most` of the buckets that are not needed for the ghosts of `size` entries.
+  void drop_buckets(std::size_t size, std::size_t most) noexcept {
+    for (; most != 0 && buckets_.size() > buckets_for(size); --most) {
+      buckets_.pop_back();
+      size_of_ghosts_ = 0;
+    }
+  }
+  void push_free(std::uint32_t node) noexcept {
+    nodes_[node] = {kFree, kNone, free_};
+    if (free_ != kNone) nodes_[free_].previous = node;
+    free_ = node;
+  }
+  void take_free(std::uint32_t node) noexcept {
+    const auto [hash, previous, next] = nodes_[node];
+    (previous == kNone ? free_ : nodes_[previous].next) = next;
+    if (next != kNone) nodes_[next].previous = previous;
+  }
+  // Removes the last node. If an entry uses it, the entry gets a free node instead. REQUIRES: there
+  // is a free node.
+  template <class Entries>
+  void drop_last_node(Entries& entries) noexcept {
+    const auto last = static_cast<std::uint32_t>(nodes_.size() - 1);
+    if (nodes_[last].is_free()) {
+      take_free(last);
+    } else {
+      PolicyState& state = entry_at(entries, last)->first.extra().policy_state;
+      const std::uint32_t node = free_;
+      take_free(node);
+      nodes_[node] = nodes_[last];
+      Queue& queue = queues_[state.queue()];
+      const auto [hash, previous, next] = nodes_[node];
+      (previous == kNone ? queue.first : nodes_[previous].next) = node;
+      (next == kNone ? queue.last : nodes_[next].previous) = node;
+      state.node_ = node;
+    }
+    nodes_.pop_back();
+  }
+
   std::size_t capacity_;
   std::size_t new_capacity_ = least_new();  // the share of kNew, as a weight
   std::array<Queue, 2> queues_;
   std::uint32_t admissions_ = 0;
   std::uint32_t free_ = kNone;  // the first free node
-  std::vector<Node, Rebound<Node>> nodes_;
-  std::vector<Bucket, Rebound<Bucket>> buckets_;  // of ghosts, by hash
+  std::size_t removed_ = 0;     // how many entries were removed since the last collect_if_needed()
+  std::size_t reserved_ = 0;    // the size that was reserved
+  std::size_t size_of_ghosts_ = 0;  // grow(size) has added all buckets
+  ChunkedVector<Node, Allocator> nodes_;
+  ChunkedVector<Bucket, Allocator> buckets_;  // of ghosts, by hash
 };
 
 }  // namespace keyspace::internal

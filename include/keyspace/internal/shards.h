@@ -292,16 +292,20 @@ class Shards {
     const std::size_t each = bits_ == 0 ? size : part + part / 8 + 1;
     change_each([each](Contents& contents, Now&) { contents.engine.reserve(each); });
   }
+  void shrink_to_fit() {
+    change_each([](Contents& contents, Now&) { contents.engine.shrink_to_fit(); });
+  }
 
   // Erases at most `limit` entries that were expired at the start. Its work is in proportion to the
   // limit. Erases at most Engine::kEraseStep entries under one lock. Returns how many it erased.
   std::size_t erase_expired(std::size_t limit) {
     const Millis start = Now(clock_)();
-    // Leaves out entries that expire after the start, and those that are live again because the
-    // clock went back.
-    const auto is_due = [start](const Engine& engine, Now& now) {
+    // Returns true if there are expired entries, or if the map has steps to take. Leaves out
+    // entries that expire after the start, and those that are live again because the clock went
+    // back.
+    const auto has_work = [start](const Engine& engine, Now& now) {
       const Millis due = engine.next_due();
-      return due <= start && due <= now();
+      return (due <= start && due <= now()) || engine.needs_step();
     };
     // A small limit does not suffice for all shards. So each call begins where the last one ended.
     const std::size_t first = next_to_erase_.load(std::memory_order_relaxed);
@@ -314,13 +318,13 @@ class Shards {
       {
         const ReaderLock lock(next.mutex);
         Now now(clock_);
-        is_more = is_due(next.contents.engine, now);
+        is_more = has_work(next.contents.engine, now);
       }
       while (is_more && !budget.is_spent()) {
         Budget step = budget.split(Engine::kEraseStep);
         erased += change(next, [&](Contents& contents, Now& now) {
           const std::size_t count = contents.engine.erase_expired(step, now);
-          is_more = is_due(contents.engine, now);
+          is_more = has_work(contents.engine, now);
           return count;
         });
         budget.join(step);
@@ -335,6 +339,14 @@ class Shards {
     Millis due = kNeverMillis;
     for_each([&](const Engine& engine, Now&) { due = std::min<Millis>(due, engine.next_due()); });
     return due;
+  }
+  // Returns when erase_expired() has work: at next_due(), or at once if a map has steps to take.
+  [[nodiscard]] Millis next_work() const {
+    Millis next = kNeverMillis;
+    for_each([&](const Engine& engine, Now&) {
+      next = std::min<Millis>(next, engine.needs_step() ? kEarliestMillis : engine.next_due());
+    });
+    return next;
   }
 
  private:
@@ -364,7 +376,7 @@ class Shards {
     using Due = ReaperClient::Due;
     void erase_step(std::size_t step) override { shards_.erase_expired(step); }
     Due next_due() override {
-      const Millis due = shards_.next_due();
+      const Millis due = shards_.next_work();
       if (due == kNeverMillis) return {};
       const Millis now = Now(shards_.clock_)();
       return {due, due <= now ? 0 : time_left(due, now)};

@@ -223,13 +223,12 @@ class Store {
     if constexpr (!kIsPlain) {
       removals_.reserve(map_.size());
       if (map_.volatile_size() != 0) now();  // if the clock throws, nothing is removed
-      auto& entries = map_.entries();
-      for (auto it = entries.begin(); it != entries.end(); ++it) {
-        const bool is_live = map_.is_live(it->first, now);
+      map_.entries().for_each([&](Entry& entry) {
+        const bool is_live = map_.is_live(entry.first, now);
         const RemovalCause cause = is_live ? RemovalCause::kErased : RemovalCause::kExpired;
-        record_removal(it->first, cause, now);
-        enqueue(Map::Entries::take_key(it), it->second, cause);
-      }
+        record_removal(entry.first, cause, now);
+        enqueue(Map::Entries::take_key(entry), entry.second, cause);
+      });
     }
     policy_.clear();
     map_.clear();
@@ -242,13 +241,20 @@ class Store {
 
   void reserve(std::size_t size) {
     map_.reserve(size);
-    policy_.reserve(map_.entries().growth_threshold());
+    policy_.reserve(map_.entries().capacity());
+  }
+  void shrink_to_fit() {
+    map_.shrink_to_fit();
+    policy_.shrink_to_fit(map_.entries());
   }
 
  private:
   friend struct TestPeer;
   using KeyBox = typename Map::KeyBox;
   using ValueBox = typename Map::ValueBox;
+
+  // How often erase_one_expired() searches. A search reads up to 17 records.
+  static constexpr int kMostSearches = 256;
 
   // Returns the value, or converts a number to a Value. Without this conversion, a compiler could
   // warn of an implicit one at a place in this class, not in the caller.
@@ -308,7 +314,7 @@ class Store {
       if (!evict_for(weight, now)) return false;
     }
     map_.grow_for(deadline);
-    policy_.reserve(map_.entries().growth_threshold());
+    policy_.grow(map_.entries().capacity());
     map_.insert(std::move(key), std::move(value), hash, deadline,
                 [&] { return make_extra(policy_.add(hash, weight, placement), weight); });
     return true;
@@ -331,7 +337,7 @@ class Store {
       enqueue(std::move(key_box), to.entry->second, cause);
       extra = renamed;
       to.entry->second.replace(std::move(from.entry->second));
-      map_.erase(from.it);
+      map_.erase_renamed(from.it);
     });
     collect_if_needed();
     evict_if_too_heavy(to.it, now);
@@ -372,16 +378,18 @@ class Store {
       // the victim is erased.
       removals_.reserve(1);
       const auto it = policy_.find_victim(map_.entries(), map_.wheel());
-      if (it == map_.entries().end()) return false;
+      if (!it) return false;
       const Extra& extra = it->first.extra();
       policy_.record_eviction(extra.policy_state, extra.weight());
-      erase(it, RemovalCause::kEvicted, now);
+      const bool is_live = map_.is_live(it->first, now);  // erase_one_expired() may have missed it
+      erase(it, is_live ? RemovalCause::kEvicted : RemovalCause::kExpired, now);
     }
     return true;
   }
+  // Erases one expired entry. Returns false if it finds none in about 4,000 due records.
   template <class Now>
   bool erase_one_expired(Now& now) {
-    while (map_.may_have_expired(now)) {
+    for (int i = 0; i != kMostSearches && map_.may_have_expired(now); ++i) {
       Budget budget(1);
       if (erase_expired(budget, now) != 0) return true;
     }
@@ -436,7 +444,7 @@ class Store {
 
   // Removes an entry, and collects stale records.
   template <class Iterator, class Now>
-  void erase(Iterator it, RemovalCause cause, Now& now) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(Iterator it, RemovalCause cause, Now& now) {
     prepare_removal(it, cause, now);
     map_.erase(it);
     collect_if_needed();
@@ -450,7 +458,7 @@ class Store {
       record_removal(it->first, cause, now);
       const Extra& extra = it->first.extra();
       policy_.remove(extra.policy_state, extra.weight());
-      enqueue(Map::Entries::take_key(it), it->second, cause);
+      enqueue(Map::Entries::take_key(*it), it->second, cause);
     }
   }
   template <class Now>

@@ -174,6 +174,8 @@ class TimerWheel {
     collector_.collect_if_needed(slots_, needed, owner);
   }
 
+  // Releases the memory that the records do not need.
+  void shrink_to_fit() noexcept { slots_.shrink_to_fit(); }
   void clear() noexcept {
     slots_.clear();
     collector_.reset();

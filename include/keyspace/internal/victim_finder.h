@@ -13,14 +13,17 @@ namespace keyspace::internal {
 // Finds the entry with the earliest record in a timer wheel: the entry to evict. It is the `owner`
 // that EarliestDeadlineEviction and LruEviction pass to the calls of a wheel.
 //
-// `Traits` reads what an entry knows about its record (see EntryMap::DeadlineRecord). It has two
-// more members. records_needed(entries) returns how many entries have a record. file(hash, stored)
-// files a record at the entry's time, so that the entry is no longer filed early.
+// `Traits` reads what an entry knows about its record (see EntryMap::DeadlineRecord). It has three
+// more members. has_record(stored) tells whether an entry has a record. records_needed(entries)
+// returns how many entries have one. file(hash, stored) files a record at the entry's time, so that
+// the entry is no longer filed early.
 //
 // If an entry was filed early, its record may be too early. So each such entry that the record
 // matches gets a new record at its own time, and the search continues. If the budget is spent
 // first, the victim is the earliest of these entries. Stale records often lie together. So after
-// the n-th stale record, the wheel checks about 16 n records for staleness.
+// the n-th stale record, the wheel checks about 16 n records of the same slot for staleness. With
+// more than kMostExact entries, the search ends after kMostStale stale records without a victim.
+// Then it compares a few entries, as Redis does.
 template <class Entries, class Traits>
 struct VictimFinder {
   using iterator = typename Entries::iterator;
@@ -28,14 +31,19 @@ struct VictimFinder {
   // Resolves records, the earliest first, until one matches an entry that was not filed early.
   // Returns that entry. Stops before that if the budget is spent. With more than kMostExact
   // entries, also stops after kFew records if one of them matched an entry that was filed early.
-  // Then returns the earliest of those entries. The returned entry has no record, or one that this
-  // call filed. Throws what the allocator throws. REQUIRES: an entry has a record.
+  // Then returns the earliest of those entries. The caller erases the returned entry. Throws what
+  // the allocator throws. REQUIRES: an entry has a record.
   template <class Wheel>
   iterator find_in(Wheel& wheel) {
     const std::size_t most = records_needed() <= kMostExact ? kUnlimited : kFew;
     Budget budget(kMostEarly);
     budget.erasures = 1;
+    const std::size_t most_stale = most == kUnlimited ? kUnlimited : stale_count + kMostStale;
     for (std::size_t i = 0; !budget.is_spent() && (i < most || !has_victim()); ++i) {
+      if (stale_count >= most_stale && !has_victim()) {
+        choose_from_sample();
+        break;
+      }
       wheel.resolve_soonest(budget, *this);
     }
     return victim;
@@ -48,7 +56,7 @@ struct VictimFinder {
   bool resolve_due(const TimerRecord& record, Budget& budget) {
     for (bool fits_none = true;; fits_none = false) {
       const iterator it = entries.template find_for<Traits>(record);
-      if (it == entries.end()) {
+      if (!it) {
         stale_count += fits_none ? 1 : 0;
         return true;
       }
@@ -65,12 +73,12 @@ struct VictimFinder {
   }
 
   [[nodiscard]] bool is_stale(const TimerRecord& record) {
-    return entries.template find_for<Traits>(record) == entries.end();
+    return !entries.template find_for<Traits>(record);
   }
   [[nodiscard]] std::size_t records_to_check() const { return 16 * stale_count; }
   [[nodiscard]] std::size_t records_needed() const { return Traits::records_needed(entries); }
 
-  [[nodiscard]] bool has_victim() const { return victim != entries.end(); }
+  [[nodiscard]] bool has_victim() const { return static_cast<bool>(victim); }
   [[nodiscard]] auto time(iterator it) const { return Traits::time(entries, it->first); }
 
   // About how many entries that were filed early one search handles; and, with more than kMostExact
@@ -78,11 +86,32 @@ struct VictimFinder {
   static constexpr std::size_t kMostEarly = 1000;
   static constexpr std::size_t kMostExact = 1000;
   static constexpr std::size_t kFew = 16;
+  // After this many stale records, the search has checked up to about 16,000 records.
+  static constexpr std::size_t kMostStale = 45;
+  // How many entries with a record to compare if the search found no victim; and how many entries
+  // to visit, if one of them has a record.
+  static constexpr std::size_t kSample = 16;
+  static constexpr std::size_t kMostVisited = 1000;
+
+  // Chooses the earliest of the first entries with a record. There are more than kMostExact such
+  // entries, so it seldom visits many others.
+  void choose_from_sample() {
+    std::size_t visited = 0;
+    std::size_t count = 0;
+    entries.visit_until_false([&](iterator it) {
+      ++visited;
+      if (Traits::has_record(it->first)) {
+        if (!has_victim() || time(it) < time(victim)) victim = it;
+        ++count;
+      }
+      return count == 0 || (count != kSample && visited < kMostVisited);
+    });
+  }
 
   Entries& entries;
   Traits traits;
-  iterator victim = entries.end();  // so far
-  std::size_t stale_count = 0;      // the number of stale records so far
+  iterator victim = {};         // so far
+  std::size_t stale_count = 0;  // the number of stale records so far
 };
 
 }  // namespace keyspace::internal

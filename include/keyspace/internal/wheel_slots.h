@@ -151,6 +151,14 @@ class WheelSlots : public WheelLayout {
     }
   }
 
+  void shrink_to_fit() noexcept {
+    pool_.drop_free_chunks();
+    for (WheelLevel*& level : levels_) {
+      if (level != nullptr && level->first_from(0) == kSlots) {
+        deallocate_level(std::exchange(level, nullptr));
+      }
+    }
+  }
   // Removes all records, and frees the memory of the levels.
   void clear() noexcept {
     open_.clear(pool_);

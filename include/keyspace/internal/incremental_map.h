@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef KEYSPACE_INTERNAL_INCREMENTAL_MAP_H_
+#define KEYSPACE_INTERNAL_INCREMENTAL_MAP_H_
+
+#include "keyspace/internal/config.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "absl/container/flat_hash_map.h"
+#include "keyspace/internal/probe.h"
+#include "keyspace/internal/reconstruct.h"
+#include "keyspace/internal/succeeds.h"
+#include "keyspace/internal/table_memory.h"
+
+namespace keyspace::internal {
+
+// A hash map that grows and shrinks in steps: an absl::flat_hash_map with incremental rehashing.
+//
+// When the table is too full or too empty, the map makes another table beside it. Each later
+// insertion, and each call of step(), moves a few elements. Meanwhile a look-up searches both
+// tables. So a call takes constant time, except those that say otherwise, and with these
+// exceptions: a new table writes one byte for each bucket, and the move of a table with few
+// elements reads one byte for each bucket.
+//
+//   phase      what a step does
+//   none       nothing
+//   preparing  writes to a page of the next table's memory
+//   moving     moves a few elements to the next table
+//   releasing  releases a few pages of the previous table
+//
+// Small tables have no phases of preparing and releasing. In all phases but the first, threshold_
+// is 0. So one comparison tells an insertion that it must call make_room().
+//
+// erase() takes no step. Pointers to elements stay valid until an insertion, or until step(),
+// shrink_to_fit(), reserve() or clear() is called.
+//
+// Invariants
+//   1. Each element is in table_ or in old_. An insertion adds to table_.
+//   2. old_ is empty unless the phase is moving. Then next_ is its first element.
+//   3. table_.size() <= most_in(table_.bucket_count()). So no insertion makes flat_hash_map
+//      allocate. It does not rehash a large table in place either: before that, the map makes
+//      another table of the same size (see rehash_threshold()).
+//   4. While elements move, table_ has room for all of them. The move ends before it is full.
+//
+// Move::to(table, hash, element) moves an element, whose hash this is, to another table. It must
+// not throw.
+template <class Key, class T, class Hash, class Equal, class Allocator, class Move>
+class IncrementalMap {
+  using Element = std::pair<const Key, T>;
+  using Memory = TableMemory<Allocator, alignof(Element)>;
+  using TableAllocator = internal::TableAllocator<Element, Allocator, alignof(Element)>;
+  using Table = absl::flat_hash_map<Key, T, Hash, Equal, TableAllocator>;
+
+ public:
+  using value_type = Element;
+
+  // The position of an element; empty if there is none. Valid as long as a pointer to the element.
+  template <class TableIterator, class E>
+  class Position {
+   public:
+    Position() = default;
+    [[nodiscard]] explicit operator bool() const noexcept { return element_ != nullptr; }
+    [[nodiscard]] E& operator*() const noexcept { return *element_; }
+    [[nodiscard]] E* operator->() const noexcept { return element_; }
+
+   private:
+    friend class IncrementalMap;
+    Position(TableIterator it, bool is_old) noexcept
+        : it_(it), element_(std::addressof(*it)), is_old_(is_old) {}
+    TableIterator it_;
+    E* element_ = nullptr;
+    bool is_old_ = false;  // whether the element is in old_
+  };
+  using iterator = Position<typename Table::iterator, Element>;
+  using const_iterator = Position<typename Table::const_iterator, const Element>;
+
+  IncrementalMap(const Hash& hash, const Equal& equal, const Allocator& allocator)
+      : hash_(hash),
+        memory_(nullptr, DeleteMemory{allocator}),
+        table_(0, hash, equal, TableAllocator(allocator, nullptr)),
+        old_(make_table(0)),
+        next_(old_.begin()) {}
+  // Leaves `other` empty.
+  IncrementalMap(IncrementalMap&& other) noexcept
+      : hash_(other.hash_),
+        memory_(std::move(other.memory_)),
+        table_(std::move(other.table_)),
+        old_(std::move(other.old_)),
+        next_(old_.begin()),
+        threshold_(std::exchange(other.threshold_, 0)),
+        few_(std::exchange(other.few_, 0)),
+        erased_(std::exchange(other.erased_, 0)),
+        prepared_buckets_(std::exchange(other.prepared_buckets_, 0)),
+        reserved_buckets_(std::exchange(other.reserved_buckets_, 0)) {
+    reconstruct(other.table_, other.make_table(0));
+    reconstruct(other.old_, other.make_table(0));
+    other.next_ = other.old_.begin();
+  }
+  IncrementalMap& operator=(IncrementalMap&&) = delete;
+
+  [[nodiscard]] Allocator allocator() const { return table_.get_allocator().inner(); }
+  [[nodiscard]] const Hash& hash_function() const noexcept { return hash_; }
+  [[nodiscard]] std::size_t size() const noexcept { return table_.size() + old_.size(); }
+
+  // Finds an element that matches `lookup`. Searches table_ first.
+  template <class L>
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE iterator find(const L& lookup) {
+    return find_in<iterator>(table_, old_, lookup);
+  }
+  template <class L>
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const_iterator find(const L& lookup) const {
+    return find_in<const_iterator>(table_, old_, lookup);
+  }
+  // Begins to load the memory that find() reads.
+  template <class L>
+  void prefetch(const L& lookup) const {
+    table_.prefetch(lookup);
+    if (is_moving()) [[unlikely]]
+      old_.prefetch(lookup);
+  }
+  // Calls f(element) for each element. f must not insert or erase.
+  template <class F>
+  void for_each(const F& f) {
+    for (Element& element : old_) f(element);
+    for (Element& element : table_) f(element);
+  }
+  template <class F>
+  void for_each(const F& f) const {
+    for (const Element& element : old_) f(element);
+    for (const Element& element : table_) f(element);
+  }
+
+  // Calls f(position) for one element after the other, until f returns false.
+  template <class F>
+  void visit_until_false(const F& f) {
+    for (auto it = next_; it != old_.end(); ++it) {
+      if (!f(iterator(it, /*is_old=*/true))) return;
+    }
+    for (auto it = table_.begin(); it != table_.end(); ++it) {
+      if (!f(iterator(it, /*is_old=*/false))) return;
+    }
+  }
+
+  // Returns how many elements the map has room for before it makes a larger table.
+  [[nodiscard]] std::size_t capacity() const noexcept { return most_in(table_.bucket_count()); }
+  // Returns true if an insertion must call make_room() first.
+  [[nodiscard]] bool is_full() const noexcept { return table_.size() >= threshold_; }
+
+  // Makes room for one insertion: takes one step, or begins to grow. Throws what the allocator
+  // throws, and then has no effect.
+  void make_room() {
+    if (is_full()) [[unlikely]]
+      grow_or_step();
+  }
+  // Takes one step if a phase is under way, or begins to replace the table if it is too empty or
+  // has too many deletion marks. Without memory for another table, keeps it for longer.
+  void step() noexcept {
+    if (needs_step()) [[unlikely]]
+      shrink_or_step();
+  }
+  // Returns true if step() has something to do.
+  [[nodiscard]] bool needs_step() const noexcept {
+    return threshold_ == 0 && (table_.bucket_count() != 0 || is_releasing());
+  }
+
+  // Makes an element of `args`. REQUIRES: no element matches. Since the last insertion, make_room()
+  // or erase_before_insertion() was called.
+  template <class... Args>
+  iterator emplace(Args&&... args) noexcept {
+    assert(table_.size() < capacity());
+    return iterator(table_.try_emplace(std::forward<Args>(args)...).first, /*is_old=*/false);
+  }
+  // Finds an element, or makes it of `args`. Returns a pair: an iterator of flat_hash_map, and true
+  // if it made the element. REQUIRES: !is_full().
+  template <class... Args>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto find_or_emplace(Args&&... args) {
+    assert(!is_full());
+    return table_.try_emplace(std::forward<Args>(args)...);
+  }
+
+  // The key may be moved from.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(iterator position) {
+    erase_before_insertion(position);
+    if (table_.size() < few_) [[unlikely]]
+      shrink_later();
+  }
+  // The same if an emplace() follows. So the map keeps its table even if it has no element left.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase_before_insertion(iterator position) {
+    if (position.is_old_) [[unlikely]] {
+      erase_old(position.it_);
+    } else {
+      table_.erase(position.it_);
+      if (++erased_ % kErasuresPerCheck == 0) [[unlikely]]
+        set_thresholds();
+    }
+  }
+
+  // Removes all elements and releases the memory. Takes time in proportion to the table.
+  void clear() noexcept {
+    reconstruct(table_, make_table(0));
+    reconstruct(old_, make_table(0));
+    next_ = old_.begin();
+    reserved_buckets_ = erased_ = 0;
+    end_phases();
+  }
+  // Makes room for `size` elements in all. Until clear() or shrink_to_fit(), the map keeps this
+  // room. Takes time in proportion to the table. Throws what the allocator throws, and then has no
+  // effect.
+  void reserve(std::size_t size) {
+    // Growth begins a little before a table is full.
+    const std::size_t buckets = buckets_for(size + size / 1024);
+    if (buckets > table_.bucket_count()) move_all(buckets);
+    if (prepared_buckets_ < table_size(buckets)) drop_prepared();
+    reserved_buckets_ = std::max<std::size_t>(reserved_buckets_, buckets);
+    set_thresholds();
+  }
+  // Moves the elements to the smallest table that suffices, and ends all phases. Takes time in
+  // proportion to the table. Throws what the allocator throws, and then has no
+  // effect.
+  void shrink_to_fit() {
+    if (size() == 0) return clear();
+    const std::size_t buckets = buckets_for(size());
+    finish_move();
+    if (table_size(buckets) < table_.bucket_count()) move_all(buckets);
+    reserved_buckets_ = 0;
+    end_phases();
+  }
+
+ private:
+  friend struct TestPeer;
+
+  struct DeleteMemory {
+    using MemoryAllocator =
+        typename std::allocator_traits<Allocator>::template rebind_alloc<Memory>;
+    using Traits = std::allocator_traits<MemoryAllocator>;
+    void operator()(Memory* memory) noexcept {
+      MemoryAllocator rebound(allocator);
+      std::destroy_at(memory);
+      Traits::deallocate(rebound,
+                         std::pointer_traits<typename Traits::pointer>::pointer_to(*memory), 1);
+    }
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Allocator allocator;
+  };
+
+  // flat_hash_map writes a few more bytes than one for each bucket.
+  static constexpr std::size_t kMostGuards = 64;
+  // Tables with at most this many buckets do not become smaller.
+  static constexpr std::size_t kMinBuckets = 31;
+  // Tables with at most this many buckets may be rehashed in place.
+  static constexpr std::size_t kMostRehashed = 32767;
+  // How often set_thresholds() takes erasures into account.
+  static constexpr std::size_t kErasuresPerCheck = 1024;
+
+  // Returns how many elements a table may hold: 25/32 of its buckets, and at least 1 if there is a
+  // bucket. Up to this load, flat_hash_map makes room by a rehash in place, and allocates nothing.
+  // (That is the limit of raw_hash_set::rehash_and_grow_if_necessary and its successors, in every
+  // release up to 2026.)
+  static std::size_t most_in(std::size_t buckets) noexcept {
+    return std::max<std::size_t>(buckets / 32 * 25 + buckets % 32 * 25 / 32,
+                                 std::min<std::size_t>(buckets, 1));
+  }
+  // Returns a number of buckets for which most_in() is at least `size`.
+  static std::size_t buckets_for(std::size_t size) noexcept {
+    constexpr std::size_t kMost = (std::numeric_limits<std::size_t>::max)();
+    return size + std::min<std::size_t>(size / 25 * 7 + 7, kMost - size);
+  }
+  // Returns how many buckets flat_hash_map makes if it is asked for this many.
+  static std::size_t table_size(std::size_t buckets) noexcept {
+    return buckets == 0 ? 0 : ~std::size_t{0} >> std::countl_zero(buckets);
+  }
+  // Returns how many bytes a table takes, rounded up a little.
+  static std::size_t bytes_of(std::size_t buckets) noexcept {
+    return buckets * (sizeof(Element) + 1) + 64 + 2 * alignof(Element);
+  }
+  // Returns how many calls of prepare_step() a table needs, whose constructor writes a byte for
+  // each bucket. 0 for a small table.
+  static std::size_t steps_to_prepare(std::size_t buckets) noexcept {
+    return Memory::is_large(bytes_of(buckets)) ? Memory::steps_to_prepare(buckets) : 0;
+  }
+
+  [[nodiscard]] bool is_moving() const noexcept { return !old_.empty(); }
+  [[nodiscard]] bool is_releasing() const noexcept {
+    return memory_ != nullptr && memory_->is_releasing();
+  }
+
+  template <class Result, class AnyTable, class L>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Result find_in(AnyTable& table, AnyTable& old,
+                                                     const L& lookup) {
+    const auto it = table.find(lookup);
+    if (it != table.end()) [[likely]]
+      return Result(it, /*is_old=*/false);
+    if (old.empty()) [[likely]]
+      return Result();
+    const auto old_it = old.find(lookup);
+    return old_it == old.end() ? Result() : Result(old_it, /*is_old=*/true);
+  }
+
+  Table make_table(std::size_t buckets) const {
+    return Table(buckets, hash_, table_.key_eq(), TableAllocator(allocator(), memory_.get()));
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE void erase_old(typename Table::iterator it) noexcept {
+    if (it == next_) ++next_;
+    old_.erase(it);
+    if (!is_moving()) end_move();
+  }
+
+  // Does the work of make_room().
+  ABSL_ATTRIBUTE_NOINLINE void grow_or_step() {
+    shrink_or_step();
+    if (is_moving()) return;
+    if (prepared_buckets_ == 0 && table_.size() >= growth_threshold()) {
+      begin_resize(2 * table_.bucket_count() + 1);
+    }
+    if (prepared_buckets_ != 0 && table_.size() == capacity()) begin_move(prepared_buckets_);
+    if (is_moving()) take_step();  // so that a small table moves in one call
+  }
+  // Does the work of step().
+  ABSL_ATTRIBUTE_NOINLINE void shrink_or_step() noexcept {
+    // To shrink can wait until the previous table is released.
+    const std::size_t buckets = is_releasing() && smaller_size() != 0 ? 0 : other_size();
+    if (!is_moving() && prepared_buckets_ == 0 && buckets != 0 &&
+        !succeeds([&] { begin_resize(buckets); })) {
+      few_ = table_.size() / 2;
+      threshold_ = growth_threshold();
+      erased_ = 0;
+      return;
+    }
+    if (prepared_buckets_ != 0 && memory_->is_prepared() &&
+        !succeeds([&] { begin_move(prepared_buckets_); })) {
+      drop_prepared();
+    }
+    take_step();
+  }
+  // Does what the phase requires next.
+  void take_step() noexcept {
+    if (is_moving()) {
+      // More moves if few insertions are left until the new table is full.
+      const std::size_t moves = old_.size() / (capacity() - size() + 1) + 1;
+      for (std::size_t i = std::max<std::size_t>(StepSize::moves, moves); i != 0 && is_moving();
+           --i) {
+        move_next();
+      }
+      if (!is_moving()) end_move();
+    } else if (prepared_buckets_ != 0) {
+      memory_->prepare_step();
+    } else {
+      if (memory_ != nullptr) memory_->release_step();
+      set_thresholds();
+    }
+  }
+
+  // Returns the size of a smaller table, with room for twice the elements; 0 if the table is not
+  // too empty.
+  [[nodiscard]] std::size_t smaller_size() const noexcept {
+    const std::size_t least = std::max<std::size_t>(kMinBuckets, table_size(reserved_buckets_));
+    if (table_.bucket_count() <= least || table_.size() >= capacity() / 4) return 0;
+    return std::clamp<std::size_t>(table_size(buckets_for(2 * table_.size())), least,
+                                   table_.bucket_count() / 2);
+  }
+  // Returns at how many elements the map begins to prepare a larger table.
+  [[nodiscard]] std::size_t growth_threshold() const noexcept {
+    const std::size_t steps = steps_to_prepare(2 * table_.bucket_count() + 1);
+    // Not 0, which means that a step is due.
+    return std::max<std::size_t>(capacity() - std::min<std::size_t>(capacity(), steps),
+                                 std::min<std::size_t>(capacity(), 1));
+  }
+
+  // Returns at how many elements table_ should be replaced by another one of the same size, because
+  // flat_hash_map would soon rehash it in place. It does that when 7/8 of the buckets hold an
+  // element or a deletion mark. If elements are erased and inserted at a steady size, an erasure
+  // leaves up to 0.19 marks in the mean at 60 % load, and up to 0.35 at 78 %. (Measured with 2^16
+  // to 2^18 buckets. This function takes it for 0.6 times the square of the load.) Small tables are
+  // rehashed in place, which takes less time.
+  [[nodiscard]] std::size_t rehash_threshold() const noexcept {
+    const std::size_t buckets = table_.bucket_count();
+    if (buckets <= kMostRehashed) return (std::numeric_limits<std::size_t>::max)();
+    const double load = static_cast<double>(table_.size()) / static_cast<double>(buckets);
+    const auto marks = static_cast<std::size_t>(static_cast<double>(erased_ + kErasuresPerCheck) *
+                                                load * load * 0.6);
+    return buckets / 8 * 7 - std::min<std::size_t>(buckets / 8 * 7, marks);
+  }
+  // Returns the size of the table that should replace table_ although it is not full; 0 if none
+  // should.
+  [[nodiscard]] std::size_t other_size() const noexcept {
+    if (const std::size_t buckets = smaller_size(); buckets != 0) return buckets;
+    if (table_.size() < rehash_threshold()) return 0;
+    // A table of the same size, unless it would be full too soon.
+    const bool is_nearly_full = capacity() - table_.size() <= table_.size() / 1024;
+    return is_nearly_full ? 2 * table_.bucket_count() + 1 : table_.bucket_count();
+  }
+
+  void make_memory() {
+    if (memory_ != nullptr) return;
+    const Allocator inner = allocator();
+    typename DeleteMemory::MemoryAllocator rebound(inner);
+    memory_.reset(
+        std::construct_at(std::to_address(DeleteMemory::Traits::allocate(rebound, 1)), inner));
+  }
+  // Begins to prepare the memory of the next table, or to move elements if it is small.
+  void begin_resize(std::size_t buckets) {
+    const std::size_t steps = steps_to_prepare(buckets);
+    if (steps == 0) {
+      begin_move(buckets);
+      return;
+    }
+    make_memory();
+    memory_->prepare(bytes_of(buckets), buckets + kMostGuards);
+    prepared_buckets_ = buckets;
+    set_thresholds();
+  }
+  void drop_prepared() noexcept {
+    prepared_buckets_ = 0;
+    if (memory_ != nullptr) memory_->drop_prepared();
+  }
+  void begin_move(std::size_t buckets) {
+    assert(!is_moving() && size() <= most_in(table_size(buckets)));
+    if (steps_to_prepare(buckets) != 0) make_memory();
+    Table next = make_table(buckets);
+    if (memory_ != nullptr) memory_->drop_prepared();  // if it was not used
+    reconstruct(old_, std::move(table_));
+    reconstruct(table_, std::move(next));
+    next_ = old_.begin();
+    prepared_buckets_ = erased_ = 0;
+    is_moving() ? set_thresholds() : end_move();
+  }
+  void move_next() noexcept {
+    Move::to(table_, hash_(next_->first), *next_);
+    old_.erase(next_++);
+  }
+  void end_move() noexcept {
+    reconstruct(old_, make_table(0));
+    next_ = old_.begin();
+    set_thresholds();
+  }
+  // Moves all elements to a table with this many buckets.
+  void move_all(std::size_t buckets) {
+    finish_move();
+    begin_move(buckets);
+    finish_move();
+    end_phases();
+  }
+  void finish_move() noexcept {
+    while (is_moving()) move_next();
+    end_move();
+  }
+  void end_phases() noexcept {
+    if (memory_ != nullptr) memory_->release_all();
+    prepared_buckets_ = 0;
+    set_thresholds();
+  }
+  // Makes the next insertion take a step. If the map is empty, drops the table at once: if the
+  // program only erases, no step follows.
+  ABSL_ATTRIBUTE_NOINLINE void shrink_later() noexcept {
+    threshold_ = 0;
+    few_ = 1;
+    if (size() != 0 || reserved_buckets_ != 0 || is_releasing()) return;
+    drop_prepared();
+    erased_ = 0;
+    reconstruct(table_, make_table(0));
+    set_thresholds();
+  }
+  void set_thresholds() noexcept {
+    const bool has_phase = is_moving() || prepared_buckets_ != 0 || is_releasing();
+    const std::size_t buckets = table_.bucket_count();
+    const bool may_shrink = buckets > kMinBuckets && buckets > table_size(reserved_buckets_);
+    few_ = !may_shrink ? 0 : has_phase ? 1 : capacity() / 4;
+    threshold_ = has_phase || table_.size() < few_
+                     ? 0
+                     : std::min<std::size_t>(growth_threshold(), rehash_threshold());
+  }
+
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Hash hash_;  // flat_hash_map only returns a copy of its own
+  // Null until a large table is made. The allocators of the tables point to it.
+  std::unique_ptr<Memory, DeleteMemory> memory_;
+  Table table_;
+  Table old_;
+  typename Table::iterator next_;
+  std::size_t threshold_ = 0;         // is_full() compares the size of table_ with it
+  std::size_t few_ = 0;               // with fewer elements, erase() calls shrink_later()
+  std::size_t erased_ = 0;            // how many elements were erased from table_
+  std::size_t prepared_buckets_ = 0;  // of the next table, while its memory is prepared
+  std::size_t reserved_buckets_ = 0;  // the map does not become smaller than this
+};
+
+}  // namespace keyspace::internal
+
+#endif  // KEYSPACE_INTERNAL_INCREMENTAL_MAP_H_

@@ -1,0 +1,265 @@
+#include <keyspace/keyspace.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "support/catch.hpp"
+#include "support/invariants.h"
+#include "support/probe.h"
+#include "support/support.h"
+
+// Growth in steps. For shrinking, see shrinking.cc. The model (tests/model) and the throwing types
+// (tests/types/throwing.cc) also run with small steps.
+
+namespace keyspace::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+using Pairs = LedgerAllocator<std::pair<const std::uint64_t, std::uint64_t>>;
+template <class... Options>
+using Growing =
+    Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithAllocator<Pairs>, Options...>;
+
+// A value that counts how often values are moved.
+class Counted {
+ public:
+  explicit Counted(std::uint64_t number) noexcept : number_(number) {}
+  Counted(Counted&& other) noexcept : number_(other.number_) { ++moves; }
+  Counted& operator=(Counted&& other) noexcept {
+    number_ = other.number_;
+    ++moves;
+    return *this;
+  }
+  ~Counted() = default;
+  std::uint64_t number() const { return number_; }
+  static inline std::size_t moves = 0;
+
+ private:
+  std::uint64_t number_;
+};
+
+// Returns the most moves of values that one call of call(i) makes, for i < n.
+template <class Call>
+std::size_t most_moves(std::uint64_t n, const Call& call) {
+  std::size_t most = 0;
+  for (std::uint64_t i = 0; i != n; ++i) {
+    Counted::moves = 0;
+    call(i);
+    most = std::max<std::size_t>(most, Counted::moves);
+  }
+  return most;
+}
+
+TEST_CASE("a call that adds an entry moves only a few others") {
+  Keyspace<std::uint64_t, Counted, ManualClock> ks;
+  const std::size_t moves =
+      most_moves(200'000, [&](std::uint64_t i) { ks.set(i, Counted(i), 1h); });
+  CHECK(moves > 2);
+  CHECK(moves <= 100);
+  for (std::uint64_t i = 0; i != 200'000; ++i) REQUIRE(ks.find(i)->number() == i);
+}
+
+TEST_CASE("a call that erases expired entries moves a bounded number of others") {
+  Keyspace<std::uint64_t, Counted, ManualClock> ks;
+  for (std::uint64_t i = 0; i != 100'000; ++i) {
+    ks.set(i, Counted(i), std::chrono::milliseconds(1 + i % 1000));
+  }
+  const std::size_t moves = most_moves(8'000, [&](std::uint64_t) {
+    ks.erase_expired(16);
+    ks.clock().advance(std::chrono::milliseconds(ks.erase_expired(16) == 0 ? 1 : 0));
+  });
+  CHECK(moves > 2);
+  CHECK(moves <= 2'000);
+  CHECK(ks.size() < 20'000);
+}
+
+TEST_CASE("insertions and erasures at a steady size move only a few entries each") {
+  for (const std::uint64_t size : {26'000U, 39'321U, 50'000U, 76'000U, 98'000U, 102'390U}) {
+    CAPTURE(size);
+    Keyspace<std::uint64_t, Counted, ManualClock> ks;
+    for (std::uint64_t i = 0; i != size; ++i) ks.set(i, Counted(i), 1h);
+    const std::size_t moves = most_moves(4 * size, [&](std::uint64_t i) {
+      ks.erase(i);
+      ks.set(size + i, Counted(i), 1h);
+    });
+    CHECK(moves <= 100);
+    CHECK(ks.size() == size);
+    check_invariants(ks);
+  }
+}
+
+TEST_CASE("a growing keyspace finds, changes and erases all entries") {
+  const SmallSteps small_steps;
+  Ledger ledger;
+  Growing<> ks({.allocator = Pairs(ledger)});
+  for (std::uint64_t i = 0; i != 300; ++i) {
+    ks.set(i, i, 1h);
+    REQUIRE(ks.size() == i + 1);
+    std::size_t seen = 0;
+    ks.for_each(
+        [&](std::uint64_t key, std::uint64_t value, auto) { seen += key == value ? 1 : 0; });
+    REQUIRE(seen == i + 1);
+    for (std::uint64_t j = 0; j <= i; ++j) {
+      REQUIRE(ks.find(j) != nullptr);
+      REQUIRE(*ks.find(j) == j);
+      REQUIRE(ks.pexpire(j, 2h));
+    }
+    REQUIRE(ks.find(i + 1) == nullptr);
+    REQUIRE(ks.erase(i / 2));
+    REQUIRE(ks.find(i / 2) == nullptr);
+    REQUIRE(ks.insert(i / 2, i / 2, 1h));
+    check_invariants(ks);
+  }
+}
+
+TEST_CASE("renames while the map grows lose nothing") {
+  const SmallSteps small_steps;
+  Ledger ledger;
+  Growing<> ks({.allocator = Pairs(ledger)});
+  for (std::uint64_t i = 0; i != 100; ++i) {
+    ks.set(i, i);
+    for (std::uint64_t turn = 0; turn != 20; ++turn) {
+      REQUIRE(ks.rename(i, 1000 + turn));
+      REQUIRE(ks.rename(1000 + turn, i));
+    }
+    check_invariants(ks);
+    for (std::uint64_t j = 0; j <= i; ++j) REQUIRE(ks.get(j) == j);
+  }
+}
+
+TEST_CASE("erase leaves pointers to other entries valid while the map grows") {
+  const SmallSteps small_steps;
+  Ledger ledger;
+  Growing<> ks({.allocator = Pairs(ledger)});
+  for (std::uint64_t size = 8; size != 120; ++size) {
+    ks.clear();
+    for (std::uint64_t i = 0; i != size; ++i) ks.set(i, i, 1h);
+    const std::uint64_t* const kept = ks.find(size / 2);
+    for (std::uint64_t i = 0; i != size; ++i) {
+      if (i == size / 2) continue;
+      REQUIRE(ks.erase(i));
+      REQUIRE(ks.find(size / 2) == kept);
+      REQUIRE(*kept == size / 2);
+    }
+  }
+}
+
+TEST_CASE("a growth without memory has no effect, and succeeds later") {
+  for (const bool is_small : {true, false}) {
+    const SmallSteps small_steps(is_small);
+    Ledger ledger;
+    ledger.fragile = true;
+    Growing<> ks({.allocator = Pairs(ledger)});
+    int interruptions = 0;
+    for (std::uint64_t i = 0; i != 400; ++i) {
+      for (int point = 0;; ++point) {
+        Fuse::arm(point);
+        try {
+          ks.set(i, i, 1h);
+          break;
+        } catch (const Blown&) {
+          ++interruptions;
+        }
+        Fuse::disarm();
+        REQUIRE(ks.size() == i);
+        REQUIRE(!ks.contains(i));
+        check_invariants(ks);
+      }
+      Fuse::disarm();
+      for (std::uint64_t j = 0; j <= i; ++j) REQUIRE(ks.get(j) == j);
+    }
+    CHECK(interruptions > 10);
+  }
+}
+
+// Counts blocks of 512 KB or more. Only the map's tables are so large.
+struct LargeBlocks {
+  static constexpr std::size_t kLarge = std::size_t{512} << 10;
+  std::size_t live = 0;
+  std::size_t most_live = 0;
+  std::size_t allocations = 0;
+};
+template <class T>
+class LargeBlockAllocator {
+ public:
+  using value_type = T;
+  explicit LargeBlockAllocator(LargeBlocks& blocks) noexcept : blocks_(&blocks) {}
+  template <class U>
+  LargeBlockAllocator(const LargeBlockAllocator<U>& other) noexcept : blocks_(other.blocks_) {}
+
+  T* allocate(std::size_t n) {
+    if (n * sizeof(T) >= LargeBlocks::kLarge) {
+      ++blocks_->allocations;
+      blocks_->most_live = std::max<std::size_t>(blocks_->most_live, ++blocks_->live);
+    }
+    return std::allocator<T>{}.allocate(n);
+  }
+  void deallocate(T* memory, std::size_t n) noexcept {
+    if (n * sizeof(T) >= LargeBlocks::kLarge) --blocks_->live;
+    std::allocator<T>{}.deallocate(memory, n);
+  }
+  template <class U>
+  friend bool operator==(const LargeBlockAllocator& a, const LargeBlockAllocator<U>& b) noexcept {
+    return a.blocks_ == b.blocks_;
+  }
+
+ private:
+  template <class>
+  friend class LargeBlockAllocator;
+  LargeBlocks* blocks_;
+};
+
+TEST_CASE("a growing map uses the memory that it has prepared, and has at most two tables") {
+  LargeBlocks blocks;
+  {
+    using Allocator = LargeBlockAllocator<std::pair<const std::uint64_t, std::uint64_t>>;
+    Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithAllocator<Allocator>> ks(
+        {.allocator = Allocator(blocks)});
+    for (std::uint64_t i = 0; i != 400'000; ++i) ks.set(i, i);
+    // Tables of 2^15 to 2^19 buckets with 25 bytes each.
+    CHECK(blocks.allocations == 5);
+    CHECK(blocks.most_live == 2);
+    CHECK(blocks.live == 1);
+    for (std::uint64_t i = 0; i != 400'000; ++i) REQUIRE(ks.get(i) == i);
+  }
+  CHECK(blocks.live == 0);
+}
+
+TEST_CASE("keys and values with a large alignment stay aligned in large tables") {
+  struct alignas(64) Aligned {
+    std::uint64_t number;
+  };
+  Keyspace<std::uint64_t, Aligned, ManualClock> ks;
+  for (std::uint64_t i = 0; i != 40'000; ++i) ks.set(i, Aligned{i});
+  for (std::uint64_t i = 0; i != 40'000; ++i) {
+    REQUIRE(reinterpret_cast<std::uintptr_t>(ks.find(i)) % 64 == 0);
+    REQUIRE(ks.find(i)->number == i);
+  }
+}
+
+TEST_CASE("a moved keyspace continues to grow") {
+  const SmallSteps small_steps;
+  Ledger ledger;
+  {
+    Growing<> ks({.allocator = Pairs(ledger)});
+    for (std::uint64_t i = 0; i != 200; ++i) {
+      ks.set(i, i, 1h);
+      Growing<> other = std::move(ks);
+      check_invariants(other);
+      check_invariants(ks);
+      ks.set(1, 1);
+      REQUIRE(other.size() == i + 1);
+      ks = std::move(other);
+      for (std::uint64_t j = 0; j <= i; ++j) REQUIRE(ks.get(j) == j);
+    }
+  }
+  CHECK(ledger.bytes == 0);
+}
+
+}  // namespace
+}  // namespace keyspace::testing
