@@ -281,14 +281,14 @@ class Engine {
   std::size_t erase_expired(Budget& budget, Now& now) {
     std::size_t erased = 0;
     for (bool is_more = true; is_more && !budget.is_spent();) {
-      map().entries().step();
+      step();
       Budget part = budget.split(kErasuresPerStep);
       erased += store_.erase_expired(part, now);
       is_more = part.is_spent();
       budget.join(part);
     }
     while (needs_step() && !budget.is_spent()) {
-      map().entries().step();
+      step();
       budget.steps -= std::min<std::size_t>(budget.steps, kErasuresPerStep);
     }
     return erased;

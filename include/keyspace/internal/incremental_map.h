@@ -325,14 +325,14 @@ class IncrementalMap {
   }
   // Does the work of step().
   ABSL_ATTRIBUTE_NOINLINE void shrink_or_step() noexcept {
-    // To shrink can wait until the previous table is released.
-    const std::size_t buckets = is_releasing() && smaller_size() != 0 ? 0 : other_size();
-    if (!is_moving() && prepared_buckets_ == 0 && buckets != 0 &&
-        !succeeds([&] { begin_resize(buckets); })) {
-      few_ = table_.size() / 2;
-      threshold_ = growth_threshold();
-      erased_ = 0;
-      return;
+    if (!is_moving() && prepared_buckets_ == 0) {
+      const std::size_t buckets = other_size();
+      if (buckets != 0 && !succeeds([&] { begin_resize(buckets); })) {
+        few_ = table_.size() / 2;
+        threshold_ = growth_threshold();
+        erased_ = 0;
+        return;
+      }
     }
     if (prepared_buckets_ != 0 && memory_->is_prepared() &&
         !succeeds([&] { begin_move(prepared_buckets_); })) {
@@ -391,7 +391,9 @@ class IncrementalMap {
   // Returns the size of the table that should replace table_ although it is not full; 0 if none
   // should.
   [[nodiscard]] std::size_t other_size() const noexcept {
-    if (const std::size_t buckets = smaller_size(); buckets != 0) return buckets;
+    if (const std::size_t buckets = smaller_size(); buckets != 0) {
+      return is_releasing() ? 0 : buckets;  // to shrink can wait until that is done
+    }
     if (table_.size() < rehash_threshold()) return 0;
     // A table of the same size, unless it would be full too soon.
     const bool is_nearly_full = capacity() - table_.size() <= table_.size() / 1024;

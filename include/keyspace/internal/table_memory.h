@@ -79,8 +79,8 @@ class TableMemory {
     if (retired_->begin != retired_->end) {
       const auto size = std::min<std::size_t>(
           retired_->step, static_cast<std::size_t>(retired_->end - retired_->begin));
-      madvise(retired_->begin, size,
-              MADV_DONTNEED);  // if it fails, deallocate_units() releases them
+      // If this fails, deallocate_units() releases the pages.
+      madvise(retired_->begin, size, MADV_DONTNEED);
       retired_->begin += size;
       return;
     }
@@ -181,8 +181,8 @@ class TableMemory {
   std::size_t written_ = 0;     // of prepared_, in bytes
   std::size_t to_write_ = 0;    // likewise
   Retired* retired_ = nullptr;  // the blocks that are no longer needed
-  std::array<Block, 3> tables_ =
-      {};  // the large blocks in use: of a map's two tables, and of the next
+  // The large blocks in use: those of a map's two tables, and of the next one.
+  std::array<Block, 3> tables_ = {};
 };
 
 // The allocator of a hash table. If `memory_` is not null, all memory comes from there, and else
