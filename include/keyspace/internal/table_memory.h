@@ -201,8 +201,8 @@ class TableAllocator {
   TableAllocator(const Allocator& allocator, Memory* memory) noexcept
       : allocator_(allocator), memory_(memory) {}
   template <class U>
-  TableAllocator(
-      const TableAllocator<U, Allocator, kAlignment>& other) noexcept  // NOLINT: implicit
+  TableAllocator(  // NOLINT: implicit, as every allocator has it
+      const TableAllocator<U, Allocator, kAlignment>& other) noexcept
       : allocator_(other.allocator_), memory_(other.memory_) {}
 
   [[nodiscard]] const Allocator& inner() const noexcept { return allocator_; }
