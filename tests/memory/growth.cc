@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 #include "support/catch.hpp"
@@ -177,57 +176,43 @@ TEST_CASE("a growth without memory has no effect, and succeeds later") {
   }
 }
 
-// Counts blocks of 512 KB or more. Only the map's tables are so large.
-struct LargeBlocks {
-  static constexpr std::size_t kLarge = std::size_t{512} << 10;
-  std::size_t live = 0;
-  std::size_t most_live = 0;
-  std::size_t allocations = 0;
-};
-template <class T>
-class LargeBlockAllocator {
- public:
-  using value_type = T;
-  explicit LargeBlockAllocator(LargeBlocks& blocks) noexcept : blocks_(&blocks) {}
-  template <class U>
-  LargeBlockAllocator(const LargeBlockAllocator<U>& other) noexcept : blocks_(other.blocks_) {}
-
-  T* allocate(std::size_t n) {
-    if (n * sizeof(T) >= LargeBlocks::kLarge) {
-      ++blocks_->allocations;
-      blocks_->most_live = std::max<std::size_t>(blocks_->most_live, ++blocks_->live);
-    }
-    return std::allocator<T>{}.allocate(n);
-  }
-  void deallocate(T* memory, std::size_t n) noexcept {
-    if (n * sizeof(T) >= LargeBlocks::kLarge) --blocks_->live;
-    std::allocator<T>{}.deallocate(memory, n);
-  }
-  template <class U>
-  friend bool operator==(const LargeBlockAllocator& a, const LargeBlockAllocator<U>& b) noexcept {
-    return a.blocks_ == b.blocks_;
-  }
-
- private:
-  template <class>
-  friend class LargeBlockAllocator;
-  LargeBlocks* blocks_;
-};
-
 TEST_CASE("a growing map uses the memory that it has prepared, and has at most two tables") {
-  LargeBlocks blocks;
+  Ledger ledger;
   {
-    using Allocator = LargeBlockAllocator<std::pair<const std::uint64_t, std::uint64_t>>;
-    Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithAllocator<Allocator>> ks(
-        {.allocator = Allocator(blocks)});
+    Growing<> ks({.allocator = Pairs(ledger)});
     for (std::uint64_t i = 0; i != 400'000; ++i) ks.set(i, i);
-    // Tables of 2^15 to 2^19 buckets with 25 bytes each.
-    CHECK(blocks.allocations == 5);
-    CHECK(blocks.most_live == 2);
-    CHECK(blocks.live == 1);
+    // Only the tables are large: those of 2^15 to 2^19 buckets with 25 bytes each.
+    CHECK(ledger.large_allocations == 5);
+    CHECK(ledger.most_large_blocks == 2);
+    CHECK(ledger.large_blocks == 1);
     for (std::uint64_t i = 0; i != 400'000; ++i) REQUIRE(ks.get(i) == i);
   }
-  CHECK(blocks.live == 0);
+  CHECK(ledger.large_blocks == 0);
+}
+
+TEST_CASE("only a crowded table becomes larger while the number of entries stays the same") {
+  constexpr std::size_t kBuckets = 65'535;
+  constexpr std::uint64_t kCrowded = kBuckets / 16 * 10;
+  for (const bool is_crowded : {false, true}) {
+    for (const std::uint64_t more : {1U, 9'000U}) {
+      // Without the entry that is erased before each insertion.
+      const std::uint64_t size = (is_crowded ? kCrowded + more : kCrowded + 1 - more) + 1;
+      CAPTURE(size);
+      Ledger ledger;
+      Growing<> ks({.allocator = Pairs(ledger)});
+      for (std::uint64_t i = 0; i != size; ++i) ks.set(i, i);
+      const std::size_t bytes = ledger.bytes;
+      ledger.large_allocations = 0;
+      for (std::uint64_t i = 0; i != 20 * size; ++i) {
+        REQUIRE(ks.erase(i));
+        ks.set(size + i, i);
+      }
+      CHECK(ledger.large_allocations != 0);  // otherwise the test is too short
+      CHECK(ledger.bytes / (bytes - bytes / 100) == (is_crowded ? 2 : 1));
+      CHECK(ks.size() == size);
+      check_invariants(ks);
+    }
+  }
 }
 
 TEST_CASE("keys and values with a large alignment stay aligned in large tables") {

@@ -263,9 +263,14 @@ struct CountingEq {
 
 // Counts the allocations of all allocators that refer to it.
 struct Ledger {
+  // A block is large from this many bytes on.
+  static constexpr std::size_t kLarge = std::size_t{512} << 10;
   std::size_t bytes = 0;
   std::size_t allocations = 0;
   std::size_t deallocations = 0;
+  std::size_t large_allocations = 0;
+  std::size_t large_blocks = 0;
+  std::size_t most_large_blocks = 0;
   bool fragile = false;  // whether an allocation burns the Fuse
 };
 
@@ -286,11 +291,17 @@ class LedgerAllocator {
     T* const memory = std::allocator<T>{}.allocate(n);
     ledger_->bytes += n * sizeof(T);
     ++ledger_->allocations;
+    if (n * sizeof(T) >= Ledger::kLarge) {
+      ++ledger_->large_allocations;
+      ledger_->most_large_blocks =
+          std::max<std::size_t>(ledger_->most_large_blocks, ++ledger_->large_blocks);
+    }
     return memory;
   }
   void deallocate(T* memory, std::size_t n) noexcept {
     ledger_->bytes -= n * sizeof(T);
     ++ledger_->deallocations;
+    if (n * sizeof(T) >= Ledger::kLarge) --ledger_->large_blocks;
     std::allocator<T>{}.deallocate(memory, n);
   }
 

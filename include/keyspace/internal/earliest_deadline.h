@@ -36,8 +36,8 @@ class EarliestDeadlineEviction {
   }
 
   template <class Entries, class Wheel>
-  auto find_victim(Entries& entries, Wheel& wheel) {
-    if (entries.volatile_size() == 0) return typename Entries::iterator();
+  typename Entries::Entry* find_victim(Entries& entries, Wheel& wheel) {
+    if (entries.volatile_size() == 0) return nullptr;
     VictimFinder<Entries, DeadlineRecord<Entries, Wheel>> finder{entries, {{}, entries, wheel}};
     return finder.find_in(wheel);
   }

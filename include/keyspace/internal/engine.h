@@ -154,9 +154,7 @@ class Engine {
 
   template <class K, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase(const K& key, Now& now) {
-    const auto found = map().locate(key);
-    if (found.entry == nullptr) return false;
-    const bool was_live = store_.erase(found, now);
+    const bool was_live = store_.erase_key(key, now);
     store_.call_listener();
     return was_live;
   }
@@ -408,7 +406,7 @@ class Engine {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool set_deadline_or_erase(const F& found, Millis deadline,
                                                           Now& now) {
     if (Map::is_over(deadline, now)) [[unlikely]] {
-      store_.erase_live(found.entry->first);
+      store_.erase_live(*found.entry, found.hash);
       store_.call_listener();
       return false;
     }

@@ -27,6 +27,12 @@ struct EngineConfig {
   typename Choices::Allocator allocator;
 };
 
+// The capacity of a store without a bound.
+struct NoCapacity {
+  constexpr NoCapacity(std::size_t) noexcept {}                  // NOLINT: implicit by design
+  constexpr operator std::size_t() const noexcept { return 0; }  // NOLINT: implicit by design
+};
+
 // Returns a member of a Config, or the default where the Config does not have that member.
 template <class T, class Member>
 T take_member(Member& member) {

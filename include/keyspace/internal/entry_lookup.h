@@ -26,6 +26,14 @@ struct KeyLookup {
   std::size_t hash;
 };
 
+// Finds an entry of the map, at its address. The key may be moved from.
+template <class StoredKey>
+struct AddressLookup {
+  [[nodiscard]] bool accepts(const StoredKey& other) const noexcept { return &other == &stored; }
+  const StoredKey& stored;
+  std::size_t hash;
+};
+
 // Finds the entry of a key. If there is none, the map makes one from this.
 template <class Key, class Allocator>
 struct InsertableKey : KeyLookup<Key> {

@@ -128,6 +128,10 @@ class EntryMap {
   using MapHash = EntryHash<StoredKey, Hash>;
   using MapEqual = EntryEqual<StoredKey, KeyBox, Extra, Equal>;
   struct MoveEntry {
+    template <class Table>
+    static void prefetch(const Table& table, std::size_t hash) noexcept {
+      table.prefetch(PrefetchLookup{hash});
+    }
     template <class Table, class E>
     static void to(Table& table, std::size_t hash, E& entry) noexcept {
       const StoredKey& stored = entry.first;
@@ -140,8 +144,6 @@ class EntryMap {
 
  public:
   using Entry = typename Map::value_type;  // a pair of a const StoredKey and a ValueBox
-  using iterator = typename Map::iterator;
-  using const_iterator = typename Map::const_iterator;
 
   EntryMap(const Hash& hash, const Equal& equal, const Allocator& allocator)
       : map_(MapHash{hash}, MapEqual{equal}, allocator), deadlines_(allocator) {}
@@ -173,35 +175,36 @@ class EntryMap {
     map_.for_each(f);
   }
 
-  // Calls f(iterator) for one entry after the other, until f returns false.
+  // Calls f(entry) for one entry after the other, until f returns false.
   template <class F>
   void visit_until_false(const F& f) {
     map_.visit_until_false(f);
   }
 
-  // Finds the entry of a key that has this hash.
+  // Returns the entry of a key that has this hash. This and the other searches return null if there
+  // is no such entry.
   template <class K>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE iterator find(const K& key, std::size_t hash) {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Entry* find(const K& key, std::size_t hash) {
     return look_up(KeyLookup<K>{key, hash});
   }
   template <class K>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const_iterator find(const K& key,
-                                                                 std::size_t hash) const {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const Entry* find(const K& key,
+                                                               std::size_t hash) const {
     return look_up(KeyLookup<K>{key, hash});
   }
 
-  // Finds an entry of this map. Does not throw, because a hash that may throw is kept.
-  [[nodiscard]] iterator find(const StoredKey& stored) noexcept { return look_up(stored); }
+  // Returns an entry of this map. Does not throw, because a hash that may throw is kept.
+  [[nodiscard]] Entry* find(const StoredKey& stored) noexcept { return look_up(stored); }
 
-  // Finds one of the entries that `record` matches. (ExpiringMap says when a record matches.)
+  // Returns one of the entries that `record` matches. (ExpiringMap says when a record matches.)
   template <class Traits = DeadlineRecord>
-  [[nodiscard]] iterator find_for(const TimerRecord& record) {
+  [[nodiscard]] Entry* find_for(const TimerRecord& record) {
     return look_up(RecordLookup<EntryMap, Traits>{*this, record});
   }
-  // Finds an entry whose key has this hash and for which accepts(its StoredKey) is true. The
+  // Returns an entry whose key has this hash and for which accepts(its StoredKey) is true. The
   // predicate should reject entries with another hash: the search visits only a few of these.
   template <class Predicate>
-  [[nodiscard]] iterator find_if(std::size_t hash, const Predicate& accepts) {
+  [[nodiscard]] Entry* find_if(std::size_t hash, const Predicate& accepts) {
     return look_up(PredicateLookup<Predicate>{hash, accepts});
   }
   // Begins to load the memory that a find() with this hash reads.
@@ -213,11 +216,11 @@ class EntryMap {
   // that were filed early and whose time is at or after the record's. With any other choice,
   // another record that an entry needs could be left without a match.
   template <class Traits = DeadlineRecord>
-  bool match_record(const TimerRecord& record) noexcept {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool match_record(const TimerRecord& record) noexcept {
     const StoredKey* stored = nullptr;
-    const iterator exact =
+    const Entry* const exact =
         look_up(BestMatchLookup<EntryMap, Traits, StoredKey>{{*this, record}, &stored});
-    if (exact) stored = &exact->first;
+    if (exact != nullptr) stored = &exact->first;
     if (stored == nullptr) return false;
     Traits::flip_gc_color(*stored);
     return true;
@@ -246,25 +249,25 @@ class EntryMap {
   // Returns true if one more entry needs grow_for().
   [[nodiscard]] bool is_full() const noexcept { return map_.is_full(); }
 
-  // Makes room for one insert() with this deadline. Invalidates iterators. Throws what the
+  // Makes room for one insert() with this deadline. Invalidates pointers. Throws what the
   // allocator throws, and then has no effect.
   void grow_for(Millis deadline) {
     map_.make_room();
     reserve_deadline(deadline);
   }
-  // Takes a step if the map grows or shrinks. Invalidates iterators.
+  // Takes a step if the map grows or shrinks. Invalidates pointers.
   void step() noexcept { map_.step(); }
   // Returns true if step() has something to do.
   [[nodiscard]] bool needs_step() const noexcept { return map_.needs_step(); }
-  // Makes room for one set_deadline() with this deadline. Iterators stay valid. Throws what the
+  // Makes room for one set_deadline() with this deadline. Pointers stay valid. Throws what the
   // allocator throws, and then has no effect.
   void reserve_deadline(Millis deadline) { deadlines_.reserve(deadline); }
 
   // Inserts an entry whose record has this tag. REQUIRES: the key is not stored. Since the last
   // insertion, grow_for(deadline) was called, or (for a rename) an entry with this deadline was
   // erased.
-  iterator insert(KeyBox&& key, ValueBox&& value, std::size_t hash, Millis deadline,
-                  TimerRecord::Tag tag, Extra extra) noexcept {
+  Entry& insert(KeyBox&& key, ValueBox&& value, std::size_t hash, Millis deadline,
+                TimerRecord::Tag tag, Extra extra) noexcept {
     volatile_size_ += deadline != kNeverMillis;
     return map_.emplace(
         Absent{std::move(key), hash, deadlines_.write(deadline, tag), std::move(extra)},
@@ -306,19 +309,25 @@ class EntryMap {
     stored.packed_deadline_ = deadlines_.postpone(packed, deadline);
   }
 
-  // Returns the key of an entry as an rvalue. The caller may move from it, and must then erase the
-  // entry.
+  // Returns the key of an entry as an rvalue. Only the f() of an erase() may move from it.
   static KeyBox&& take_key(const Entry& entry) noexcept { return std::move(entry.first.key_); }
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(iterator it) {
-    volatile_size_ -= it->first.is_volatile();
-    deadlines_.release_and_shrink(it->first.packed_deadline_);
-    map_.erase(it);
+  // Erases an entry whose key has this hash. Calls f(entry) just before. If f() throws, the map
+  // does not change.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(Entry& entry, std::size_t hash, const F& f) {
+    erase_matching(AddressLookup<StoredKey>{entry.first, hash}, f);
   }
-  // The same if an insert() or a set_deadline() with the same deadline follows.
-  void erase_before_insertion(iterator it) {
-    volatile_size_ -= it->first.is_volatile();
-    deadlines_.release(it->first.packed_deadline_);
-    map_.erase_before_insertion(it);
+  // The same for the entry of a key. Returns false if there is none.
+  template <class K, class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_key(const K& key, std::size_t hash, const F& f) {
+    return erase_matching(KeyLookup<K>{key, hash}, f);
+  }
+  // Erases an entry. An insert() or a set_deadline() with the same deadline follows.
+  void erase_before_insertion(Entry& entry, std::size_t hash) noexcept {
+    map_.erase_before_insertion(AddressLookup<StoredKey>{entry.first, hash}, [this](Entry& e) {
+      volatile_size_ -= e.first.is_volatile();
+      deadlines_.release(e.first.packed_deadline_);
+    });
   }
 
   void clear() {
@@ -327,23 +336,32 @@ class EntryMap {
     volatile_size_ = 0;
   }
 
-  // Makes room for `size` entries in all. Invalidates iterators. Throws what the allocator throws,
+  // Makes room for `size` entries in all. Invalidates pointers. Throws what the allocator throws,
   // and then has no effect.
   void reserve(std::size_t size) { map_.reserve(size); }
-  // Shrinks the map to its entries. Invalidates iterators. Throws what the allocator throws, and
+  // Shrinks the map to its entries. Invalidates pointers. Throws what the allocator throws, and
   // then has no effect.
   void shrink_to_fit() { map_.shrink_to_fit(); }
 
  private:
   friend struct TestPeer;
 
+  template <class L, class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_matching(const L& lookup, const F& f) {
+    Probe::count(Probe::kKeysLookedUp);
+    return map_.erase(lookup, [&](Entry& entry) {
+      f(entry);
+      volatile_size_ -= entry.first.is_volatile();
+      deadlines_.release_and_shrink(entry.first.packed_deadline_);
+    });
+  }
   template <class L>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE iterator look_up(const L& lookup) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Entry* look_up(const L& lookup) {
     Probe::count(Probe::kKeysLookedUp);
     return map_.find(lookup);
   }
   template <class L>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE const_iterator look_up(const L& lookup) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const Entry* look_up(const L& lookup) const {
     Probe::count(Probe::kKeysLookedUp);
     return map_.find(lookup);
   }

@@ -32,8 +32,8 @@ namespace keyspace::internal {
 //   record_shared_access(state) const  the same, and may run beside other threads that call it
 //   admit(entries, hash, weight)       records that a key without an entry is about to be added,
 //                      and returns its placement. REQUIRES: weight <= capacity.
-//   find_victim(entries, wheel)        returns the entry to evict; an empty position only if no
-//                      entry has a deadline. The entry may have lost its record, so the caller
+//   find_victim(entries, wheel)        returns the entry to evict; null only if no entry has a
+//                      deadline. The entry may have lost its record, so the caller
 //                      erases it at once. May throw. REQUIRES: there are entries.
 //   record_eviction(state, weight)     records that an entry is evicted. The caller calls remove()
 //                      later.

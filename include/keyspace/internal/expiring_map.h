@@ -59,16 +59,14 @@ class ExpiringMap {
   using StoredKey = typename Entries::StoredKey;
   using KeyBox = typename Entries::KeyBox;
   using ValueBox = typename Entries::ValueBox;
-  using iterator = typename Entries::iterator;
   using Wheel = TimerWheel<Allocator>;
 
   // The result of a look-up.
-  template <class Iterator>
+  template <class AnyEntry>
   struct Found {
-    Iterator it;  // none if the key is not stored
-    std::remove_reference_t<decltype(*std::declval<Iterator>())>* entry;  // null if it is not
-    std::size_t hash;                                                     // of the key
-    PackedDeadline packed;                                                // of the entry
+    AnyEntry* entry;        // null if the key is not stored
+    std::size_t hash;       // of the key
+    PackedDeadline packed;  // of the entry
   };
 
   ExpiringMap(const Hash& hash, const Equal& equal, const Allocator& allocator)
@@ -135,7 +133,7 @@ class ExpiringMap {
   // Returns true if put_now() may be called. Then the map need not grow, no entry is expired, and
   // the deadline is not over.
   template <class Now>
-  bool can_put_now(Millis deadline, Now& now) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool can_put_now(Millis deadline, Now& now) const {
     if (entries_.is_full() || !Entries::is_near(deadline)) return false;
     if (deadline == kNeverMillis) return volatile_size() == 0;  // else the clock must be read
     return now() < deadline && now() < next_due();
@@ -157,7 +155,7 @@ class ExpiringMap {
     return true;
   }
 
-  // Makes room for one insert(). Invalidates iterators. Throws what the allocator throws, and then
+  // Makes room for one insert(). Invalidates pointers. Throws what the allocator throws, and then
   // has no effect.
   void grow_for(Millis deadline) { entries_.grow_for(deadline); }
 
@@ -219,25 +217,37 @@ class ExpiringMap {
   // throws, no entry changes. The caller must call collect_if_needed() afterwards. REQUIRES: the
   // new key is not stored.
   template <class F, class MakeExtra>
-  iterator rename(const F& from, KeyBox&& key, std::size_t hash, const MakeExtra& make_extra) {
+  Entry& rename(const F& from, KeyBox&& key, std::size_t hash, const MakeExtra& make_extra) {
     const Millis deadline = entries_.deadline(from.entry->first);
     if (deadline != kNeverMillis) file(hash, deadline);
     Extra extra = make_extra();
     ValueBox value = std::move(from.entry->second);
-    entries_.erase_before_insertion(from.it);
+    entries_.erase_before_insertion(*from.entry, from.hash);
     return entries_.insert(std::move(key), std::move(value), hash, deadline, wheel_.tag(deadline),
                            std::move(extra));
   }
 
-  // Erases an entry. Its record becomes stale: call collect_if_needed() after the last of several.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(iterator it) { entries_.erase(it); }
+  // Erases an entry whose key has this hash. Calls f(entry) just before. If f() throws, the map
+  // does not change. The record of the entry becomes stale: call collect_if_needed() after the last
+  // of several erasures.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(Entry& entry, std::size_t hash, const F& f) {
+    entries_.erase(entry, hash, f);
+  }
+  // The same for the entry of a key. Returns false if there is none.
+  template <class K, class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_key(const K& key, const F& f) {
+    return entries_.erase_key(key, entries_.hash_of(key), f);
+  }
   // The same for an entry whose deadline another entry gets, which is in the middle of change().
-  void erase_renamed(iterator it) { entries_.erase_before_insertion(it); }
+  void erase_renamed(Entry& entry, std::size_t hash) noexcept {
+    entries_.erase_before_insertion(entry, hash);
+  }
 
   // Keeps invariant 2. Call it after every change that makes records stale.
   void collect_if_needed() noexcept { wheel_.collect_if_needed(volatile_size(), entries_); }
 
-  // Erases expired entries until the budget is spent. Calls on_expired(it) before it erases an
+  // Erases expired entries until the budget is spent. Calls on_expired(entry) before it erases an
   // entry. Returns how many it erased. Throws what on_expired() and the allocator throw; then that
   // entry stays. The caller must call collect_if_needed() afterwards.
   template <class Now, class OnExpired>
@@ -286,16 +296,15 @@ class ExpiringMap {
     // Returns false if the budget did not suffice.
     bool resolve_due(const TimerRecord& record, Budget& budget) {
       for (;;) {
-        const iterator it = map.entries_.find_for(record);
-        if (!it) return true;
-        const StoredKey& stored = it->first;
+        Entry* const entry = map.entries_.find_for(record);
+        if (entry == nullptr) return true;
+        const StoredKey& stored = entry->first;
         const bool is_filed_early = stored.is_filed_early();
         if (const Millis deadline = map.entries_.deadline(stored); now < deadline) {
           map.wheel_.file(record.hash(), deadline);
           map.entries_.set_deadline(stored, deadline, map.wheel_.tag(deadline));
         } else {
-          on_expired(it);
-          map.entries_.erase(it);
+          map.entries_.erase(*entry, record.hash(), on_expired);
           --budget.erasures;
         }
         if (!is_filed_early) return true;
@@ -309,10 +318,10 @@ class ExpiringMap {
     const OnExpired& on_expired;
   };
 
-  template <class Iterator>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Found<Iterator> found(Iterator it, std::size_t hash) const {
-    if (!it) return {it, nullptr, hash, PackedDeadline()};
-    return {it, std::addressof(*it), hash, it->first.packed_deadline()};
+  template <class AnyEntry>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Found<AnyEntry> found(AnyEntry* entry, std::size_t hash) {
+    if (entry == nullptr) return {nullptr, hash, PackedDeadline()};
+    return {entry, hash, entry->first.packed_deadline()};
   }
 
   template <class V>
@@ -351,12 +360,13 @@ class ExpiringMap {
                                              Millis deadline) {
     struct Undo {
       ~Undo() {
-        if (!is_filed) entries.erase(entries.find(stored));
+        if (!is_filed) entries.erase(*entries.find(stored), hash, [](Entry&) {});
       }
       Entries& entries;
       const StoredKey& stored;
+      std::size_t hash;
       bool is_filed = false;
-    } undo{entries_, stored};
+    } undo{entries_, stored, hash};
     wheel_.file(hash, deadline);
     undo.is_filed = true;
   }

@@ -6,6 +6,7 @@
 #include "keyspace/internal/config.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cstddef>
@@ -47,44 +48,26 @@ namespace keyspace::internal {
 //   2. old_ is empty unless the phase is moving. Then next_ is its first element.
 //   3. table_.size() <= most_in(table_.bucket_count()). So no insertion makes flat_hash_map
 //      allocate. It does not rehash a large table in place either: before that, the map makes
-//      another table of the same size (see rehash_threshold()).
+//      another table (see rehash_threshold()).
 //   4. While elements move, table_ has room for all of them. The move ends before it is full.
 //
-// Move::to(table, hash, element) moves an element, whose hash this is, to another table. It must
-// not throw.
+// Move::prefetch(table, hash) begins to load the memory where a table would put an element with
+// this hash. Move::to(table, hash, element) moves an element, whose hash this is, to another table.
+// It must not throw.
 template <class Key, class T, class Hash, class Equal, class Allocator, class Move>
 class IncrementalMap {
   using Element = std::pair<const Key, T>;
   using Memory = TableMemory<Allocator, alignof(Element)>;
+  using MemoryDeleter = typename Memory::Deleter;
   using TableAllocator = internal::TableAllocator<Element, Allocator, alignof(Element)>;
   using Table = absl::flat_hash_map<Key, T, Hash, Equal, TableAllocator>;
 
  public:
   using value_type = Element;
 
-  // The position of an element; empty if there is none. Valid as long as a pointer to the element.
-  template <class TableIterator, class E>
-  class Position {
-   public:
-    Position() = default;
-    [[nodiscard]] explicit operator bool() const noexcept { return element_ != nullptr; }
-    [[nodiscard]] E& operator*() const noexcept { return *element_; }
-    [[nodiscard]] E* operator->() const noexcept { return element_; }
-
-   private:
-    friend class IncrementalMap;
-    Position(TableIterator it, bool is_old) noexcept
-        : it_(it), element_(std::addressof(*it)), is_old_(is_old) {}
-    TableIterator it_;
-    E* element_ = nullptr;
-    bool is_old_ = false;  // whether the element is in old_
-  };
-  using iterator = Position<typename Table::iterator, Element>;
-  using const_iterator = Position<typename Table::const_iterator, const Element>;
-
   IncrementalMap(const Hash& hash, const Equal& equal, const Allocator& allocator)
       : hash_(hash),
-        memory_(nullptr, DeleteMemory{allocator}),
+        memory_(nullptr, MemoryDeleter{allocator}),
         table_(0, hash, equal, TableAllocator(allocator, nullptr)),
         old_(make_table(0)),
         next_(old_.begin()) {}
@@ -110,14 +93,14 @@ class IncrementalMap {
   [[nodiscard]] const Hash& hash_function() const noexcept { return hash_; }
   [[nodiscard]] std::size_t size() const noexcept { return table_.size() + old_.size(); }
 
-  // Finds an element that matches `lookup`. Searches table_ first.
+  // Returns an element that matches `lookup`; null if there is none. Searches table_ first.
   template <class L>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE iterator find(const L& lookup) {
-    return find_in<iterator>(table_, old_, lookup);
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Element* find(const L& lookup) {
+    return find_in(table_, old_, lookup);
   }
   template <class L>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const_iterator find(const L& lookup) const {
-    return find_in<const_iterator>(table_, old_, lookup);
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE const Element* find(const L& lookup) const {
+    return find_in(table_, old_, lookup);
   }
   // Begins to load the memory that find() reads.
   template <class L>
@@ -138,14 +121,14 @@ class IncrementalMap {
     for (const Element& element : table_) f(element);
   }
 
-  // Calls f(position) for one element after the other, until f returns false.
+  // Calls f(element) for one element after the other, until f returns false.
   template <class F>
   void visit_until_false(const F& f) {
     for (auto it = next_; it != old_.end(); ++it) {
-      if (!f(iterator(it, /*is_old=*/true))) return;
+      if (!f(*it)) return;
     }
     for (auto it = table_.begin(); it != table_.end(); ++it) {
-      if (!f(iterator(it, /*is_old=*/false))) return;
+      if (!f(*it)) return;
     }
   }
 
@@ -174,9 +157,9 @@ class IncrementalMap {
   // Makes an element of `args`. REQUIRES: no element matches. Since the last insertion, make_room()
   // or erase_before_insertion() was called.
   template <class... Args>
-  iterator emplace(Args&&... args) noexcept {
+  Element& emplace(Args&&... args) noexcept {
     assert(table_.size() < capacity());
-    return iterator(table_.try_emplace(std::forward<Args>(args)...).first, /*is_old=*/false);
+    return *table_.try_emplace(std::forward<Args>(args)...).first;
   }
   // Finds an element, or makes it of `args`. Returns a pair: an iterator of flat_hash_map, and true
   // if it made the element. REQUIRES: !is_full().
@@ -186,21 +169,26 @@ class IncrementalMap {
     return table_.try_emplace(std::forward<Args>(args)...);
   }
 
-  // The key may be moved from.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(iterator position) {
-    erase_before_insertion(position);
+  // Erases an element that matches `lookup`. Calls f(element) just before. f() may move from the
+  // element. If f() throws, the map does not change. Returns false if no element matches.
+  template <class L, class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase(const L& lookup, const F& f) {
+    if (!erase_before_insertion(lookup, f)) return false;
     if (table_.size() < few_) [[unlikely]]
       shrink_later();
+    return true;
   }
   // The same if an emplace() follows. So the map keeps its table even if it has no element left.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase_before_insertion(iterator position) {
-    if (position.is_old_) [[unlikely]] {
-      erase_old(position.it_);
-    } else {
-      table_.erase(position.it_);
-      if (++erased_ % kErasuresPerCheck == 0) [[unlikely]]
-        set_thresholds();
-    }
+  template <class L, class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_before_insertion(const L& lookup, const F& f) {
+    const auto it = table_.find(lookup);
+    if (it == table_.end()) [[unlikely]]
+      return !old_.empty() && erase_old(lookup, f);
+    f(*it);
+    table_.erase(it);
+    if (++erased_ % kErasuresPerCheck == 0) [[unlikely]]
+      set_thresholds();
+    return true;
   }
 
   // Removes all elements and releases the memory. Takes time in proportion to the table.
@@ -237,25 +225,18 @@ class IncrementalMap {
  private:
   friend struct TestPeer;
 
-  struct DeleteMemory {
-    using MemoryAllocator =
-        typename std::allocator_traits<Allocator>::template rebind_alloc<Memory>;
-    using Traits = std::allocator_traits<MemoryAllocator>;
-    void operator()(Memory* memory) noexcept {
-      MemoryAllocator rebound(allocator);
-      std::destroy_at(memory);
-      Traits::deallocate(rebound,
-                         std::pointer_traits<typename Traits::pointer>::pointer_to(*memory), 1);
-    }
-    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Allocator allocator;
-  };
-
   // flat_hash_map writes a few more bytes than one for each bucket.
   static constexpr std::size_t kMostGuards = 64;
   // Tables with at most this many buckets do not become smaller.
   static constexpr std::size_t kMinBuckets = 31;
+  // How many elements move_some() moves together.
+  static constexpr std::size_t kMovesAtOnce = 16;
   // Tables with at most this many buckets may be rehashed in place.
   static constexpr std::size_t kMostRehashed = 32767;
+  // If more than this many sixteenths of the buckets hold an element, a table with too many
+  // deletion marks is replaced by a larger one. A table of the same size lasts for 1.7 times as
+  // many erasures as it holds elements at this load, and only for 0.5 times at the highest one.
+  static constexpr std::size_t kMostToKeepSize = 10;
   // How often set_thresholds() takes erasures into account.
   static constexpr std::size_t kErasuresPerCheck = 1024;
 
@@ -291,26 +272,31 @@ class IncrementalMap {
     return memory_ != nullptr && memory_->is_releasing();
   }
 
-  template <class Result, class AnyTable, class L>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static Result find_in(AnyTable& table, AnyTable& old,
-                                                     const L& lookup) {
-    const auto it = table.find(lookup);
+  template <class AnyTable, class L>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static auto* find_in(AnyTable& table, AnyTable& old,
+                                                    const L& lookup) {
+    auto it = table.find(lookup);
     if (it != table.end()) [[likely]]
-      return Result(it, /*is_old=*/false);
+      return std::addressof(*it);
     if (old.empty()) [[likely]]
-      return Result();
-    const auto old_it = old.find(lookup);
-    return old_it == old.end() ? Result() : Result(old_it, /*is_old=*/true);
+      return static_cast<decltype(std::addressof(*it))>(nullptr);
+    it = old.find(lookup);
+    return it == old.end() ? nullptr : std::addressof(*it);
   }
 
   Table make_table(std::size_t buckets) const {
     return Table(buckets, hash_, table_.key_eq(), TableAllocator(allocator(), memory_.get()));
   }
 
-  ABSL_ATTRIBUTE_NOINLINE void erase_old(typename Table::iterator it) noexcept {
+  template <class L, class F>
+  ABSL_ATTRIBUTE_NOINLINE bool erase_old(const L& lookup, const F& f) {
+    const auto it = old_.find(lookup);
+    if (it == old_.end()) return false;
+    f(*it);
     if (it == next_) ++next_;
     old_.erase(it);
     if (!is_moving()) end_move();
+    return true;
   }
 
   // Does the work of make_room().
@@ -345,10 +331,7 @@ class IncrementalMap {
     if (is_moving()) {
       // More moves if few insertions are left until the new table is full.
       const std::size_t moves = old_.size() / (capacity() - size() + 1) + 1;
-      for (std::size_t i = std::max<std::size_t>(StepSize::moves, moves); i != 0 && is_moving();
-           --i) {
-        move_next();
-      }
+      move_some(std::max<std::size_t>(StepSize::moves, moves));
       if (!is_moving()) end_move();
     } else if (prepared_buckets_ != 0) {
       memory_->prepare_step();
@@ -395,17 +378,13 @@ class IncrementalMap {
       return is_releasing() ? 0 : buckets;  // to shrink can wait until that is done
     }
     if (table_.size() < rehash_threshold()) return 0;
-    // A table of the same size, unless it would be full too soon.
-    const bool is_nearly_full = capacity() - table_.size() <= table_.size() / 1024;
-    return is_nearly_full ? 2 * table_.bucket_count() + 1 : table_.bucket_count();
+    // A table of the same size, unless that would soon have to be replaced too.
+    const bool is_crowded = table_.size() > table_.bucket_count() / 16 * kMostToKeepSize;
+    return is_crowded ? 2 * table_.bucket_count() + 1 : table_.bucket_count();
   }
 
   void make_memory() {
-    if (memory_ != nullptr) return;
-    const Allocator inner = allocator();
-    typename DeleteMemory::MemoryAllocator rebound(inner);
-    memory_.reset(
-        std::construct_at(std::to_address(DeleteMemory::Traits::allocate(rebound, 1)), inner));
+    if (memory_ == nullptr) memory_.reset(MemoryDeleter{allocator()}.make());
   }
   // Begins to prepare the memory of the next table, or to move elements if it is small.
   void begin_resize(std::size_t buckets) {
@@ -434,9 +413,22 @@ class IncrementalMap {
     prepared_buckets_ = erased_ = 0;
     is_moving() ? set_thresholds() : end_move();
   }
-  void move_next() noexcept {
-    Move::to(table_, hash_(next_->first), *next_);
-    old_.erase(next_++);
+  // Moves at most this many elements. Begins to load the memory of several before it moves them.
+  void move_some(std::size_t most) noexcept {
+    std::array<std::size_t, kMovesAtOnce> hashes;
+    while (most != 0 && is_moving()) {
+      const std::size_t count = std::min<std::size_t>({most, hashes.size(), old_.size()});
+      auto it = next_;
+      for (std::size_t i = 0; i != count; ++i, ++it) {
+        hashes[i] = hash_(it->first);
+        Move::prefetch(table_, hashes[i]);
+      }
+      for (std::size_t i = 0; i != count; ++i) {
+        Move::to(table_, hashes[i], *next_);
+        old_.erase(next_++);
+      }
+      most -= count;
+    }
   }
   void end_move() noexcept {
     reconstruct(old_, make_table(0));
@@ -451,7 +443,7 @@ class IncrementalMap {
     end_phases();
   }
   void finish_move() noexcept {
-    while (is_moving()) move_next();
+    move_some(old_.size());
     end_move();
   }
   void end_phases() noexcept {
@@ -482,7 +474,7 @@ class IncrementalMap {
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Hash hash_;  // flat_hash_map only returns a copy of its own
   // Null until a large table is made. The allocators of the tables point to it.
-  std::unique_ptr<Memory, DeleteMemory> memory_;
+  std::unique_ptr<Memory, MemoryDeleter> memory_;
   Table table_;
   Table old_;
   typename Table::iterator next_;

@@ -89,7 +89,7 @@ class LruEviction {
   // Advances the wheel to find the victim, because the numbers of requests only grow. If too many
   // records move down the wheel, searches for the earliest record, which is mostly more expensive.
   template <class Entries, class Wheel>
-  auto find_victim(Entries& entries, Wheel&) {
+  typename Entries::Entry* find_victim(Entries& entries, Wheel&) {
     VictimFinder<Entries, RequestRecord<Entries>> finder{entries, {*this}};
     Budget budget(kMaxSteps);
     budget.erasures = 1;

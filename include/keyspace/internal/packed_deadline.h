@@ -95,7 +95,7 @@ class DeadlineTable {
   // Returns true if the deadline is after now(), or if there is none. Calls now() only if there is
   // a deadline.
   template <class Now>
-  [[nodiscard]] bool is_after(PackedDeadline packed, Now& now) const {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE bool is_after(PackedDeadline packed, Now& now) const {
     if (packed.is_near()) [[likely]]
       return now() < packed.payload();
     return packed.is_never() || now() < read_far(packed);
@@ -121,7 +121,8 @@ class DeadlineTable {
 
   // Returns true if postpone() may be called. Then the entry's record is filed at or before the new
   // deadline, so the entry can keep it. May return false where true would be correct.
-  [[nodiscard]] static bool can_postpone(PackedDeadline packed, Millis deadline) noexcept {
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE static bool can_postpone(PackedDeadline packed,
+                                                                      Millis deadline) noexcept {
     return packed.is_near() && deadline < PackedDeadline::kPayloadEnd &&
            (deadline >= packed.payload() ||
             deadline >= TimerRecord::latest_time(packed.tag(), packed.payload()));

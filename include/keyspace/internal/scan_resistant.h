@@ -151,14 +151,14 @@ class ScanResistantEviction {
   }
 
   template <class Entries, class Wheel>
-  auto find_victim(Entries& entries, Wheel&) noexcept {
+  typename Entries::Entry* find_victim(Entries& entries, Wheel&) noexcept {
     for (int steps = 0;; ++steps) {
       if (queues_[kNew].is_empty()) return next_kept_victim(entries);
       if (queues_[kNew].weight <= new_capacity_ && !queues_[kKept].is_empty()) {
-        const auto it = next_kept_victim(entries);
-        if (!it->first.extra().policy_state.was_requested()) return it;
+        auto* const kept = next_kept_victim(entries);
+        if (!kept->first.extra().policy_state.was_requested()) return kept;
       }
-      const auto first = entry_at(entries, queues_[kNew].first);
+      auto* const first = entry_at(entries, queues_[kNew].first);
       auto& extra = first->first.extra();
       if (!extra.policy_state.was_requested() || steps == kMaxSteps) return first;
       move(extra.policy_state, extra.weight(), kKept);
@@ -306,7 +306,7 @@ class ScanResistantEviction {
   }
 
   template <class Entries>
-  auto entry_at(Entries& entries, std::uint32_t node) noexcept {
+  auto* entry_at(Entries& entries, std::uint32_t node) noexcept {
     return entries.find_if(nodes_[node].hash, [node](const auto& stored) {
       return stored.extra().policy_state.node_ == node;
     });
@@ -315,9 +315,9 @@ class ScanResistantEviction {
   // Returns the first entry of kKept that was not requested. Moves the entries before it to the
   // end, which uses up one request of each. After kMaxSteps moves, returns the next entry.
   template <class Entries>
-  auto next_kept_victim(Entries& entries) noexcept {
+  auto* next_kept_victim(Entries& entries) noexcept {
     for (int steps = 0;; ++steps) {
-      const auto first = entry_at(entries, queues_[kKept].first);
+      auto* const first = entry_at(entries, queues_[kKept].first);
       auto& extra = first->first.extra();
       if (!extra.policy_state.was_requested() || steps == kMaxSteps) return first;
       extra.policy_state.second_chance();

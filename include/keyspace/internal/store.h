@@ -26,12 +26,6 @@
 
 namespace keyspace::internal {
 
-// The capacity of a store without a bound.
-struct NoCapacity {
-  constexpr NoCapacity(std::size_t) noexcept {}                  // NOLINT: implicit by design
-  constexpr operator std::size_t() const noexcept { return 0; }  // NOLINT: implicit by design
-};
-
 // Adds a policy, a weigher, a listener and counters to an expiring map. If a keyspace does not have
 // one of them, a class without members takes its place and does nothing.
 //
@@ -161,10 +155,10 @@ class Store {
     }
     KeyBox key_box = make_key(std::forward<K>(key));
     const std::size_t weight = weigh(key_box, from.entry->second);
-    const auto it = map_.rename(from, std::move(key_box), to.hash,
-                                [&] { return rehash(from, to.hash, weight); });
+    Entry& entry = map_.rename(from, std::move(key_box), to.hash,
+                               [&] { return rehash(from, to.hash, weight); });
     collect_if_needed();
-    evict_if_too_heavy(it, now);
+    evict_if_too_heavy(entry, to.hash, now);
   }
 
   // The same, but `from` is in another store. The listener does not learn of its removal there. If
@@ -175,13 +169,13 @@ class Store {
     KeyBox key_box = make_key(std::forward<K>(key));
     if (!put_boxes(to, std::move(key_box), std::move(from.entry->second),
                    other.map_.deadline(from.entry->first), is_there, now)) {
-      other.erase(from.it, RemovalCause::kEvicted, now);
+      other.erase(*from.entry, from.hash, RemovalCause::kEvicted, now);
       return;
     }
     is_there ? counters_.undo_replacement() : counters_.undo_insert();
     const Extra& extra = from.entry->first.extra();
     other.policy_.remove(extra.policy_state, extra.weight());
-    other.map_.erase(from.it);
+    other.map_.erase(*from.entry, from.hash, [](Entry&) {});
     other.collect_if_needed();
   }
 
@@ -193,27 +187,39 @@ class Store {
     const std::size_t weight = weigh_entry(stored.key(), found.entry->second);
     policy_.reweigh(extra.policy_state, extra.weight(), weight);
     extra = make_extra(extra.policy_state, weight);
-    evict_if_too_heavy(found.it, now);
+    evict_if_too_heavy(*found.entry, found.hash, now);
   }
 
   // Erases the found entry, live or expired. Returns true if it was live.
   template <class F, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase(const F& found, Now& now) {
     const bool was_live = map_.is_live(found, now);
-    erase(found.it, was_live ? RemovalCause::kErased : RemovalCause::kExpired, now);
+    erase(*found.entry, found.hash, cause_of(was_live, RemovalCause::kErased), now);
     return was_live;
   }
-  // Erases a live entry. Looks it up once more: so callers can keep their Found in registers.
-  ABSL_ATTRIBUTE_NOINLINE void erase_live(const StoredKey& stored) {
+  // Erases the entry of a key, live or expired. Returns true if it was live.
+  template <class K, class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_key(const K& key, Now& now) {
+    bool was_live = false;
+    const auto prepare = [&](Entry& entry) {
+      was_live = map_.is_live(entry.first, now);
+      prepare_removal(entry, cause_of(was_live, RemovalCause::kErased), now);
+    };
+    if (!map_.erase_key(key, prepare)) return false;
+    collect_if_needed();
+    return was_live;
+  }
+  // Erases a live entry, out of line.
+  ABSL_ATTRIBUTE_NOINLINE void erase_live(Entry& entry, std::size_t hash) {
     const auto not_read = [] { return Millis{0}; };
-    erase(map_.entries().find(stored), RemovalCause::kErased, not_read);
+    erase(entry, hash, RemovalCause::kErased, not_read);
   }
 
   // Erases expired entries until the budget is spent. Returns how many it erased.
   template <class Now>
   std::size_t erase_expired(Budget& budget, Now& now) {
     const std::size_t erased = map_.erase_expired(
-        budget, now, [&](auto it) { prepare_removal(it, RemovalCause::kExpired, now); });
+        budget, now, [&](Entry& entry) { prepare_removal(entry, RemovalCause::kExpired, now); });
     collect_if_needed();
     return erased;
   }
@@ -224,8 +230,7 @@ class Store {
       removals_.reserve(map_.size());
       if (map_.volatile_size() != 0) now();  // if the clock throws, nothing is removed
       map_.entries().for_each([&](Entry& entry) {
-        const bool is_live = map_.is_live(entry.first, now);
-        const RemovalCause cause = is_live ? RemovalCause::kErased : RemovalCause::kExpired;
+        const RemovalCause cause = cause_of(map_.is_live(entry.first, now), RemovalCause::kErased);
         record_removal(entry.first, cause, now);
         enqueue(Map::Entries::take_key(entry), entry.second, cause);
       });
@@ -287,7 +292,7 @@ class Store {
       return true;
     }
     if (found.entry != nullptr) {
-      erase(found.it, is_there ? RemovalCause::kReplaced : RemovalCause::kExpired, now);
+      erase(*found.entry, found.hash, cause_of(is_there, RemovalCause::kReplaced), now);
     }
     if (!add(std::move(key), std::move(value), found.hash, weight, deadline, now)) {
       counters_.record_refusal();
@@ -323,8 +328,7 @@ class Store {
   template <class F, class K, class Now>
   void rename_over(const F& from, const F& to, K&& key, Now& now) {
     const Millis deadline = map_.deadline(from.entry->first);
-    const RemovalCause cause =
-        map_.is_live(to, now) ? RemovalCause::kReplaced : RemovalCause::kExpired;
+    const RemovalCause cause = cause_of(map_.is_live(to, now), RemovalCause::kReplaced);
     auto key_box = make_key_if_used(std::forward<K>(key));
     const std::size_t weight = weigh(key_box, from.entry->second);
     removals_.reserve(1);
@@ -337,10 +341,10 @@ class Store {
       enqueue(std::move(key_box), to.entry->second, cause);
       extra = renamed;
       to.entry->second.replace(std::move(from.entry->second));
-      map_.erase_renamed(from.it);
+      map_.erase_renamed(*from.entry, from.hash);
     });
     collect_if_needed();
-    evict_if_too_heavy(to.it, now);
+    evict_if_too_heavy(*to.entry, to.hash, now);
   }
 
   // Returns the Extra of an entry for a key with another hash, and for another weight.
@@ -352,17 +356,18 @@ class Store {
     return make_extra(state, weight);
   }
 
-  // Evicts entries if all together weigh too much after the weight of `it` has changed. Evicts `it`
-  // too if it is the policy's victim, or if the policy finds no other. Evicts only `it` if it is
-  // heavier than the capacity.
-  template <class Iterator, class Now>
-  void evict_if_too_heavy([[maybe_unused]] Iterator it, [[maybe_unused]] Now& now) {
+  // Evicts entries if all together weigh too much after the weight of `entry` has changed. Evicts
+  // `entry` too if it is the policy's victim, or if the policy finds no other. Evicts only `entry`
+  // if it is heavier than the capacity.
+  template <class Now>
+  void evict_if_too_heavy([[maybe_unused]] Entry& entry, [[maybe_unused]] std::size_t hash,
+                          [[maybe_unused]] Now& now) {
     if constexpr (kIsWeighed) {
-      const bool is_too_heavy = it->first.extra().weight() > capacity_;
-      // If evict_for() fails, no volatile entry is left: if `it` was volatile, it was evicted.
-      const bool is_volatile = it->first.is_volatile();
+      const bool is_too_heavy = entry.first.extra().weight() > capacity_;
+      // If evict_for() fails, no volatile entry is left: if `entry` was volatile, it was evicted.
+      const bool is_volatile = entry.first.is_volatile();
       if (is_too_heavy || (!evict_for(0, now) && !is_volatile)) {
-        erase(it, RemovalCause::kEvicted, now);
+        erase(entry, hash, RemovalCause::kEvicted, now);
       }
     }
   }
@@ -377,12 +382,12 @@ class Store {
       // Before find_victim(), which may drop the record of the victim: then nothing may throw until
       // the victim is erased.
       removals_.reserve(1);
-      const auto it = policy_.find_victim(map_.entries(), map_.wheel());
-      if (!it) return false;
-      const Extra& extra = it->first.extra();
-      policy_.record_eviction(extra.policy_state, extra.weight());
-      const bool is_live = map_.is_live(it->first, now);  // erase_one_expired() may have missed it
-      erase(it, is_live ? RemovalCause::kEvicted : RemovalCause::kExpired, now);
+      Entry* const entry = policy_.find_victim(map_.entries(), map_.wheel());
+      if (entry == nullptr) return false;
+      const StoredKey& stored = entry->first;
+      policy_.record_eviction(stored.extra().policy_state, stored.extra().weight());
+      const bool is_live = map_.is_live(stored, now);  // erase_one_expired() may have missed it
+      erase(*entry, map_.entries().hash_of(stored), cause_of(is_live, RemovalCause::kEvicted), now);
     }
     return true;
   }
@@ -442,23 +447,27 @@ class Store {
     counters_.record_removal(RemovalCause::kReplaced);
   }
 
-  // Removes an entry, and collects stale records.
-  template <class Iterator, class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(Iterator it, RemovalCause cause, Now& now) {
-    prepare_removal(it, cause, now);
-    map_.erase(it);
+  // Returns why an entry is removed: `cause` only if it is live.
+  static RemovalCause cause_of(bool is_live, RemovalCause cause) noexcept {
+    return is_live ? cause : RemovalCause::kExpired;
+  }
+  // Removes an entry whose key has this hash, and collects stale records.
+  template <class Now>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(Entry& entry, std::size_t hash, RemovalCause cause,
+                                          Now& now) {
+    map_.erase(entry, hash, [&](Entry& e) { prepare_removal(e, cause, now); });
     collect_if_needed();
   }
   // Does everything for a removal except the removal from the map.
-  template <class Iterator, class Now>
-  void prepare_removal(Iterator it, [[maybe_unused]] RemovalCause cause,
+  template <class Now>
+  void prepare_removal([[maybe_unused]] Entry& entry, [[maybe_unused]] RemovalCause cause,
                        [[maybe_unused]] Now& now) {
     if constexpr (!kIsPlain) {
       removals_.reserve(1);
-      record_removal(it->first, cause, now);
-      const Extra& extra = it->first.extra();
+      record_removal(entry.first, cause, now);
+      const Extra& extra = entry.first.extra();
       policy_.remove(extra.policy_state, extra.weight());
-      enqueue(Map::Entries::take_key(*it), it->second, cause);
+      enqueue(Map::Entries::take_key(entry), entry.second, cause);
     }
   }
   template <class Now>

@@ -41,6 +41,24 @@ class TableMemory {
     return bytes / kPrepareStep + 1;
   }
 
+  // Makes and deletes a TableMemory.
+  struct Deleter {
+    using Rebound = typename std::allocator_traits<Allocator>::template rebind_alloc<TableMemory>;
+    using Traits = std::allocator_traits<Rebound>;
+    // Throws what the allocator throws.
+    [[nodiscard]] TableMemory* make() const {
+      Rebound rebound(allocator);
+      return std::construct_at(std::to_address(Traits::allocate(rebound, 1)), allocator);
+    }
+    void operator()(TableMemory* memory) const noexcept {
+      Rebound rebound(allocator);
+      std::destroy_at(memory);
+      Traits::deallocate(rebound,
+                         std::pointer_traits<typename Traits::pointer>::pointer_to(*memory), 1);
+    }
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Allocator allocator;
+  };
+
   explicit TableMemory(const Allocator& allocator) noexcept : units_(allocator) {}
   TableMemory(TableMemory&&) = delete;
   ~TableMemory() { release_all(); }
@@ -144,7 +162,7 @@ class TableMemory {
 
  private:
   static constexpr std::size_t kPrepareStep = 4096;
-  static constexpr std::size_t kReleaseStep = 8192;
+  static constexpr std::size_t kReleaseStep = 16384;
 
   struct alignas(std::max<std::size_t>(kAlignment, alignof(std::max_align_t))) Unit {
     std::byte bytes[std::max<std::size_t>(kAlignment, alignof(std::max_align_t))];

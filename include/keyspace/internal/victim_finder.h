@@ -26,7 +26,7 @@ namespace keyspace::internal {
 // Then it compares a few entries, as Redis does.
 template <class Entries, class Traits>
 struct VictimFinder {
-  using iterator = typename Entries::iterator;
+  using Entry = typename Entries::Entry;
 
   // Resolves records, the earliest first, until one matches an entry that was not filed early.
   // Returns that entry. Stops before that if the budget is spent. With more than kMostExact
@@ -34,7 +34,7 @@ struct VictimFinder {
   // Then returns the earliest of those entries. The caller erases the returned entry. Throws what
   // the allocator throws. REQUIRES: an entry has a record.
   template <class Wheel>
-  iterator find_in(Wheel& wheel) {
+  Entry* find_in(Wheel& wheel) {
     const std::size_t most = records_needed() <= kMostExact ? kUnlimited : kFew;
     Budget budget(kMostEarly);
     budget.erasures = 1;
@@ -55,31 +55,35 @@ struct VictimFinder {
 
   bool resolve_due(const TimerRecord& record, Budget& budget) {
     for (bool fits_none = true;; fits_none = false) {
-      const iterator it = entries.template find_for<Traits>(record);
-      if (!it) {
+      Entry* const entry = entries.template find_for<Traits>(record);
+      if (entry == nullptr) {
         stale_count += fits_none ? 1 : 0;
         return true;
       }
-      if (!Traits::is_filed_early(it->first)) {
-        victim = it;
+      if (!Traits::is_filed_early(entry->first)) {
+        victim = entry;
         budget.erasures = 0;
         return true;
       }
-      traits.file(record.hash(), it->first);
-      if (!has_victim() || time(it) < time(victim)) victim = it;
+      traits.file(record.hash(), entry->first);
+      keep_earlier(*entry);
       if (budget.is_spent()) return false;
       --budget.steps;
     }
   }
 
   [[nodiscard]] bool is_stale(const TimerRecord& record) {
-    return !entries.template find_for<Traits>(record);
+    return entries.template find_for<Traits>(record) == nullptr;
   }
   [[nodiscard]] std::size_t records_to_check() const { return 16 * stale_count; }
   [[nodiscard]] std::size_t records_needed() const { return Traits::records_needed(entries); }
 
-  [[nodiscard]] bool has_victim() const { return static_cast<bool>(victim); }
-  [[nodiscard]] auto time(iterator it) const { return Traits::time(entries, it->first); }
+  [[nodiscard]] bool has_victim() const { return victim != nullptr; }
+  // Makes the entry the victim if it is earlier than the victim so far.
+  void keep_earlier(Entry& entry) {
+    const auto time = [this](const Entry& e) { return Traits::time(entries, e.first); };
+    if (!has_victim() || time(entry) < time(*victim)) victim = &entry;
+  }
 
   // About how many entries that were filed early one search handles; and, with more than kMostExact
   // entries, how many records it resolves if one of them matched such an entry.
@@ -98,10 +102,10 @@ struct VictimFinder {
   void choose_from_sample() {
     std::size_t visited = 0;
     std::size_t count = 0;
-    entries.visit_until_false([&](iterator it) {
+    entries.visit_until_false([&](Entry& entry) {
       ++visited;
-      if (Traits::has_record(it->first)) {
-        if (!has_victim() || time(it) < time(victim)) victim = it;
+      if (Traits::has_record(entry.first)) {
+        keep_earlier(entry);
         ++count;
       }
       return count == 0 || (count != kSample && visited < kMostVisited);
@@ -110,7 +114,7 @@ struct VictimFinder {
 
   Entries& entries;
   Traits traits;
-  iterator victim = {};         // so far
+  Entry* victim = nullptr;      // so far
   std::size_t stale_count = 0;  // the number of stale records so far
 };
 
