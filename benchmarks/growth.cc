@@ -24,8 +24,8 @@
 
 // How long single calls take while a map grows from empty, and while it shrinks again.
 //
-// Each measurement runs five times, with the same keys in the same order. The time of a call is the
-// least of the five. This removes most interruptions by the machine.
+// The measurements of time run five times, with the same keys in the same order. The time of a call
+// is the least of the five. This removes most interruptions by the machine.
 namespace {
 
 using namespace workload;
@@ -41,7 +41,7 @@ using Growing = keyspace::Keyspace<
 // The time of each call, in microseconds: the least of all runs.
 class Times {
  public:
-  // Begins a run. The calls of all runs have the same numbers.
+  // Begins a run. The n-th calls of all runs do the same work.
   void begin_run() { next_ = 0; }
 
   template <class Call>
@@ -78,7 +78,7 @@ class Times {
   std::size_t next_ = 0;
 };
 
-// Returns the times of put(map, id) for all ids, into new maps.
+// Calls put(map, id) for all ids, on a new map in each run. Returns the times.
 template <class Map, class Put>
 Times times_of_growth(const Ids<Numbers>& ids, const Put& put) {
   Times times;
@@ -100,7 +100,8 @@ void add_row(const std::string& work, std::size_t keys, Goal goal, const char* u
                       ours);
 }
 
-// Draws the longest call in each twentieth of the keys so far, on logarithmic scales.
+// Draws the longest call of each span, on logarithmic scales. A span is a twentieth as long as all
+// calls before it.
 void draw(const std::string& file,
           const std::array<std::pair<const char*, const Times*>, 3>& maps) {
   std::ofstream out(file);

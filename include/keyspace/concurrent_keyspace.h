@@ -250,8 +250,9 @@ class ConcurrentKeyspace {
   }
 
   // RENAME. Moves the value and the expiry of `from` to `to`, in place of what `to` had, at one
-  // instant. Returns true iff `from` was live. If memory runs out, `from` is as it was. If there is
-  // a capacity, `to` may then be erased; with a weigher, the rename may also be complete.
+  // instant. Returns true iff `from` was live. If memory runs out, `from` is as it was, but with a
+  // capacity `to` may be erased. With a weigher, memory may also run out after the rename is
+  // complete.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
             internal::KeyFor<ConcurrentKeyspace> L = Key>
   bool rename(const K& from, L&& to) {
@@ -338,9 +339,9 @@ class ConcurrentKeyspace {
   // shards.
   void shrink_to_fit() { engine_.shards().shrink_to_fit(); }
 
-  // Erases expired entries, at most `limit`. Returns how many it erased. Holds a lock for at most
-  // 256 of them. Without a limit, erases all entries that were expired at the start. For the rest
-  // see Keyspace::erase_expired().
+  // Erases expired entries, at most `limit`. Returns how many it erased. Erases at most 256 entries
+  // each time it takes a lock. Without a limit, erases all entries that were expired at the start.
+  // For the rest see Keyspace::erase_expired().
   size_type erase_expired(size_type limit = internal::kUnlimited) {
     return engine_.shards().erase_expired(limit);
   }

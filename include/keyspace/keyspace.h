@@ -41,7 +41,7 @@ namespace keyspace {
 //
 // A Keyspace has no thread of its own. Expired entries stay in memory until they are erased. To
 // erase them, call erase_expired() when it suits the program. A call that adds an entry erases up
-// to two of them, and erase() and getdel() erase an expired entry of their key.
+// to two of them. erase() also erases an expired entry of its key.
 //
 // Terms. A key is *volatile* if it has a deadline, else *persistent*. A *ttl* is the time from now
 // until the deadline. A persistent key counts as having the latest possible deadline. An entry is
@@ -56,23 +56,25 @@ namespace keyspace {
 //   4. A call takes constant time, plus time in proportion to its limit. mget() takes time in
 //      proportion to the number of keys. Exceptions: clear(), for_each(), reserve(),
 //      shrink_to_fit(), erase_expired() without a limit, a call that evicts many entries for a
-//      heavy one, and the destructor. The hash map grows in steps, and an insertion takes one or
-//      two of them. (When it makes a new table, it writes a byte for each bucket: about 2 ms for
-//      ten million entries. To move the last entries of a table, it may read a byte for each
-//      bucket; so may the move of a keyspace. Outside Linux, the release of an old table may take
-//      longer.) A full keyspace reads about 4,000 records to find an expired entry. If it finds
-//      none, it asks the policy for a victim.
+//      heavy one, and the destructor. The hash map grows in steps, and an insertion takes at most
+//      three of them. (When it makes a new table, it writes a byte for each bucket: about 2 ms for
+//      ten million entries. To move the entries of a table that has few, it may read a byte for
+//      each bucket. The move of a keyspace may do so too. Outside Linux, the release of an old
+//      table takes time in proportion to its size.) A full keyspace reads up to about 4,000 due
+//      records to find an expired entry. If it finds none, it asks the policy for a victim.
 //   5. A call that adds an entry first erases up to two expired entries.
 //   6. After erase_expired() without a limit, no expired entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves all other
 //      entries as they were, and the keyspace usable. Unless said otherwise, the call had no effect
 //      then. Exceptions: an assignment to a value or a move from an argument may be done in part, a
 //      request may be recorded, and entries may have been evicted (see Config::capacity).
-//   8. Memory is proportional to the number of entries: the hash map also shrinks in steps. Only
-//      calls that may invalidate pointers take these steps (see below). So after many calls of
-//      erase(), the next calls of set() or erase_expired() shrink the map. Deadlines before the
-//      clock's epoch, or more than 500 years after it, keep memory until the last of them is
-//      erased, which takes time in proportion to it.
+//   8. Memory is proportional to the number of entries: the hash map also shrinks in steps, when
+//      less than a quarter of its room is used. Meanwhile it has two tables. Only calls that may
+//      invalidate pointers take steps (see below). So after many calls of erase(), the next calls
+//      of set() or erase_expired() shrink the map. A deadline at or before
+//      the clock's epoch, or more than 557 years after it, takes memory of its own. This memory is
+//      released when the last such entry is erased. That call takes time in proportion to the
+//      memory.
 //
 // Time. The clock is an object with a `now()`: see TimeSource in clock.h. The default, SteadyClock,
 // counts from the start of the machine. For deadlines that are dates use SystemClock. A keyspace
@@ -305,7 +307,7 @@ class Keyspace {
 
   // KEYS, SCAN. Calls f(const Key&, const Value&, time_point deadline) for each live entry, in no
   // order. The deadline of a persistent key is time_point::max(). `f` must call only const members.
-  // If it throws, the walk ends. Takes time in proportion to the largest size so far.
+  // If it throws, the walk ends. Takes time in proportion to the number of buckets of the hash map.
   template <class F>
   void for_each(F&& f) const {
     Now now(clock_);
@@ -335,29 +337,29 @@ class Keyspace {
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   // FLUSHDB. Erases everything and releases the memory, except what ScanResistant remembers of
-  // evicted keys. Takes time in proportion to the size of the hash map.
+  // evicted keys. Takes time in proportion to the number of buckets of the hash map.
   void clear() {
     Now now(clock_);
     engine_.clear(now);
   }
 
-  // Makes room for `size` entries in all. Up to that size, neither the hash map nor the policy's
-  // memory grows. Until clear() or shrink_to_fit(), the keyspace keeps this room. Takes time in
-  // proportion to the larger of size() and `size`. A size that exceeds the address space ends the
-  // program.
+  // Makes room for `size` entries in all. Up to that size, the hash map grows only if entries are
+  // often erased in between, and the policy's memory does not grow. Until clear() or
+  // shrink_to_fit(), the keyspace keeps this room. Takes time in proportion to the larger of size()
+  // and `size`. A size that exceeds the address space ends the program.
   void reserve(size_type size) { engine_.reserve(size); }
 
   // Releases the memory that the entries do not need, and cancels reserve(). Takes time in
-  // proportion to the number of entries, or to the size of the hash map if that is larger. This
-  // call is optional: the keyspace also releases memory in steps.
+  // proportion to the number of buckets of the hash map. This call is optional: the keyspace also
+  // releases memory in steps.
   void shrink_to_fit() { engine_.shrink_to_fit(); }
 
   // Erases expired entries, at most `limit`. Returns how many it erased.
   //
   // The limit also bounds the work on entries that are not expired: for example, an entry whose
   // deadline was postponed gets a new record in the timer wheel. So a result below the limit, even
-  // 0, does not mean that no expired entry is left. None is left if next_deadline() is after now,
-  // or if there was no limit.
+  // 0, does not mean that no expired entry is left. None is left if next_deadline() is nullopt or
+  // after now, or if there was no limit.
   //
   // Throws what the allocator or a listener throws. Entries not yet erased are left to the next
   // call.

@@ -1,10 +1,13 @@
 #include <keyspace/keyspace.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/invariants.h"
@@ -90,6 +93,49 @@ TEST_CASE("insertions and erasures at a steady size move only a few entries each
     CHECK(ks.size() == size);
     check_invariants(ks);
   }
+}
+
+TEST_CASE("renames move only a few entries each") {
+  Keyspace<std::uint64_t, Counted, ManualClock> ks;
+  for (std::uint64_t i = 0; i != 80'000; ++i) ks.set(i, Counted(i));
+  const std::size_t moves = most_moves(300'000, [&](std::uint64_t i) { ks.rename(i, 80'000 + i); });
+  CHECK(moves > 10);
+  CHECK(moves <= 100);
+  CHECK(ks.size() == 80'000);
+  check_invariants(ks);
+}
+
+TEST_CASE("insertions move only a few entries each, whatever was erased before") {
+  enum class Order { kRandom, kOldest, kNewest, kOfWalk };
+  struct Case {
+    std::size_t high;  // the size before entries are erased
+    std::size_t low;   // and after it
+    Order order;       // of the erasures
+  };
+  // With 65,535 buckets.
+  const Case c =
+      GENERATE(Case{39'000, 19'000, Order::kOldest}, Case{51'000, 13'000, Order::kRandom},
+               Case{51'000, 20'000, Order::kNewest}, Case{50'000, 26'000, Order::kOfWalk},
+               Case{40'000, 39'000, Order::kOfWalk}, Case{49'000, 48'900, Order::kOfWalk});
+  CAPTURE(c.high, c.low, static_cast<int>(c.order));
+  Keyspace<std::uint64_t, Counted, ManualClock> ks;
+  std::minstd_rand random;
+  std::uint64_t next = 0;
+  std::size_t most = 0;
+  for (int turn = 0; turn != 40; ++turn) {
+    most = std::max<std::size_t>(most, most_moves(c.high - ks.size(), [&](std::uint64_t) {
+                                   ks.set(next, Counted(next));
+                                   ++next;
+                                 }));
+    std::vector<std::uint64_t> keys;
+    ks.for_each([&](std::uint64_t key, const Counted&, auto) { keys.push_back(key); });
+    if (c.order != Order::kOfWalk) std::sort(keys.begin(), keys.end());
+    if (c.order == Order::kNewest) std::reverse(keys.begin(), keys.end());
+    if (c.order == Order::kRandom) std::shuffle(keys.begin(), keys.end(), random);
+    for (std::size_t i = 0; i != c.high - c.low; ++i) REQUIRE(ks.erase(keys[i]));
+  }
+  CHECK(most <= 100);
+  check_invariants(ks);
 }
 
 TEST_CASE("a growing keyspace finds, changes and erases all entries") {
@@ -190,12 +236,27 @@ TEST_CASE("a growing map uses the memory that it has prepared, and has at most t
   CHECK(ledger.large_blocks == 0);
 }
 
+TEST_CASE("a reserved map of large values does not grow") {
+  using Value = std::array<char, 1024>;
+  Ledger ledger;
+  Keyspace<std::uint64_t, Value, ManualClock, WithAllocator<Pairs>> ks(
+      {.allocator = Pairs(ledger)});
+  for (const std::size_t size : {398U, 399U, 400U, 797U, 798U, 799U, 800U}) {
+    CAPTURE(size);
+    ks.clear();
+    ks.reserve(size);
+    const std::size_t allocations = ledger.allocations;
+    for (std::uint64_t i = 0; i != size; ++i) ks.set(i, Value());
+    CHECK(ledger.allocations == allocations);
+  }
+}
+
 TEST_CASE("only a crowded table becomes larger while the number of entries stays the same") {
   constexpr std::size_t kBuckets = 65'535;
   constexpr std::uint64_t kCrowded = kBuckets / 16 * 10;
   for (const bool is_crowded : {false, true}) {
     for (const std::uint64_t more : {1U, 9'000U}) {
-      // Without the entry that is erased before each insertion.
+      // One more, because each insertion follows an erasure.
       const std::uint64_t size = (is_crowded ? kCrowded + more : kCrowded + 1 - more) + 1;
       CAPTURE(size);
       Ledger ledger;

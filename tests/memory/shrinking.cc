@@ -2,6 +2,7 @@
 #include <keyspace/concurrent_keyspace.h>
 #include <keyspace/keyspace.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -77,6 +78,19 @@ TEMPLATE_TEST_CASE("memory follows the entries that expire", "", Shrinking<>,
     }
     CHECK(ledger.bytes <= 96 * 1024);
   }
+}
+
+TEST_CASE("memory follows large values that expire") {
+  using Value = std::array<char, 8192>;
+  Ledger ledger;
+  Keyspace<std::uint64_t, Value, ManualClock, WithAllocator<ShrinkingPairs>> ks(
+      {.allocator = ShrinkingPairs(ledger)});
+  for (std::uint64_t i = 0; i != 3000; ++i) ks.set(i, Value(), 1h);
+  ks.clock().advance(1h);
+  while (ks.erase_expired(64) != 0) {
+  }
+  CHECK(ks.empty());
+  CHECK(ledger.bytes < 300'000);
 }
 
 TEST_CASE("erase moves no entry, and the next insertions give back the memory") {

@@ -353,7 +353,7 @@ TEST_CASE("a million changes of one deadline take no more memory than ten thousa
 }
 
 TEST_CASE("erasing every key returns the memory of the timer wheel") {
-  // A map keeps its capacity, so compare with a twin without deadlines.
+  // Compares with a twin without deadlines, whose map has the same table.
   constexpr std::uint64_t kKeys = 200'000;
   const int way = GENERATE(0, 1, 2, 3, 4, 5);
   Ledger with, without;
@@ -411,7 +411,7 @@ TEST_CASE("random calls take memory for what is stored, not for what was stored 
     if (i % 50 == 0) ks.clock().advance(1ms);
     most = std::max(most, ledger.bytes);
   }
-  // 2000 keys in a map of 4096 slots, and three records for each.
+  // 2000 keys in a table of 4096 buckets with 33 bytes each, and three records for each key.
   CHECK(most <= 4096 * 33 + 3 * kKeys * 16 * 2 + kSmallWheel);
 }
 

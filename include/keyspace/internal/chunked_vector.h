@@ -17,9 +17,9 @@
 
 namespace keyspace::internal {
 
-// A vector in chunks of 32 KB, so that push_back() and pop_back() take constant time. Only the
-// first chunk grows and shrinks. (std::deque could serve instead, but its move constructor may
-// allocate, and its look-ups take longer.)
+// A vector in chunks of at most 32 KB. push_back() and pop_back() copy at most one chunk, or the
+// pointers to all chunks. Only the first chunk grows and shrinks. (std::deque could serve instead,
+// but its move constructor may allocate, and its look-ups take longer.)
 template <class T, class Allocator>
 class ChunkedVector {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);

@@ -5,6 +5,7 @@
 
 #include "keyspace/internal/config.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>

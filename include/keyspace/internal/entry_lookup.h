@@ -26,7 +26,7 @@ struct KeyLookup {
   std::size_t hash;
 };
 
-// Finds an entry of the map, at its address. The key may be moved from.
+// Finds an entry of the map, at its address, even if its key was moved from.
 template <class StoredKey>
 struct AddressLookup {
   [[nodiscard]] bool accepts(const StoredKey& other) const noexcept { return &other == &stored; }
@@ -66,9 +66,9 @@ struct RecordLookup {
   }
 };
 
-// Finds an entry whose time is that of `record`. If there is none, leaves in `best` the earliest of
-// the entries that were filed early and whose time is not before that of `record`. Leaves null if
-// there is none of these either.
+// Finds an entry that was not filed early and whose time is that of `record`. If there is none,
+// leaves in `best` the earliest of the entries that were filed early and whose time is not before
+// that of `record`. Leaves null if there is none of these either.
 template <class Entries, class Traits, class StoredKey>
 struct BestMatchLookup : RecordLookup<Entries, Traits> {
   const StoredKey** best;

@@ -27,15 +27,15 @@ namespace keyspace::internal {
 // flat_hash_map alone does not promise that. Its elements may be lost if the allocator, a hash or a
 // move throws while it grows, or if the constructor of an element throws. So this map
 //   - makes keys and values before it inserts them, in boxes that move without throwing;
-//   - computes a hash that may throw only once, and keeps it beside the key;
+//   - calls a hash function that may throw only once for each key, and keeps the hash;
 //   - never lets flat_hash_map grow by itself: see IncrementalMap.
 //
 // Each entry also keeps an Extra, for the policy and the weigher. The map does not look into it. An
 // Extra moves without throwing, and takes no space if it is empty.
 //
 // The map calls no timer wheel and reads no clock: callers pass the time. About an entry's
-// TimerRecord it knows only what the PackedDeadline holds. ExpiringMap, Store and the policies call
-// this map.
+// TimerRecord it knows only what the PackedDeadline holds. ExpiringMap, Store, Engine and the
+// policies call this map.
 //
 // Invariants
 //   1. volatile_size() is the number of entries with a deadline.
@@ -193,7 +193,8 @@ class EntryMap {
     return look_up(KeyLookup<K>{key, hash});
   }
 
-  // Returns an entry of this map. Does not throw, because a hash that may throw is kept.
+  // Returns the entry that contains `stored`. Does not throw, because a hash that may throw is
+  // kept.
   [[nodiscard]] Entry* find(const StoredKey& stored) noexcept { return look_up(stored); }
 
   // Returns one of the entries that `record` matches. (ExpiringMap says when a record matches.)
@@ -202,7 +203,8 @@ class EntryMap {
     return look_up(RecordLookup<EntryMap, Traits>{*this, record});
   }
   // Returns an entry whose key has this hash and for which accepts(its StoredKey) is true. The
-  // predicate should reject entries with another hash: the search visits only a few of these.
+  // search may call the predicate for a few entries with another hash. It must return false for
+  // these.
   template <class Predicate>
   [[nodiscard]] Entry* find_if(std::size_t hash, const Predicate& accepts) {
     return look_up(PredicateLookup<Predicate>{hash, accepts});
@@ -212,9 +214,9 @@ class EntryMap {
 
   // Finds an entry that `record` matches, and flips its gc colour. Returns false if there is none.
   //
-  // Prefers an entry with exactly the record's time. Otherwise takes the earliest of the entries
-  // that were filed early and whose time is at or after the record's. With any other choice,
-  // another record that an entry needs could be left without a match.
+  // Prefers an entry that was not filed early and has the record's time. Otherwise takes the
+  // earliest of the entries that were filed early and whose time is at or after the record's. With
+  // any other choice, the collector could drop a record that an entry still needs.
   template <class Traits = DeadlineRecord>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool match_record(const TimerRecord& record) noexcept {
     const StoredKey* stored = nullptr;
@@ -244,10 +246,10 @@ class EntryMap {
     return deadlines_.read(stored.packed_deadline_);
   }
 
-  // Returns how many entries the map has room for before it makes a larger table.
+  // Returns how many entries the table may hold. The map may make a larger table before that.
   [[nodiscard]] std::size_t capacity() const noexcept { return map_.capacity(); }
-  // Returns true if one more entry needs grow_for().
-  [[nodiscard]] bool is_full() const noexcept { return map_.is_full(); }
+  // Returns true if an insertion must call grow_for() first.
+  [[nodiscard]] bool must_grow() const noexcept { return map_.must_make_room(); }
 
   // Makes room for one insert() with this deadline. Invalidates pointers. Throws what the
   // allocator throws, and then has no effect.
@@ -275,7 +277,7 @@ class EntryMap {
   }
 
   // Finds the entry of a key, or inserts one without a deadline, with one look-up. Returns the
-  // entry, and true if it was inserted. REQUIRES: !is_full().
+  // entry, and true if it was inserted. REQUIRES: !must_grow().
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto find_or_insert(Key key, std::size_t hash,
                                                    Value value) requires kIsTrivial {
     Probe::count(Probe::kKeysLookedUp);
@@ -309,7 +311,8 @@ class EntryMap {
     stored.packed_deadline_ = deadlines_.postpone(packed, deadline);
   }
 
-  // Returns the key of an entry as an rvalue. Only the f() of an erase() may move from it.
+  // Returns the key of an entry as an rvalue. Only the f() of an erase(), or a caller that then
+  // calls clear(), may move from it.
   static KeyBox&& take_key(const Entry& entry) noexcept { return std::move(entry.first.key_); }
   // Erases an entry whose key has this hash. Calls f(entry) just before. If f() throws, the map
   // does not change.
@@ -322,7 +325,7 @@ class EntryMap {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_key(const K& key, std::size_t hash, const F& f) {
     return erase_matching(KeyLookup<K>{key, hash}, f);
   }
-  // Erases an entry. An insert() or a set_deadline() with the same deadline follows.
+  // Erases an entry. REQUIRES: an insert() or a set_deadline() with the same deadline follows.
   void erase_before_insertion(Entry& entry, std::size_t hash) noexcept {
     map_.erase_before_insertion(AddressLookup<StoredKey>{entry.first, hash}, [this](Entry& e) {
       volatile_size_ -= e.first.is_volatile();

@@ -25,8 +25,8 @@ namespace keyspace::internal {
 //                      usable.
 //   weight()           returns the weight of all entries
 //   reserve(size)      makes room for `size` entries until clear() or shrink_to_fit(). May throw.
-//   grow(size)         makes room for one add(), in constant time. `size` is the capacity of the
-//                      map. May throw.
+//   grow(size)         makes room for one add(), in constant time. `size` is how many entries the
+//                      map's table may hold. May throw.
 //   record_access(state)               records a request for an entry. Changes only the entry's
 //                      state, and a number in the policy.
 //   record_shared_access(state) const  the same, and may run beside other threads that call it

@@ -130,11 +130,11 @@ class ExpiringMap {
 
   // --- Changes of entries
 
-  // Returns true if put_now() may be called. Then the map need not grow, no entry is expired, and
+  // Returns true if put_now() may be called. Then the map takes no step, no entry is expired, and
   // the deadline is not over.
   template <class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool can_put_now(Millis deadline, Now& now) const {
-    if (entries_.is_full() || !Entries::is_near(deadline)) return false;
+  bool can_put_now(Millis deadline, Now& now) const {
+    if (entries_.must_grow() || !Entries::is_near(deadline)) return false;
     if (deadline == kNeverMillis) return volatile_size() == 0;  // else the clock must be read
     return now() < deadline && now() < next_due();
   }
@@ -239,7 +239,8 @@ class ExpiringMap {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_key(const K& key, const F& f) {
     return entries_.erase_key(key, entries_.hash_of(key), f);
   }
-  // The same for an entry whose deadline another entry gets, which is in the middle of change().
+  // Erases an entry without a call of f(), while change() gives the deadline of this entry to
+  // another.
   void erase_renamed(Entry& entry, std::size_t hash) noexcept {
     entries_.erase_before_insertion(entry, hash);
   }

@@ -32,23 +32,24 @@ namespace keyspace::internal {
 // elements reads one byte for each bucket.
 //
 //   phase      what a step does
-//   none       nothing
 //   preparing  writes to a page of the next table's memory
 //   moving     moves a few elements to the next table
 //   releasing  releases a few pages of the previous table
 //
-// Small tables have no phases of preparing and releasing. In all phases but the first, threshold_
-// is 0. So one comparison tells an insertion that it must call make_room().
+// Tables of less than StepSize::large_table bytes are only moved. A step that could do several of
+// these moves first, and releases last. While a phase is under way, threshold_ is 0. So one
+// comparison tells an insertion that it must call make_room().
 //
-// erase() takes no step. Pointers to elements stay valid until an insertion, or until step(),
+// erase() takes no step. Pointers to elements stay valid until make_room(), step(),
 // shrink_to_fit(), reserve() or clear() is called.
 //
 // Invariants
 //   1. Each element is in table_ or in old_. An insertion adds to table_.
-//   2. old_ is empty unless the phase is moving. Then next_ is its first element.
+//   2. old_ is empty unless elements move. While they move, next_ is the first element of old_.
 //   3. table_.size() <= most_in(table_.bucket_count()). So no insertion makes flat_hash_map
-//      allocate. It does not rehash a large table in place either: before that, the map makes
-//      another table (see rehash_threshold()).
+//      allocate. Nor does it make flat_hash_map rehash a table of more than kMostRehashed buckets
+//      in place, because the map replaces the table before that, unless there is no memory for
+//      another one (see rehash_threshold()).
 //   4. While elements move, table_ has room for all of them. The move ends before it is full.
 //
 // Move::prefetch(table, hash) begins to load the memory where a table would put an element with
@@ -57,9 +58,9 @@ namespace keyspace::internal {
 template <class Key, class T, class Hash, class Equal, class Allocator, class Move>
 class IncrementalMap {
   using Element = std::pair<const Key, T>;
-  using Memory = TableMemory<Allocator, alignof(Element)>;
+  using Memory = TableMemory<Allocator, Element>;
   using MemoryDeleter = typename Memory::Deleter;
-  using TableAllocator = internal::TableAllocator<Element, Allocator, alignof(Element)>;
+  using TableAllocator = internal::TableAllocator<Element, Allocator, Element>;
   using Table = absl::flat_hash_map<Key, T, Hash, Equal, TableAllocator>;
 
  public:
@@ -81,6 +82,7 @@ class IncrementalMap {
         threshold_(std::exchange(other.threshold_, 0)),
         few_(std::exchange(other.few_, 0)),
         erased_(std::exchange(other.erased_, 0)),
+        marks_(std::exchange(other.marks_, 0)),
         prepared_buckets_(std::exchange(other.prepared_buckets_, 0)),
         reserved_buckets_(std::exchange(other.reserved_buckets_, 0)) {
     reconstruct(other.table_, other.make_table(0));
@@ -112,12 +114,12 @@ class IncrementalMap {
   // Calls f(element) for each element. f must not insert or erase.
   template <class F>
   void for_each(const F& f) {
-    for (Element& element : old_) f(element);
+    for (auto it = next_; it != old_.end(); ++it) f(*it);
     for (Element& element : table_) f(element);
   }
   template <class F>
   void for_each(const F& f) const {
-    for (const Element& element : old_) f(element);
+    for (typename Table::const_iterator it = next_; it != old_.end(); ++it) f(*it);
     for (const Element& element : table_) f(element);
   }
 
@@ -132,22 +134,22 @@ class IncrementalMap {
     }
   }
 
-  // Returns how many elements the map has room for before it makes a larger table.
+  // Returns how many elements table_ may hold. The map may make a larger table before that.
   [[nodiscard]] std::size_t capacity() const noexcept { return most_in(table_.bucket_count()); }
   // Returns true if an insertion must call make_room() first.
-  [[nodiscard]] bool is_full() const noexcept { return table_.size() >= threshold_; }
+  [[nodiscard]] bool must_make_room() const noexcept { return table_.size() >= threshold_; }
 
-  // Makes room for one insertion: takes one step, or begins to grow. Throws what the allocator
-  // throws, and then has no effect.
+  // Makes room for one insertion: takes up to two steps, and begins to grow if that is due. Throws
+  // what the allocator throws, and then has no effect.
   void make_room() {
-    if (is_full()) [[unlikely]]
+    if (must_make_room()) [[unlikely]]
       grow_or_step();
   }
-  // Takes one step if a phase is under way, or begins to replace the table if it is too empty or
-  // has too many deletion marks. Without memory for another table, keeps it for longer.
+  // Takes one step if a phase is under way. If the table is too empty, begins to replace it.
+  // Without memory for another table, keeps it until half of its elements are erased.
   void step() noexcept {
     if (needs_step()) [[unlikely]]
-      shrink_or_step();
+      replace_or_step();
   }
   // Returns true if step() has something to do.
   [[nodiscard]] bool needs_step() const noexcept {
@@ -162,10 +164,10 @@ class IncrementalMap {
     return *table_.try_emplace(std::forward<Args>(args)...).first;
   }
   // Finds an element, or makes it of `args`. Returns a pair: an iterator of flat_hash_map, and true
-  // if it made the element. REQUIRES: !is_full().
+  // if it made the element. REQUIRES: !must_make_room().
   template <class... Args>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto find_or_emplace(Args&&... args) {
-    assert(!is_full());
+    assert(!must_make_room());
     return table_.try_emplace(std::forward<Args>(args)...);
   }
 
@@ -178,7 +180,7 @@ class IncrementalMap {
       shrink_later();
     return true;
   }
-  // The same if an emplace() follows. So the map keeps its table even if it has no element left.
+  // The same, but the map keeps its table even if no element is left. So an emplace() may follow.
   template <class L, class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_before_insertion(const L& lookup, const F& f) {
     const auto it = table_.find(lookup);
@@ -187,7 +189,7 @@ class IncrementalMap {
     f(*it);
     table_.erase(it);
     if (++erased_ % kErasuresPerCheck == 0) [[unlikely]]
-      set_thresholds();
+      check_marks();
     return true;
   }
 
@@ -196,28 +198,27 @@ class IncrementalMap {
     reconstruct(table_, make_table(0));
     reconstruct(old_, make_table(0));
     next_ = old_.begin();
-    reserved_buckets_ = erased_ = 0;
+    reserved_buckets_ = marks_ = 0;
     end_phases();
   }
   // Makes room for `size` elements in all. Until clear() or shrink_to_fit(), the map keeps this
   // room. Takes time in proportion to the table. Throws what the allocator throws, and then has no
   // effect.
   void reserve(std::size_t size) {
-    // Growth begins a little before a table is full.
-    const std::size_t buckets = buckets_for(size + size / 1024);
+    // Growth begins a little before a table is full: see growth_threshold().
+    const std::size_t buckets = buckets_for(plus(size, size / 1024 + 2));
     if (buckets > table_.bucket_count()) move_all(buckets);
-    if (prepared_buckets_ < table_size(buckets)) drop_prepared();
+    if (prepared_buckets_ < buckets) drop_prepared();
     reserved_buckets_ = std::max<std::size_t>(reserved_buckets_, buckets);
     set_thresholds();
   }
-  // Moves the elements to the smallest table that suffices, and ends all phases. Takes time in
-  // proportion to the table. Throws what the allocator throws, and then has no
-  // effect.
+  // Moves the elements to a table with as many buckets as they need, and ends all phases. Takes
+  // time in proportion to the table. Throws what the allocator throws, and then has no effect.
   void shrink_to_fit() {
     if (size() == 0) return clear();
     const std::size_t buckets = buckets_for(size());
     finish_move();
-    if (table_size(buckets) < table_.bucket_count()) move_all(buckets);
+    if (buckets < table_.bucket_count()) move_all(buckets);
     reserved_buckets_ = 0;
     end_phases();
   }
@@ -234,10 +235,11 @@ class IncrementalMap {
   // Tables with at most this many buckets may be rehashed in place.
   static constexpr std::size_t kMostRehashed = 32767;
   // If more than this many sixteenths of the buckets hold an element, a table with too many
-  // deletion marks is replaced by a larger one. A table of the same size lasts for 1.7 times as
-  // many erasures as it holds elements at this load, and only for 0.5 times at the highest one.
+  // deletion marks is replaced by a larger one. If entries are erased and inserted in random order,
+  // a table of the same size lasts for 2.2 erasures for each element at this load. At the highest
+  // load, it would last for 0.3.
   static constexpr std::size_t kMostToKeepSize = 10;
-  // How often set_thresholds() takes erasures into account.
+  // After this many erasures, the map estimates the number of deletion marks.
   static constexpr std::size_t kErasuresPerCheck = 1024;
 
   // Returns how many elements a table may hold: 25/32 of its buckets, and at least 1 if there is a
@@ -248,23 +250,24 @@ class IncrementalMap {
     return std::max<std::size_t>(buckets / 32 * 25 + buckets % 32 * 25 / 32,
                                  std::min<std::size_t>(buckets, 1));
   }
-  // Returns a number of buckets for which most_in() is at least `size`.
+  // Returns the number of buckets of the smallest table with room for `size` elements. (A
+  // flat_hash_map has one bucket less than a power of two.)
   static std::size_t buckets_for(std::size_t size) noexcept {
-    constexpr std::size_t kMost = (std::numeric_limits<std::size_t>::max)();
-    return size + std::min<std::size_t>(size / 25 * 7 + 7, kMost - size);
+    return ~std::size_t{0} >> std::countl_zero(plus(size, size / 25 * 7 + 7));
   }
-  // Returns how many buckets flat_hash_map makes if it is asked for this many.
-  static std::size_t table_size(std::size_t buckets) noexcept {
-    return buckets == 0 ? 0 : ~std::size_t{0} >> std::countl_zero(buckets);
+  // Returns the sum, or the largest number if the sum is larger.
+  static std::size_t plus(std::size_t a, std::size_t b) noexcept {
+    return a + std::min<std::size_t>(b, (std::numeric_limits<std::size_t>::max)() - a);
   }
   // Returns how many bytes a table takes, rounded up a little.
   static std::size_t bytes_of(std::size_t buckets) noexcept {
-    return buckets * (sizeof(Element) + 1) + 64 + 2 * alignof(Element);
+    return buckets * (sizeof(Element) + 1) + kMostGuards + 2 * alignof(Element);
   }
-  // Returns how many calls of prepare_step() a table needs, whose constructor writes a byte for
-  // each bucket. 0 for a small table.
+  // Returns how many calls of prepare_step() write the control bytes of a table: one for each
+  // bucket, and a few more. 0 for a table that is not large.
   static std::size_t steps_to_prepare(std::size_t buckets) noexcept {
-    return Memory::is_large(bytes_of(buckets)) ? Memory::steps_to_prepare(buckets) : 0;
+    return Memory::is_large(bytes_of(buckets)) ? Memory::steps_to_prepare(buckets + kMostGuards)
+                                               : 0;
   }
 
   [[nodiscard]] bool is_moving() const noexcept { return !old_.empty(); }
@@ -301,22 +304,21 @@ class IncrementalMap {
 
   // Does the work of make_room().
   ABSL_ATTRIBUTE_NOINLINE void grow_or_step() {
-    shrink_or_step();
+    replace_or_step();
     if (is_moving()) return;
     if (prepared_buckets_ == 0 && table_.size() >= growth_threshold()) {
       begin_resize(2 * table_.bucket_count() + 1);
     }
     if (prepared_buckets_ != 0 && table_.size() == capacity()) begin_move(prepared_buckets_);
-    if (is_moving()) take_step();  // so that a small table moves in one call
+    if (is_moving()) take_step();  // so that a few elements move in one call
   }
   // Does the work of step().
-  ABSL_ATTRIBUTE_NOINLINE void shrink_or_step() noexcept {
+  ABSL_ATTRIBUTE_NOINLINE void replace_or_step() noexcept {
     if (!is_moving() && prepared_buckets_ == 0) {
       const std::size_t buckets = other_size();
       if (buckets != 0 && !succeeds([&] { begin_resize(buckets); })) {
         few_ = table_.size() / 2;
         threshold_ = growth_threshold();
-        erased_ = 0;
         return;
       }
     }
@@ -344,9 +346,9 @@ class IncrementalMap {
   // Returns the size of a smaller table, with room for twice the elements; 0 if the table is not
   // too empty.
   [[nodiscard]] std::size_t smaller_size() const noexcept {
-    const std::size_t least = std::max<std::size_t>(kMinBuckets, table_size(reserved_buckets_));
+    const std::size_t least = std::max<std::size_t>(kMinBuckets, reserved_buckets_);
     if (table_.bucket_count() <= least || table_.size() >= capacity() / 4) return 0;
-    return std::clamp<std::size_t>(table_size(buckets_for(2 * table_.size())), least,
+    return std::clamp<std::size_t>(buckets_for(2 * table_.size()), least,
                                    table_.bucket_count() / 2);
   }
   // Returns at how many elements the map begins to prepare a larger table.
@@ -357,26 +359,26 @@ class IncrementalMap {
                                  std::min<std::size_t>(capacity(), 1));
   }
 
-  // Returns at how many elements table_ should be replaced by another one of the same size, because
-  // flat_hash_map would soon rehash it in place. It does that when 7/8 of the buckets hold an
-  // element or a deletion mark. If elements are erased and inserted at a steady size, an erasure
-  // leaves up to 0.19 marks in the mean at 60 % load, and up to 0.35 at 78 %. (Measured with 2^16
-  // to 2^18 buckets. This function takes it for 0.6 times the square of the load.) Small tables are
-  // rehashed in place, which takes less time.
+  // Returns at how many elements table_ should be replaced, because flat_hash_map would soon rehash
+  // it in place. It does that when 7/8 of the buckets hold an element or a deletion mark. Tables of
+  // at most kMostRehashed buckets are rehashed in place, which takes less time.
   [[nodiscard]] std::size_t rehash_threshold() const noexcept {
     const std::size_t buckets = table_.bucket_count();
     if (buckets <= kMostRehashed) return (std::numeric_limits<std::size_t>::max)();
-    const double load = static_cast<double>(table_.size()) / static_cast<double>(buckets);
-    const auto marks = static_cast<std::size_t>(static_cast<double>(erased_ + kErasuresPerCheck) *
-                                                load * load * 0.6);
+    // The estimate may be a little too low, and marks are added until the next one.
+    const std::size_t marks = marks_ + buckets / 64 + kErasuresPerCheck;
     return buckets / 8 * 7 - std::min<std::size_t>(buckets / 8 * 7, marks);
+  }
+  ABSL_ATTRIBUTE_NOINLINE void check_marks() noexcept {
+    const std::size_t buckets = table_.bucket_count();
+    if (buckets > kMostRehashed && !is_moving()) marks_ = memory_->deletion_marks(buckets);
+    set_thresholds();
   }
   // Returns the size of the table that should replace table_ although it is not full; 0 if none
   // should.
   [[nodiscard]] std::size_t other_size() const noexcept {
-    if (const std::size_t buckets = smaller_size(); buckets != 0) {
-      return is_releasing() ? 0 : buckets;  // to shrink can wait until that is done
-    }
+    if (is_releasing()) return 0;  // there is time until the end of the release
+    if (const std::size_t buckets = smaller_size(); buckets != 0) return buckets;
     if (table_.size() < rehash_threshold()) return 0;
     // A table of the same size, unless that would soon have to be replaced too.
     const bool is_crowded = table_.size() > table_.bucket_count() / 16 * kMostToKeepSize;
@@ -403,14 +405,14 @@ class IncrementalMap {
     if (memory_ != nullptr) memory_->drop_prepared();
   }
   void begin_move(std::size_t buckets) {
-    assert(!is_moving() && size() <= most_in(table_size(buckets)));
+    assert(!is_moving() && size() <= most_in(buckets));
     if (steps_to_prepare(buckets) != 0) make_memory();
     Table next = make_table(buckets);
     if (memory_ != nullptr) memory_->drop_prepared();  // if it was not used
     reconstruct(old_, std::move(table_));
     reconstruct(table_, std::move(next));
     next_ = old_.begin();
-    prepared_buckets_ = erased_ = 0;
+    prepared_buckets_ = marks_ = 0;
     is_moving() ? set_thresholds() : end_move();
   }
   // Moves at most this many elements. Begins to load the memory of several before it moves them.
@@ -451,36 +453,38 @@ class IncrementalMap {
     prepared_buckets_ = 0;
     set_thresholds();
   }
-  // Makes the next insertion take a step. If the map is empty, drops the table at once: if the
-  // program only erases, no step follows.
+  // Makes the next insertion take a step. A program that only erases takes no step. So an empty map
+  // drops its table here, unless room is reserved or a release is under way.
   ABSL_ATTRIBUTE_NOINLINE void shrink_later() noexcept {
     threshold_ = 0;
     few_ = 1;
     if (size() != 0 || reserved_buckets_ != 0 || is_releasing()) return;
     drop_prepared();
-    erased_ = 0;
+    marks_ = 0;
     reconstruct(table_, make_table(0));
     set_thresholds();
   }
   void set_thresholds() noexcept {
     const bool has_phase = is_moving() || prepared_buckets_ != 0 || is_releasing();
     const std::size_t buckets = table_.bucket_count();
-    const bool may_shrink = buckets > kMinBuckets && buckets > table_size(reserved_buckets_);
+    const bool may_shrink = buckets > kMinBuckets && buckets > reserved_buckets_;
     few_ = !may_shrink ? 0 : has_phase ? 1 : capacity() / 4;
-    threshold_ = has_phase || table_.size() < few_
-                     ? 0
-                     : std::min<std::size_t>(growth_threshold(), rehash_threshold());
+    const std::size_t most = rehash_threshold();
+    const bool is_step_due = has_phase || table_.size() < few_ || table_.size() >= most;
+    threshold_ = is_step_due ? 0 : std::min<std::size_t>(growth_threshold(), most);
   }
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Hash hash_;  // flat_hash_map only returns a copy of its own
-  // Null until a large table is made. The allocators of the tables point to it.
+  // Null until a large table is made. The allocators of all tables that were made since then point
+  // to it.
   std::unique_ptr<Memory, MemoryDeleter> memory_;
   Table table_;
   Table old_;
   typename Table::iterator next_;
-  std::size_t threshold_ = 0;         // is_full() compares the size of table_ with it
-  std::size_t few_ = 0;               // with fewer elements, erase() calls shrink_later()
-  std::size_t erased_ = 0;            // how many elements were erased from table_
+  std::size_t threshold_ = 0;  // must_make_room() compares the size of table_ with it
+  std::size_t few_ = 0;        // with fewer elements, erase() calls shrink_later()
+  std::size_t erased_ = 0;     // how many elements were erased from table_ or its predecessors
+  std::size_t marks_ = 0;      // about how many deletion marks table_ has
   std::size_t prepared_buckets_ = 0;  // of the next table, while its memory is prepared
   std::size_t reserved_buckets_ = 0;  // the map does not become smaller than this
 };

@@ -121,8 +121,7 @@ class DeadlineTable {
 
   // Returns true if postpone() may be called. Then the entry's record is filed at or before the new
   // deadline, so the entry can keep it. May return false where true would be correct.
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE static bool can_postpone(PackedDeadline packed,
-                                                                      Millis deadline) noexcept {
+  [[nodiscard]] static bool can_postpone(PackedDeadline packed, Millis deadline) noexcept {
     return packed.is_near() && deadline < PackedDeadline::kPayloadEnd &&
            (deadline >= packed.payload() ||
             deadline >= TimerRecord::latest_time(packed.tag(), packed.payload()));

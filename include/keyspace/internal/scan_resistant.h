@@ -18,8 +18,8 @@
 
 namespace keyspace::internal {
 
-// The policy ScanResistant: evicts entries that were not requested again before those that were.
-// (See eviction.h for the calls.)
+// The policy ScanResistant: first evicts the entries that were not requested again. (See eviction.h
+// for the calls.)
 //
 // Each entry is in one of two queues: the small queue kNew or the main queue kKept. The entry keeps
 // a PolicyState. A request writes only that. The place of an entry in its queue is a node. The
@@ -36,13 +36,13 @@ namespace keyspace::internal {
 //   An eviction        leaves a ghost. The ghost holds the time of the last request, and the total
 //                      weight that was evicted from the entry's queue up to this eviction.
 //   A key with a ghost is added to kKept if the time since its last request is less than two thirds
-//                      of the time since the last request of the first entry of kKept. Otherwise it
-//                      is added to kNew.
+//                      of the time since the last request of the next victim of kKept, or if kKept
+//                      is empty. Otherwise it is added to kNew.
 //
 // The share of kNew adapts when a key with a ghost is added. It changes only if little was evicted
-// from the ghost's queue since then: less than half the share of kNew, or less than a hundredth of
-// the capacity if that is more. A ghost of kNew makes the share grow by one step. A ghost of kKept
-// makes it shrink by two steps.
+// from the ghost's queue since the ghost was made: less than half the share of kNew, or less than a
+// hundredth of the capacity if that is more. A ghost of kNew makes the share grow by 1/1024 of the
+// capacity. A ghost of kKept makes it shrink by twice as much.
 //
 // These numbers, and those below, give the most hits on the workloads of benchmarks/hit_ratio.
 //
@@ -236,17 +236,15 @@ class ScanResistantEviction {
   static constexpr std::size_t kGhostsPerEntry = 2;
   static constexpr std::size_t kGhostsPerBucket = 8;
   static constexpr std::size_t kBucketsPerStep = 16;
-  // How many free nodes are always kept.
+  // collect_if_needed() keeps up to two nodes for each entry, and this many more.
   static constexpr std::size_t kMostUnused = 64;
 
   // A place in a queue, or in the list of free nodes.
   struct Node {
-    [[nodiscard]] bool is_free() const noexcept { return hash == kFree; }
-    std::size_t hash = kFree;
+    std::size_t hash = 0;
     std::uint32_t previous = kNone;
     std::uint32_t next = kNone;
   };
-  static constexpr std::size_t kFree = ~kHashMask;  // no hash of a key
 
   struct Queue {
     [[nodiscard]] bool is_empty() const noexcept { return first == kNone; }
@@ -305,6 +303,7 @@ class ScanResistantEviction {
     return kGhostsPerEntry * std::min<std::size_t>(size, capacity_) / kGhostsPerBucket + 1;
   }
 
+  // Returns the entry with this node; null if the node is free.
   template <class Entries>
   auto* entry_at(Entries& entries, std::uint32_t node) noexcept {
     return entries.find_if(nodes_[node].hash, [node](const auto& stored) {
@@ -396,7 +395,7 @@ class ScanResistantEviction {
     }
   }
   void push_free(std::uint32_t node) noexcept {
-    nodes_[node] = {kFree, kNone, free_};
+    nodes_[node] = {0, kNone, free_};
     if (free_ != kNone) nodes_[free_].previous = node;
     free_ = node;
   }
@@ -410,10 +409,11 @@ class ScanResistantEviction {
   template <class Entries>
   void drop_last_node(Entries& entries) noexcept {
     const auto last = static_cast<std::uint32_t>(nodes_.size() - 1);
-    if (nodes_[last].is_free()) {
+    auto* const entry = entry_at(entries, last);
+    if (entry == nullptr) {
       take_free(last);
     } else {
-      PolicyState& state = entry_at(entries, last)->first.extra().policy_state;
+      PolicyState& state = entry->first.extra().policy_state;
       const std::uint32_t node = free_;
       take_free(node);
       nodes_[node] = nodes_[last];
@@ -433,7 +433,8 @@ class ScanResistantEviction {
   std::uint32_t free_ = kNone;  // the first free node
   std::size_t removed_ = 0;     // how many entries were removed since the last collect_if_needed()
   std::size_t reserved_ = 0;    // the size that was reserved
-  std::size_t size_of_ghosts_ = 0;  // grow(size) has added all buckets
+  // The last size for which grow() has added all buckets; 0 after a bucket was dropped.
+  std::size_t size_of_ghosts_ = 0;
   ChunkedVector<Node, Allocator> nodes_;
   ChunkedVector<Bucket, Allocator> buckets_;  // of ghosts, by hash
 };

@@ -62,7 +62,7 @@ class Store {
   static constexpr bool kIsPlain = !kIsBounded && !kIsObserved && !Choices::kStatistics;
   using Extra = std::conditional_t<kIsWeighed, WeighedExtra, PlainExtra>;
 
-  // Whether a T made of a U is a copy, which leaves the U unchanged and can be made again.
+  // Whether a T made of a U is a copy, so that it can be made again.
   template <class T, class U>
   static constexpr bool kIsCopied = std::is_same_v<std::remove_cvref_t<U>, T> ||
                                     (std::is_arithmetic_v<std::remove_cvref_t<U>> &&
@@ -131,7 +131,8 @@ class Store {
       if (found.entry != nullptr) erase(found, now);
       return true;
     }
-    // An expired entry is not overwritten but removed, so that its removal counts as kExpired.
+    // An expired entry is removed first, so that its removal counts as kExpired. A plain store
+    // counts nothing, so it overwrites the entry.
     const bool is_there = found.entry != nullptr && (kIsPlain || map_.is_live(found, now));
     if constexpr (!kIsWeighed && !kIsObserved) {
       if (is_there) {
@@ -379,8 +380,8 @@ class Store {
     assert(weight <= capacity_);
     while (policy_.weight() > capacity_ - weight) {
       if (erase_one_expired(now)) continue;
-      // Before find_victim(), which may drop the record of the victim: then nothing may throw until
-      // the victim is erased.
+      // find_victim() may drop the record of the victim. After that, nothing may throw until the
+      // victim is erased.
       removals_.reserve(1);
       Entry* const entry = policy_.find_victim(map_.entries(), map_.wheel());
       if (entry == nullptr) return false;

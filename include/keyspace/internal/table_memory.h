@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,13 +25,13 @@ namespace keyspace::internal {
 
 // The memory of large hash tables. The first write to a page of memory, and the release of a page,
 // may take microseconds. The table of ten million entries has about a hundred thousand pages. So:
-//   - The memory of a large table is allocated before the table is made. prepare_step() writes the
-//     pages that its constructor will write, one page in each call.
+//   - The memory of a large table is allocated before the table is made. prepare_step() writes to
+//     the pages that its constructor will write, 4 KB in each call.
 //   - On Linux, release_step() releases a part of a table that is no longer needed.
 // Smaller tables need no steps: allocate() and deallocate() pass them on to the allocator.
 //
-// kAlignment is the alignment of the elements.
-template <class Allocator, std::size_t kAlignment>
+// Element is the type of the elements of the tables.
+template <class Allocator, class Element>
 class TableMemory {
  public:
   // Returns true if a table of this size is allocated and released in steps.
@@ -63,9 +64,9 @@ class TableMemory {
   TableMemory(TableMemory&&) = delete;
   ~TableMemory() { release_all(); }
 
-  // Allocates a block for a later allocate() of at most `bytes`, and nearly as many. prepare_step()
-  // will write its first `to_write` bytes. Throws what the allocator throws, and then has no
-  // effect.
+  // Allocates a block. A later allocate() of between half of `bytes` and `bytes` returns it.
+  // prepare_step() will write its first `to_write` bytes. Throws what the allocator throws, and
+  // then has no effect.
   void prepare(std::size_t bytes, std::size_t to_write) {
     drop_prepared();
     prepared_ = {allocate_units(units(bytes)), units(bytes)};
@@ -74,7 +75,7 @@ class TableMemory {
   }
   // Returns true if these bytes are written.
   [[nodiscard]] bool is_prepared() const noexcept { return written_ == to_write_; }
-  // Writes one more page.
+  // Writes the next 4 KB.
   void prepare_step() noexcept {
     const std::size_t size = std::min<std::size_t>(kPrepareStep, to_write_ - written_);
     if (size == 0) return;
@@ -116,6 +117,24 @@ class TableMemory {
     }
   }
 
+  // Estimates how many of the buckets of the large table in use have a deletion mark, from a sample
+  // of 4,096. The control bytes of the buckets are at the start of a table's memory. That of a
+  // deletion mark is 0xFE. (That is so in every release of abseil up to 2026. No release tells the
+  // number of marks.) REQUIRES: one large table is in use. It has at least 2^15 buckets.
+  [[nodiscard]] std::size_t deletion_marks(std::size_t buckets) noexcept {
+    constexpr std::size_t kParts = 64;
+    constexpr std::size_t kBytes = 64;  // of each part
+    const std::size_t part = buckets / kParts;
+    sampled_ = (sampled_ + kBytes) % (part - kBytes);
+    const Block& table = tables_[tables_[0].memory == nullptr ? 1 : 0];
+    std::ptrdiff_t marks = 0;
+    for (std::size_t i = 0; i != kParts; ++i) {
+      const std::byte* const bytes = table.memory + i * part + sampled_;
+      marks += std::count(bytes, bytes + kBytes, std::byte{0xFE});
+    }
+    return static_cast<std::size_t>(marks) * (buckets / (kParts * kBytes));
+  }
+
   // Returns the prepared block if it fits, or else a new one. Throws what the allocator throws, and
   // then has no effect.
   std::byte* allocate(std::size_t bytes) {
@@ -127,15 +146,15 @@ class TableMemory {
     }
     prepared_ = Block();
     written_ = to_write_ = 0;
-    *std::find_if(tables_.begin(), tables_.end() - 1,
-                  [](const Block& b) { return b.memory == nullptr; }) = block;
+    Block* const free = find_table(nullptr);
+    assert(free != nullptr);
+    *free = block;
     return block.memory;
   }
   // Takes back a block. Begins to release it in steps if it is large.
   void deallocate(std::byte* memory, std::size_t bytes) noexcept {
-    const auto table = std::find_if(tables_.begin(), tables_.end(),
-                                    [&](const Block& b) { return b.memory == memory; });
-    if (table == tables_.end()) {
+    Block* const table = find_table(memory);
+    if (table == nullptr) {
       deallocate_units(memory, units(bytes));
       return;
     }
@@ -143,8 +162,8 @@ class TableMemory {
     Retired* const retired = std::construct_at(reinterpret_cast<Retired*>(memory));
     retired->units = count;
 #if defined(__linux__)
-    // Whole pages only, and not the first bytes, where this list is. The rest of the first and of
-    // the last page may hold other blocks.
+    // Releases only whole pages, because the rest of the first and of the last page may belong to
+    // other blocks. The first bytes stay: they hold the Retired.
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     const auto address = reinterpret_cast<std::uintptr_t>(memory);
     const std::uintptr_t first = (address + sizeof(Retired) + page - 1) / page * page;
@@ -162,10 +181,15 @@ class TableMemory {
 
  private:
   static constexpr std::size_t kPrepareStep = 4096;
-  static constexpr std::size_t kReleaseStep = 16384;
+  // At least the bytes of 256 elements, so that a release keeps up with erasures. (See
+  // Engine::kErasuresPerStep.)
+  static constexpr std::size_t kReleaseStep =
+      std::max<std::size_t>(std::size_t{16} << 10, 256 * sizeof(Element));
 
-  struct alignas(std::max<std::size_t>(kAlignment, alignof(std::max_align_t))) Unit {
-    std::byte bytes[std::max<std::size_t>(kAlignment, alignof(std::max_align_t))];
+  static constexpr std::size_t kAlignment =
+      std::max<std::size_t>(alignof(Element), alignof(std::max_align_t));
+  struct alignas(kAlignment) Unit {
+    std::byte bytes[kAlignment];
   };
   using Units = typename std::allocator_traits<Allocator>::template rebind_alloc<Unit>;
   using Traits = std::allocator_traits<Units>;
@@ -194,33 +218,40 @@ class TableMemory {
     Traits::deallocate(units_, std::pointer_traits<typename Traits::pointer>::pointer_to(first),
                        count);
   }
+  // Returns the large block in use that begins at `memory`; null if there is none.
+  Block* find_table(const std::byte* memory) noexcept {
+    const auto table = std::find_if(tables_.begin(), tables_.end(),
+                                    [memory](const Block& b) { return b.memory == memory; });
+    return table == tables_.end() ? nullptr : &*table;
+  }
+
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Units units_;
   Block prepared_;
-  std::size_t written_ = 0;     // of prepared_, in bytes
-  std::size_t to_write_ = 0;    // likewise
-  Retired* retired_ = nullptr;  // the blocks that are no longer needed
-  // The large blocks in use: those of a map's two tables, and of the next one.
-  std::array<Block, 3> tables_ = {};
+  std::size_t written_ = 0;           // of prepared_, in bytes
+  std::size_t to_write_ = 0;          // likewise
+  Retired* retired_ = nullptr;        // the blocks that are no longer needed
+  std::array<Block, 2> tables_ = {};  // the large blocks in use
+  std::size_t sampled_ = 0;           // where deletion_marks() read last in each part
 };
 
 // The allocator of a hash table. If `memory_` is not null, all memory comes from there, and else
 // from `Allocator`.
-template <class T, class Allocator, std::size_t kAlignment>
+template <class T, class Allocator, class Element>
 class TableAllocator {
-  using Memory = TableMemory<Allocator, kAlignment>;
+  using Memory = TableMemory<Allocator, Element>;
 
  public:
   using value_type = T;
   template <class U>
   struct rebind {
-    using other = TableAllocator<U, Allocator, kAlignment>;
+    using other = TableAllocator<U, Allocator, Element>;
   };
 
   TableAllocator(const Allocator& allocator, Memory* memory) noexcept
       : allocator_(allocator), memory_(memory) {}
   template <class U>
   TableAllocator(  // NOLINT: implicit, as every allocator has it
-      const TableAllocator<U, Allocator, kAlignment>& other) noexcept
+      const TableAllocator<U, Allocator, Element>& other) noexcept
       : allocator_(other.allocator_), memory_(other.memory_) {}
 
   [[nodiscard]] const Allocator& inner() const noexcept { return allocator_; }
@@ -244,12 +275,12 @@ class TableAllocator {
   }
 
   template <class U>
-  bool operator==(const TableAllocator<U, Allocator, kAlignment>& other) const noexcept {
+  bool operator==(const TableAllocator<U, Allocator, Element>& other) const noexcept {
     return memory_ == other.memory_ && allocator_ == other.allocator_;
   }
 
  private:
-  template <class, class, std::size_t>
+  template <class, class, class>
   friend class TableAllocator;
   using Rebound = typename std::allocator_traits<Allocator>::template rebind_alloc<T>;
 

@@ -85,16 +85,16 @@ struct VictimFinder {
     if (!has_victim() || time(entry) < time(*victim)) victim = &entry;
   }
 
-  // About how many entries that were filed early one search handles; and, with more than kMostExact
-  // entries, how many records it resolves if one of them matched such an entry.
+  // About how many entries that were filed early one search files again.
   static constexpr std::size_t kMostEarly = 1000;
+  // With more entries than this, a search may end after kFew records or kMostStale stale ones.
   static constexpr std::size_t kMostExact = 1000;
   static constexpr std::size_t kFew = 16;
   // After this many stale records, the search has checked up to about 16,000 records.
   static constexpr std::size_t kMostStale = 45;
-  // How many entries with a record to compare if the search found no victim; and how many entries
-  // to visit, if one of them has a record.
+  // How many entries with a record choose_from_sample() compares.
   static constexpr std::size_t kSample = 16;
+  // After this many entries, choose_from_sample() ends as soon as it has seen one with a record.
   static constexpr std::size_t kMostVisited = 1000;
 
   // Chooses the earliest of the first entries with a record. There are more than kMostExact such
