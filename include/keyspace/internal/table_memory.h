@@ -126,10 +126,12 @@ class TableMemory {
     constexpr std::size_t kBytes = 64;  // of each part
     const std::size_t part = buckets / kParts;
     sampled_ = (sampled_ + kBytes) % (part - kBytes);
-    const Block& table = tables_[tables_[0].memory == nullptr ? 1 : 0];
+    const auto table = std::find_if(tables_.begin(), tables_.end(),
+                                    [](const Block& b) { return b.memory != nullptr; });
+    assert(table != tables_.end());
     std::ptrdiff_t marks = 0;
     for (std::size_t i = 0; i != kParts; ++i) {
-      const std::byte* const bytes = table.memory + i * part + sampled_;
+      const std::byte* const bytes = table->memory + i * part + sampled_;
       marks += std::count(bytes, bytes + kBytes, std::byte{0xFE});
     }
     return static_cast<std::size_t>(marks) * (buckets / (kParts * kBytes));
@@ -227,11 +229,13 @@ class TableMemory {
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Units units_;
   Block prepared_;
-  std::size_t written_ = 0;           // of prepared_, in bytes
-  std::size_t to_write_ = 0;          // likewise
-  Retired* retired_ = nullptr;        // the blocks that are no longer needed
-  std::array<Block, 2> tables_ = {};  // the large blocks in use
-  std::size_t sampled_ = 0;           // where deletion_marks() read last in each part
+  std::size_t written_ = 0;     // of prepared_, in bytes
+  std::size_t to_write_ = 0;    // likewise
+  Retired* retired_ = nullptr;  // the blocks that are no longer needed
+  // The large blocks in use: those of a map's two tables. One more while flat_hash_map rehashes a
+  // table by itself. New releases do so with AddressSanitizer.
+  std::array<Block, 3> tables_ = {};
+  std::size_t sampled_ = 0;  // where deletion_marks() read last in each part
 };
 
 // The allocator of a hash table. If `memory_` is not null, all memory comes from there, and else
