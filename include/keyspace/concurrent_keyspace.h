@@ -47,7 +47,8 @@ namespace keyspace {
 //      other. They wait only for a writer in the same shard. That writer may be waiting for a
 //      reader. (With WithExpireAfterAccess, a request that postpones an expiry is a write.)
 //   3. A listener and a computation are called without a lock. They may call this keyspace.
-//   4. visit(), update() and for_each() call their function with a shard locked. The function must
+//   4. visit(), update(), erase_if() and for_each() call their function with a shard locked. The
+//   function must
 //      not call this keyspace. If such a call has to wait for the lock of the same shard, the
 //      program aborts with a message. (In a library loaded by dlopen() it may wait forever.) Any
 //      other call may wait forever, or work by chance. The function may call another keyspace,
@@ -306,6 +307,18 @@ class ConcurrentKeyspace {
   void for_each(F&& f) const {
     engine_.for_each([&](const Key& key, const Value& value, internal::Millis deadline) {
       f(key, value, to_time_point(deadline));
+    });
+  }
+
+  // Erases each live entry for which pred(const Key&, const Value&, time_point deadline) returns
+  // true, one shard after the other. Returns how many it erased. Each shard is locked for a change
+  // while its entries are visited. So no other call comes between a decision and its erasure. An
+  // entry that other threads add during the walk may be visited or not. If `pred` throws, the walk
+  // ends, and the entries that were erased before stay erased.
+  template <class Predicate>
+  size_type erase_if(Predicate&& pred) {
+    return engine_.erase_if([&](const Key& key, const Value& value, internal::Millis deadline) {
+      return static_cast<bool>(pred(key, value, to_time_point(deadline)));
     });
   }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -199,6 +200,18 @@ class Keyspace {
     return peek(key) != nullptr;
   }
 
+  // Calls f(Value&) for a live key. Returns whether the key was live. `f` must not call the
+  // keyspace. Only WithExpireAfterAccess changes the expiry. With a weigher, the entry is weighed
+  // again; so other entries may be evicted, or the entry itself if it is too heavy. If `f` throws,
+  // what it did to the value stays, and the entry keeps its weight. A request.
+  template <internal::KeyFor<Keyspace> K = Key, class F>
+  requires std::invocable<F&, Value&>
+  bool update(const K& key, F&& f) {
+    Now now(clock_);
+    return engine_.update(
+        as_key(key), [&f](Value& value) { std::invoke(f, value); }, now);
+  }
+
   // MGET. Writes to `out` what find() returns for each key, in order. Returns the end of what was
   // written. Reads the clock once. With more keys than the processor's caches hold, this is faster
   // than calls of find(), because it waits for the memory of several keys at once. `keys` is a
@@ -314,6 +327,20 @@ class Keyspace {
     engine_.for_each([&](const Key& key, const Value& value,
                          internal::Millis deadline) { f(key, value, to_time_point(deadline)); },
                      now);
+  }
+
+  // Erases each live entry for which pred(const Key&, const Value&, time_point deadline) returns
+  // true. Returns how many it erased. `pred` must not call the keyspace. If it throws, the walk
+  // ends, and the entries that were erased before stay erased. Pointers to other entries stay
+  // valid. Takes time in proportion to the number of buckets of the hash map.
+  template <class Predicate>
+  size_type erase_if(Predicate&& pred) {
+    Now now(clock_);
+    return engine_.erase_if(
+        [&](const Key& key, const Value& value, internal::Millis deadline) {
+          return static_cast<bool>(pred(key, value, to_time_point(deadline)));
+        },
+        now);
   }
 
   // With WithStatistics: what was counted so far.

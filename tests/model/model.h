@@ -88,7 +88,7 @@ class Model : Comparison<Kind> {
         &Model::do_set_deadline,  &Model::do_set_deadline, &Model::do_set_deadline,
         &Model::do_insert,        &Model::do_insert_ttl,   &Model::do_insert_ttl,
         &Model::do_insert_at,     &Model::do_replace,      &Model::do_replace_ttl,
-        &Model::do_replace_at,    &Model::do_change,       &Model::do_read,
+        &Model::do_replace_at,    &Model::do_change,       &Model::do_update,
         &Model::do_mget,          &Model::do_getex,        &Model::do_getex,
         &Model::do_getex,         &Model::do_getdel,       &Model::do_erase,
         &Model::do_erase,         &Model::do_erase,        &Model::do_pexpire,
@@ -236,9 +236,20 @@ class Model : Comparison<Kind> {
     entry->value = last_value_;
     check_key(key);
   }
-  void do_read() {
-    name_ = "read";
-    check_key(decode_key());
+  void do_update() {
+    name_ = "update";
+    const std::uint64_t key = decode_key();
+    const bool is_updated = ks_.update(Kind::look_up(Kind::key(key)),
+                                       [&](Value& value) { value = Kind::value(++last_value_); });
+    Entry* const entry = request(key);
+    insist(is_updated == (entry != nullptr), "the reply is wrong");
+    if (entry != nullptr) {
+      entry->value = last_value_;
+      entry->weight = weight(key, last_value_);
+      newest_.reset();  // it may be evicted
+      check_removals();
+    }
+    check_key(key);
   }
   void do_mget() {
     name_ = "mget";
@@ -459,6 +470,17 @@ class Model : Comparison<Kind> {
     } else if (which < 80) {
       name_ = "shrink_to_fit";
       ks_.shrink_to_fit();
+    } else if (which < 96) {
+      name_ = "erase_if";
+      const auto is_chosen = [&](std::uint64_t value) { return value % 8 == which % 8; };
+      std::vector<std::uint64_t> chosen;
+      for (const auto& [key, entry] : entries_) {
+        if (is_live(entry) && is_chosen(entry.value)) chosen.push_back(key);
+      }
+      for (const std::uint64_t key : chosen) remove(key, RemovalCause::kErased);
+      const std::size_t erased = ks_.erase_if(
+          [&](const Key&, const Value& value, Instant) { return is_chosen(Kind::number(value)); });
+      insist(erased == chosen.size(), "the reply is wrong");
     } else if (which < 128) {
       name_ = "move";
       Ks other(std::move(ks_));

@@ -122,6 +122,14 @@ class OneThread {
   bool copy(const K& from, Key to) {
     return shared_->copy(from, std::move(to));
   }
+  template <class K, class F>
+  bool update(const K& key, const F& f) {
+    return shared_->update(key, f);
+  }
+  template <class F>
+  std::size_t erase_if(const F& pred) {
+    return shared_->erase_if(pred);
+  }
   template <class... Limit>
   std::size_t erase_expired(Limit... limit) {
     return shared_->erase_expired(limit...);

@@ -140,13 +140,15 @@ void use_caches() {
   CHECK(cache.get(9) == "1234");
   CHECK(cache.weight() == 8);
   CHECK(cache.capacity() == 8);
-  CHECK(cache.getdel(9) == "1234");
+  CHECK(cache.update(9, [](std::string& value) { value[0] = '5'; }));
+  CHECK(cache.erase_if([](int, const std::string& value, auto) { return value.empty(); }) == 0);
+  CHECK(cache.getdel(9) == "5234");
   int last = -1;
   std::as_const(cache).for_each([&](int key, const std::string&, auto) { last = key; });
   CHECK(cache.rename(last, 9));
   cache.clear();
   CHECK(removals == 10);
-  CHECK(cache.statistics().hits == 2);
+  CHECK(cache.statistics().hits == 3);
   CHECK(!to_string(cache.statistics()).empty());
 }
 
@@ -190,6 +192,7 @@ void use_shared_caches() {
   std::size_t seen = 0;
   view.for_each([&](int, const std::string&, auto) { ++seen; });
   CHECK(seen == view.size());
+  CHECK(cache.erase_if([](int, const std::string& value, auto) { return value.empty(); }) == 0);
   CHECK(cache.erase_expired() == 0);
   keyspace::Reaper reaper(cache);
   reaper.wake();

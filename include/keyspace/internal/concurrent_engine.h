@@ -110,13 +110,12 @@ class ConcurrentEngine {
   bool update(const K& key, F& f) {
     return shards_.write(key, calling_user([&](Contents& contents, auto& hashed, Now& now) {
                            const auto computation = contents.computations.find(hashed);
-                           Value* const value = contents.engine.find(hashed, now);
-                           if (value == nullptr) return false;
-                           // Before the call of `f`, which may change the value and then throw.
-                           contents.computations.remove(computation);
-                           std::invoke(f, *value);
-                           if constexpr (Choices::kIsWeighed) contents.engine.reweigh(hashed, now);
-                           return true;
+                           const auto change = [&](Value& value) {
+                             // Before the call of `f`, which may change the value and then throw.
+                             contents.computations.remove(computation);
+                             std::invoke(f, value);
+                           };
+                           return contents.engine.update(hashed, change, now);
                          }));
   }
 
@@ -225,6 +224,20 @@ class ConcurrentEngine {
   }
   [[nodiscard]] std::size_t volatile_size() const {
     return sum_of([](const Engine& engine) { return engine.volatile_size(); });
+  }
+
+  template <class Predicate>
+  std::size_t erase_if(const Predicate& pred) {
+    std::size_t erased = 0;
+    shards_.change_each(calling_user([&](Contents& contents, Now& now) {
+      const auto decide = [&](const Key& key, const Value& value, Millis deadline) {
+        if (!pred(key, value, deadline)) return false;
+        contents.computations.remove(contents.computations.find(shards_.hashed(key)));
+        return true;
+      };
+      erased += contents.engine.erase_if(decide, now);
+    }));
+    return erased;
   }
 
   void clear() {

@@ -218,11 +218,28 @@ class Engine {
     return is_stored;
   }
 
-  // Weighs an entry again after its value was changed in place.
-  template <class K, class Now>
-  void reweigh(const K& key, Now& now) requires(Choices::kIsWeighed) {
-    store_.reweigh(map().locate(key), now);
+  // Calls f(value) for a live key, and weighs the entry again. Returns true if the key is live.
+  template <class K, class F, class Now>
+  bool update(const K& key, const F& f, Now& now) {
+    const auto found = map().locate(key);
+    if (!request(found, now)) return false;
+    f(*value_of(found));
+    if constexpr (Choices::kIsWeighed) store_.reweigh(found, now);
     store_.call_listener();
+    return true;
+  }
+
+  // Erases each live entry for which pred(key, value, deadline) returns true. Returns how many.
+  template <class Predicate, class Now>
+  std::size_t erase_if(const Predicate& pred, Now& now) {
+    const std::size_t erased = store_.erase_if(
+        [&](const auto& entry) {
+          const auto& [stored, value] = entry;
+          return pred(stored.key(), value.get(), map().deadline(stored));
+        },
+        now);
+    store_.call_listener();
+    return erased;
   }
 
   // Calls f(key, value, deadline) for each live entry.

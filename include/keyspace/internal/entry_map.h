@@ -333,6 +333,16 @@ class EntryMap {
     });
   }
 
+  // Erases each entry for which f(entry) returns true. If f() throws, no more entries are erased.
+  template <class F>
+  void erase_if(const F& f) {
+    map_.erase_if([&](Entry& entry) {
+      if (!f(entry)) return false;
+      forget_deadline(entry);
+      return true;
+    });
+  }
+
   void clear() {
     map_.clear();
     deadlines_.clear();
@@ -354,9 +364,12 @@ class EntryMap {
     Probe::count(Probe::kKeysLookedUp);
     return map_.erase(lookup, [&](Entry& entry) {
       f(entry);
-      volatile_size_ -= entry.first.is_volatile();
-      deadlines_.release_and_shrink(entry.first.packed_deadline_);
+      forget_deadline(entry);
     });
+  }
+  void forget_deadline(const Entry& entry) noexcept {
+    volatile_size_ -= entry.first.is_volatile();
+    deadlines_.release_and_shrink(entry.first.packed_deadline_);
   }
   template <class L>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Entry* look_up(const L& lookup) {

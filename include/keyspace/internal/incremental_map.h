@@ -193,6 +193,32 @@ class IncrementalMap {
     return true;
   }
 
+  // Erases each element for which f(element) returns true. f() may move from such an element. If
+  // f() throws, no more elements are erased. Takes time in proportion to the table.
+  template <class F>
+  void erase_if(const F& f) {
+    struct End {
+      ~End() {
+        if (!map.is_moving()) map.end_move();
+        map.check_marks();
+        if (map.table_.size() < map.few_) map.shrink_later();
+      }
+      IncrementalMap& map;
+    } end{*this};
+    for (auto it = next_; it != old_.end();) {
+      const auto element = it++;
+      if (!f(*element)) continue;
+      if (element == next_) next_ = it;
+      old_.erase(element);
+    }
+    for (auto it = table_.begin(); it != table_.end();) {
+      const auto element = it++;
+      if (!f(*element)) continue;
+      table_.erase(element);
+      ++erased_;
+    }
+  }
+
   // Removes all elements and releases the memory. Takes time in proportion to the table.
   void clear() noexcept {
     reconstruct(table_, make_table(0));

@@ -279,7 +279,7 @@ class Shards {
       Shard& next = shard(i);
       const WriterLock lock(next.mutex);
       Now now(clock_);
-      f(next.contents, now);
+      call(next, f, next.contents, now);
       pending.take(next.contents.engine.removals());
     }
     pending.call_listener();

@@ -180,7 +180,7 @@ class Store {
     other.collect_if_needed();
   }
 
-  // Weighs an entry again after a change of its value. Then calls evict_if_too_heavy().
+  // Weighs the found entry again after a change of its value. Then calls evict_if_too_heavy().
   template <class F, class Now>
   void reweigh(const F& found, Now& now) requires(kIsWeighed) {
     const StoredKey& stored = found.entry->first;
@@ -209,6 +209,23 @@ class Store {
     if (!map_.erase_key(key, prepare)) return false;
     collect_if_needed();
     return was_live;
+  }
+  // Erases each live entry for which accepts(entry) returns true. Returns how many it erased. If
+  // accepts() throws, the entries erased so far stay erased.
+  template <class Accepts, class Now>
+  std::size_t erase_if(const Accepts& accepts, Now& now) {
+    struct End {
+      ~End() { store.collect_if_needed(); }
+      Store& store;
+    } end{*this};
+    std::size_t erased = 0;
+    map_.entries().erase_if([&](Entry& entry) {
+      if (!map_.is_live(entry.first, now) || !accepts(entry)) return false;
+      prepare_removal(entry, RemovalCause::kErased, now);
+      ++erased;
+      return true;
+    });
+    return erased;
   }
   // Erases a live entry, out of line.
   ABSL_ATTRIBUTE_NOINLINE void erase_live(Entry& entry, std::size_t hash) {
