@@ -48,11 +48,10 @@ namespace keyspace {
 //      reader. (With WithExpireAfterAccess, a request that postpones an expiry is a write.)
 //   3. A listener and a computation are called without a lock. They may call this keyspace.
 //   4. visit(), update(), erase_if() and for_each() call their function with a shard locked. The
-//   function must
-//      not call this keyspace. If such a call has to wait for the lock of the same shard, the
-//      program aborts with a message. (In a library loaded by dlopen() it may wait forever.) Any
-//      other call may wait forever, or work by chance. The function may call another keyspace,
-//      unless a function that runs under that keyspace's lock calls this one.
+//      function must not call this keyspace. If such a call has to wait for the lock of the same
+//      shard, the program aborts with a message. (In a library loaded by dlopen() it may wait
+//      forever.) Any other call may wait forever, or work by chance. The function may call another
+//      keyspace, unless a function that runs under that keyspace's lock calls this one.
 //   5. The weigher, the hash, the equality, the clock, the allocator, and the operations of keys
 //      and values must not call this keyspace. Several threads may call them, and the listener, at
 //      once.

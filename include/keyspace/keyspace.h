@@ -8,7 +8,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -72,10 +71,9 @@ namespace keyspace {
 //   8. Memory is proportional to the number of entries: the hash map also shrinks in steps, when
 //      less than a quarter of its room is used. Meanwhile it has two tables. Only calls that may
 //      invalidate pointers take steps (see below). So after many calls of erase(), the next calls
-//      of set() or erase_expired() shrink the map. A deadline at or before
-//      the clock's epoch, or more than 557 years after it, takes memory of its own. This memory is
-//      released when the last such entry is erased. That call takes time in proportion to the
-//      memory.
+//      of set() or erase_expired() shrink the map. A deadline at or before the clock's epoch, or
+//      more than 557 years after it, takes memory of its own. This memory is released when the last
+//      such entry is erased. That call takes time in proportion to the memory.
 //
 // Time. The clock is an object with a `now()`: see TimeSource in clock.h. The default, SteadyClock,
 // counts from the start of the machine. For deadlines that are dates use SystemClock. A keyspace
@@ -208,8 +206,7 @@ class Keyspace {
   requires std::invocable<F&, Value&>
   bool update(const K& key, F&& f) {
     Now now(clock_);
-    return engine_.update(
-        as_key(key), [&f](Value& value) { std::invoke(f, value); }, now);
+    return engine_.update(as_key(key), f, now);
   }
 
   // MGET. Writes to `out` what find() returns for each key, in order. Returns the end of what was

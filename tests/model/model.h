@@ -91,7 +91,7 @@ class Model : Comparison<Kind> {
         &Model::do_replace_at,    &Model::do_change,       &Model::do_update,
         &Model::do_mget,          &Model::do_getex,        &Model::do_getex,
         &Model::do_getex,         &Model::do_getdel,       &Model::do_erase,
-        &Model::do_erase,         &Model::do_erase,        &Model::do_pexpire,
+        &Model::do_erase,         &Model::do_erase,        &Model::do_read,
         &Model::do_pexpire,       &Model::do_pexpire,      &Model::do_pexpire,
         &Model::do_pexpire,       &Model::do_pexpire,      &Model::do_pexpire,
         &Model::do_pexpireat,     &Model::do_pexpireat,    &Model::do_pexpireat,
@@ -235,6 +235,10 @@ class Model : Comparison<Kind> {
     *found = Kind::value(++last_value_);             // its weight stays what it was
     entry->value = last_value_;
     check_key(key);
+  }
+  void do_read() {
+    name_ = "read";
+    check_key(decode_key());
   }
   void do_update() {
     name_ = "update";

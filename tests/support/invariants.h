@@ -406,6 +406,7 @@ struct TestPeer {
       }
       if (policy.queues_[queue].last != previous) return "the end of a queue is wrong";
     }
+    const auto used = queue_of;
     std::array<std::size_t, 2> weights = {};
     for (const auto* it : pointers_to(entries)) {
       const auto& extra = it->first.extra();
@@ -420,6 +421,7 @@ struct TestPeer {
     std::size_t unused = 0;
     std::uint32_t previous = policy.kNone;
     for (std::uint32_t node = policy.free_; node != policy.kNone; node = policy.nodes_[node].next) {
+      if (used.contains(node)) return "a used node is in the list of free nodes";
       if (policy.nodes_[node].previous != previous) return "the previous free node is wrong";
       previous = node;
       ++unused;

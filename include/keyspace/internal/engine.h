@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -220,10 +221,10 @@ class Engine {
 
   // Calls f(value) for a live key, and weighs the entry again. Returns true if the key is live.
   template <class K, class F, class Now>
-  bool update(const K& key, const F& f, Now& now) {
+  bool update(const K& key, F& f, Now& now) {
     const auto found = map().locate(key);
     if (!request(found, now)) return false;
-    f(*value_of(found));
+    std::invoke(f, *value_of(found));
     if constexpr (Choices::kIsWeighed) store_.reweigh(found, now);
     store_.call_listener();
     return true;

@@ -133,8 +133,7 @@ template <class StoredKey, class KeyBox, class Extra, class Equal>
 struct EntryEqual {
   using is_transparent = void;
 
-  // Serves EntryMap::find(stored) and the map's own assertions. They look up an element that is in
-  // the map, at its address.
+  // Serves the map's own assertions. They look up an element that is in the map, at its address.
   bool operator()(const StoredKey& a, const StoredKey& b) const noexcept { return &a == &b; }
   template <class K>
   bool operator()(const StoredKey& stored, const KeyLookup<K>& lookup) const {

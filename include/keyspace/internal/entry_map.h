@@ -27,7 +27,7 @@ namespace keyspace::internal {
 // flat_hash_map alone does not promise that. Its elements may be lost if the allocator, a hash or a
 // move throws while it grows, or if the constructor of an element throws. So this map
 //   - makes keys and values before it inserts them, in boxes that move without throwing;
-//   - calls a hash function that may throw only once for each key, and keeps the hash;
+//   - if the hash function may throw, calls it once for each key, and keeps the hash;
 //   - never lets flat_hash_map grow by itself: see IncrementalMap.
 //
 // Each entry also keeps an Extra, for the policy and the weigher. The map does not look into it. An
@@ -181,8 +181,8 @@ class EntryMap {
     map_.visit_until_false(f);
   }
 
-  // Returns the entry of a key that has this hash. This and the other searches return null if there
-  // is no such entry.
+  // Returns the entry of a key that has this hash. Like the other searches, returns null if no
+  // entry matches.
   template <class K>
   [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Entry* find(const K& key, std::size_t hash) {
     return look_up(KeyLookup<K>{key, hash});
@@ -192,10 +192,6 @@ class EntryMap {
                                                                std::size_t hash) const {
     return look_up(KeyLookup<K>{key, hash});
   }
-
-  // Returns the entry that contains `stored`. Does not throw, because a hash that may throw is
-  // kept.
-  [[nodiscard]] Entry* find(const StoredKey& stored) noexcept { return look_up(stored); }
 
   // Returns one of the entries that `record` matches. (ExpiringMap says when a record matches.)
   template <class Traits = DeadlineRecord>
@@ -314,11 +310,11 @@ class EntryMap {
   // Returns the key of an entry as an rvalue. Only the f() of an erase(), or a caller that then
   // calls clear(), may move from it.
   static KeyBox&& take_key(const Entry& entry) noexcept { return std::move(entry.first.key_); }
-  // Erases an entry whose key has this hash. Calls f(entry) just before. If f() throws, the map
-  // does not change.
+  // Erases the entry that contains `stored`, whose key has this hash. Calls f(entry) just before.
+  // If f() throws, the map does not change.
   template <class F>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(Entry& entry, std::size_t hash, const F& f) {
-    erase_matching(AddressLookup<StoredKey>{entry.first, hash}, f);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(const StoredKey& stored, std::size_t hash, const F& f) {
+    erase_matching(AddressLookup<StoredKey>{stored, hash}, f);
   }
   // The same for the entry of a key. Returns false if there is none.
   template <class K, class F>

@@ -232,7 +232,7 @@ class ExpiringMap {
   // of several erasures.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void erase(Entry& entry, std::size_t hash, const F& f) {
-    entries_.erase(entry, hash, f);
+    entries_.erase(entry.first, hash, f);
   }
   // The same for the entry of a key. Returns false if there is none.
   template <class K, class F>
@@ -305,7 +305,7 @@ class ExpiringMap {
           map.wheel_.file(record.hash(), deadline);
           map.entries_.set_deadline(stored, deadline, map.wheel_.tag(deadline));
         } else {
-          map.entries_.erase(*entry, record.hash(), on_expired);
+          map.entries_.erase(stored, record.hash(), on_expired);
           --budget.erasures;
         }
         if (!is_filed_early) return true;
@@ -361,7 +361,7 @@ class ExpiringMap {
                                              Millis deadline) {
     struct Undo {
       ~Undo() {
-        if (!is_filed) entries.erase(*entries.find(stored), hash, [](Entry&) {});
+        if (!is_filed) entries.erase(stored, hash, [](Entry&) {});
       }
       Entries& entries;
       const StoredKey& stored;
