@@ -170,10 +170,10 @@ class ConcurrentKeyspace {
   }
 
   // Calls f(Value&) for a live key, with its shard locked for a change. Returns whether the key was
-  // live. (A function that takes its argument by value compiles, and changes only a copy.) Only
-  // WithExpireAfterAccess changes the expiry. The entry is weighed again; so other entries may be
-  // evicted, or the entry itself if it is too heavy. If `f` throws, what it did to the value stays,
-  // and the entry keeps its weight. A request.
+  // live. (A function that takes its argument by value compiles, and changes only a copy.) The
+  // expiry stays. (With WithExpireAfterAccess, the idle time starts again.) The entry is weighed
+  // again; so other entries may be evicted, or the entry itself if it is too heavy. If `f` throws,
+  // what it did to the value stays, and the entry keeps its weight. A request.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires std::invocable<F&, Value&>
   bool update(const K& key, F&& f) { return engine_.update(as_key(key), f); }
@@ -287,7 +287,7 @@ class ConcurrentKeyspace {
   // That caller waits for the computation and receives its value or its exception. Other callers
   // get the old value. `refresh_ahead` should be much less than the ttl, or each call computes. A
   // persistent value is never refreshed. With WithExpireAfterAccess, `refresh_ahead` is compared
-  // with the time left before this call postpones the deadline.
+  // with the time left until the hard deadline.
   //
   // `f` may call this keyspace. A call that would wait for itself, directly or through other
   // threads and other keyspaces, throws RecursiveComputation.

@@ -20,7 +20,7 @@ class ExpiryTime;
 
 // How a call says when a key expires:
 //
-//   ks.set("key", 1);                         // no expiry, or Config::expire_after_access
+//   ks.set("key", 1);                         // no expiry
 //   ks.set("key", 1, 1500ms);                 // a ttl
 //   ks.set("key", 1, ks.clock().now() + 2s);  // a deadline: a time point of the keyspace's clock
 //   ks.set("key", 1, keyspace::kNever);       // no expiry
@@ -142,8 +142,8 @@ class ExpiryTime {
 
 }  // namespace internal
 
-// A Ttl, a Deadline or kKeep. By default: no expiry, or Config::expire_after_access if there is
-// one.
+// A Ttl, a Deadline or kKeep. By default: no expiry. (With WithExpireAfterAccess, every entry also
+// expires if it is not requested: see options.h.)
 template <class Clock>
 class Expiry {
  public:

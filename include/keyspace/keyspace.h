@@ -199,9 +199,10 @@ class Keyspace {
   }
 
   // Calls f(Value&) for a live key. Returns whether the key was live. `f` must not call the
-  // keyspace. Only WithExpireAfterAccess changes the expiry. With a weigher, the entry is weighed
-  // again; so other entries may be evicted, or the entry itself if it is too heavy. If `f` throws,
-  // what it did to the value stays, and the entry keeps its weight. A request.
+  // keyspace. The expiry stays. (With WithExpireAfterAccess, the idle time starts again.) With a
+  // weigher, the entry is weighed again; so other entries may be evicted, or the entry itself if it
+  // is too heavy. If `f` throws, what it did to the value stays, and the entry keeps its weight. A
+  // request.
   template <internal::KeyFor<Keyspace> K = Key, class F>
   requires std::invocable<F&, Value&>
   bool update(const K& key, F&& f) {

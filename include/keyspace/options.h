@@ -84,11 +84,18 @@ struct WithListener {};
 // Counts requests and entries: see statistics.h.
 struct WithStatistics {};
 
-// Expires entries that were not requested for Config::expire_after_access. A value stored without
-// an expiry gets that ttl. A find(), get(), mget(), visit(), update() or get_or_compute() of a live
-// key does what pexpire(key, that ttl, Condition::kGt) does. So a persistent key stays persistent.
-// An entry with a shorter ttl gets the longer one at the first of these calls. peek() and getex()
-// postpone nothing.
+// Expires entries that were not requested for Config::expire_after_access, the idle time. An entry
+// then has two deadlines, and expires at the sooner one:
+//
+//   The hard deadline is the one that calls set. There is none after kNever, persist(), or an empty
+//   expiry. Requests do not change it. pexpire(), pexpireat(), persist(), conditions, kKeep and
+//   refresh_ahead concern this one.
+//   The idle deadline is the time of the last request plus the idle time. A call that stores a
+//   value, copy() included, counts as a request. peek(), contains() and pexpire() do not. rename()
+//   keeps the idle deadline.
+//
+// pttl(), pexpiretime(), for_each() and the others tell the sooner deadline. So every entry is
+// volatile, unless the idle time is kNever. An entry takes eight bytes more.
 struct WithExpireAfterAccess {};
 
 // ------------------------------------------------------------------------------------------------
@@ -432,8 +439,8 @@ struct Config {
   Weigher weigher = internal::NotGiven<Kind::kWeigher, Weigher>().operator Weigher();
   Listener listener = internal::NotGiven<Kind::kListener, Listener>().operator Listener();
 
-  // With WithExpireAfterAccess: a ttl. If it is zero or less, a value without its own expiry is not
-  // stored.
+  // With WithExpireAfterAccess: how long an entry is live without a request. If it is zero or less,
+  // no value is stored.
   IdleTime expire_after_access =
       internal::NotGiven<Kind::kExpireAfterAccess, IdleTime>().operator IdleTime();
 

@@ -656,8 +656,10 @@ TEST_CASE("get_or_compute counts one hit or one miss") {
   get(sliding);
   check(sliding, 0, 1);
   clock.advance(5ms);
-  get(sliding);  // postpones the deadline
+  get(sliding);  // postpones the idle deadline
   check(sliding, 1, 1);
+  CHECK(sliding.pttl(1) == 5ms);  // until the deadline that was set
+  CHECK(sliding.persist(1));
   CHECK(sliding.pttl(1) == 10ms);
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("a computed value may get a deadline, or the default expiry", "[thread
   CHECK(sliding.get_or_compute(1, {}, advance) == 1);
   CHECK(sliding.pttl(1) == 10ms);
   CHECK(sliding.get_or_compute(2, SlidingInts::kNever, advance) == 1);
-  CHECK(sliding.pttl(2) == SlidingInts::kNever);
+  CHECK(sliding.pttl(2) == 10ms);
 }
 
 TEST_CASE("a refresh with kKeep keeps the deadline of the old value", "[threads]") {
@@ -427,23 +427,22 @@ TEST_CASE("one call refreshes a value near its deadline, and others return the o
   CHECK(ks.get_or_compute("a", 10ms, never, 1h) == 3);
 }
 
-TEST_CASE("the ttl left before a call decides on a refresh, also with expire_after_access",
-          "[threads]") {
+TEST_CASE("the deadline that was set decides on a refresh, and not the idle time", "[threads]") {
   ManualClock clock;
-  SlidingInts ks({.clock = clock, .expire_after_access = 10ms});
-  ks.set(1, 1);
+  SlidingInts ks({.clock = clock, .expire_after_access = 10min});
   int computed = 0;
-  const auto get = [&] {
-    return ks.get_or_compute(
-        1, 10ms, [&] { return 10 + ++computed; }, 2ms);
-  };
-  clock.advance(7ms);
-  CHECK(get() == 1);
-  CHECK(ks.pttl(1) == 10ms);
-  clock.advance(8ms);
-  CHECK(get() == 11);
-  CHECK(ks.pttl(1) == 10ms);
-  CHECK(get() == 11);
+  for (int minute = 0; minute != 24 * 60; ++minute, clock.advance(1min)) {
+    ks.get_or_compute(
+        1, 5min, [&] { return ++computed; }, 2min);
+  }
+  // Computed every three minutes, when two of the five are left.
+  CHECK(computed == 480);
+  // The idle time alone causes no refresh.
+  ks.set(2, 2);
+  clock.advance(9min);
+  CHECK(ks.get_or_compute(
+            2, 5min, [&] { return 3; }, 2min) == 2);
+  CHECK(ks.pttl(2) == 10min);
 }
 
 TEST_CASE("a failed refresh keeps the old value, and an outdated refresh does not overwrite",

@@ -40,6 +40,7 @@ template <class Choices>
 class Engine {
   using Store = internal::Store<Choices>;
   using Map = typename Store::Map;
+  using Lifetime = typename Store::Lifetime;
 
  public:
   using Key = typename Choices::Key;
@@ -76,7 +77,7 @@ class Engine {
     const auto found = map().locate(key);
     const bool is_stored = map().is_live(found, now) &&
                            store_.put_at(found, std::forward<K>(key), std::forward<V>(value),
-                                         deadline_for(expiry, found, now), now);
+                                         lifetime_for(expiry, found, now), now);
     store_.call_listener();
     return is_stored;
   }
@@ -108,23 +109,25 @@ class Engine {
 
   // The result of find_shared(), which does what find() does under a lock that readers share.
   struct SharedRequest {
-    const Value* value;  // null if the key is not live
-    Millis deadline;     // of a live key
-    bool must_write;     // nothing was done: call find(), which postpones the deadline
+    const Value* value;    // null if the key is not live
+    Millis hard_deadline;  // of a live key
+    bool must_write;       // nothing was done: call find(), which postpones the expiry
   };
   template <class K, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE SharedRequest find_shared(const K& key, Now& now) const {
     map().prefetch(key);
     const auto found = map().locate(key);
     const bool is_hit = map().is_live(found, now);
-    const Millis deadline = is_hit ? map().deadline(found.entry->first) : kNeverMillis;
-    if constexpr (Choices::kExpireAfterAccess) {
-      if (is_hit && is_admitted(Condition::kGt, deadline, idle_time_.deadline(now))) {
-        return {nullptr, deadline, true};
+    Millis hard_deadline = kNeverMillis;
+    if (is_hit) {
+      const Lifetime lifetime = store_.lifetime(found.entry->first);
+      hard_deadline = lifetime.hard;
+      if constexpr (Choices::kExpireAfterAccess) {
+        if (lifetime.idle < idle_time_.deadline(now)) return {nullptr, hard_deadline, true};
       }
     }
     store_.record_shared_request(found, is_hit);
-    return {is_hit ? value_of(found) : nullptr, deadline, false};
+    return {is_hit ? value_of(found) : nullptr, hard_deadline, false};
   }
 
   template <class K, class Now>
@@ -132,9 +135,11 @@ class Engine {
     const auto found = map().locate(key);
     if (!record_request(found, now)) [[unlikely]]
       return nullptr;
-    const Millis deadline = expiry.quick_deadline(now);
-    if (deadline != 0 && map().try_postpone(found, deadline)) [[likely]]
-      return value_of(found);
+    if constexpr (!Choices::kExpireAfterAccess) {
+      const Millis deadline = expiry.quick_deadline(now);
+      if (deadline != 0 && map().try_postpone(found, deadline)) [[likely]]
+        return value_of(found);
+    }
     return set_expiry(found, expiry, now) ? value_of(found) : nullptr;
   }
 
@@ -180,12 +185,20 @@ class Engine {
     if (!map().is_live(found, now)) return std::nullopt;
     return map().deadline(found.entry->first);
   }
+  // Returns the deadline of a live key that calls set, without the idle time.
+  // REQUIRES: the key is live
+  template <class K>
+  [[nodiscard]] Millis hard_deadline(const K& key) const {
+    return store_.lifetime(map().locate(key).entry->first).hard;
+  }
 
   template <class K, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool persist(const K& key, Now& now) {
     const auto found = map().locate(key);
-    if (!map().is_live(found, now) || !found.entry->first.is_volatile()) return false;
-    map().set_deadline(found, kNeverMillis);
+    if (!map().is_live(found, now)) return false;
+    const Lifetime lifetime = store_.lifetime(found.entry->first);
+    if (lifetime.hard == kNeverMillis) return false;
+    store_.set_lifetime(found, lifetime.with_hard(kNeverMillis));
     return true;
   }
 
@@ -214,7 +227,7 @@ class Engine {
     if (other.map().is_live(target, now)) return false;
     const bool is_stored =
         other.store_.put_at(target, std::forward<L>(to), std::as_const(*value_of(source)),
-                            map().deadline(source.entry->first), now);
+                            lifetime(store_.lifetime(source.entry->first).hard, now), now);
     other.store_.call_listener();
     return is_stored;
   }
@@ -342,23 +355,30 @@ class Engine {
     return admits(condition, std::chrono::milliseconds(current), std::chrono::milliseconds(next));
   }
 
-  // Returns the deadline of a value that is stored with this expiry. REQUIRES: !expiry.is_keep()
+  // Returns the lifetime of an entry that is stored or requested now.
   template <class Now>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Millis resolve(ExpiryTime expiry, Now& now) const {
-    if (!expiry.is_default()) return expiry.deadline(now);
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Lifetime lifetime(Millis hard_deadline,
+                                                               [[maybe_unused]] Now& now) const {
     if constexpr (Choices::kExpireAfterAccess) {
-      return idle_time_.deadline(now);
+      return Lifetime(hard_deadline, idle_time_.deadline(now));
     } else {
-      return kNeverMillis;
+      return Lifetime(hard_deadline);
     }
   }
 
-  // Returns the deadline of a value that is stored with this expiry over the found entry.
+  // Returns the hard deadline that an expiry means. REQUIRES: !expiry.is_keep()
+  template <class Now>
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE static Millis resolve(ExpiryTime expiry, Now& now) {
+    return expiry.is_default() ? kNeverMillis : expiry.deadline(now);
+  }
+
+  // Returns the lifetime of a value that is stored with this expiry over the found entry.
   template <class F, class Now>
-  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Millis deadline_for(ExpiryTime expiry, const F& found,
-                                                                 Now& now) const {
-    if (!expiry.is_keep()) return resolve(expiry, now);
-    return map().is_live(found, now) ? map().deadline(found.entry->first) : kNeverMillis;
+  [[nodiscard]] ABSL_ATTRIBUTE_ALWAYS_INLINE Lifetime lifetime_for(ExpiryTime expiry,
+                                                                   const F& found, Now& now) const {
+    if (!expiry.is_keep()) return lifetime(resolve(expiry, now), now);
+    const bool is_live = map().is_live(found, now);
+    return lifetime(is_live ? store_.lifetime(found.entry->first).hard : kNeverMillis, now);
   }
 
   template <bool kOverwrites, class K, class V, class Now>
@@ -383,7 +403,7 @@ class Engine {
     const auto found = map().locate(key);
     const bool is_stored = (kOverwrites || !map().is_live(found, now)) &&
                            store_.put_at(found, std::forward<K>(key), std::forward<V>(value),
-                                         deadline_for(expiry, found, now), now);
+                                         lifetime_for(expiry, found, now), now);
     if (found.entry != nullptr) step();  // store_.add() takes a step for a new key
     store_.call_listener();
     return is_stored;
@@ -400,7 +420,9 @@ class Engine {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool request(const F& found, Now& now) {
     if (!record_request(found, now)) return false;
     if constexpr (Choices::kExpireAfterAccess) {
-      expire_found(found, idle_time_.deadline(now), Condition::kGt, now);
+      const Lifetime before = store_.lifetime(found.entry->first);
+      const Lifetime after = lifetime(before.hard, now);
+      if (before.idle < after.idle) store_.set_lifetime(found, after);
     }
     return true;
   }
@@ -415,28 +437,29 @@ class Engine {
   template <class F, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool expire_found(const F& found, Millis deadline,
                                                  Condition condition, Now& now) {
-    if (!is_admitted(condition, map().deadline(found.entry->first), deadline)) return false;
-    set_deadline_or_erase(found, deadline, now);
+    const Lifetime lifetime = store_.lifetime(found.entry->first);
+    if (!is_admitted(condition, lifetime.hard, deadline)) return false;
+    set_lifetime_or_erase(found, lifetime.with_hard(deadline), now);
     return true;
   }
 
-  // Gives a live entry another deadline. If that is over, erases the entry and returns false.
+  // Gives a live entry another lifetime. If that is over, erases the entry and returns false.
   template <class F, class Now>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool set_deadline_or_erase(const F& found, Millis deadline,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool set_lifetime_or_erase(const F& found, Lifetime lifetime,
                                                           Now& now) {
-    if (Map::is_over(deadline, now)) [[unlikely]] {
+    if (Map::is_over(lifetime.deadline(), now)) [[unlikely]] {
       store_.erase_live(*found.entry, found.hash);
       store_.call_listener();
       return false;
     }
-    map().set_deadline(found, deadline);
+    store_.set_lifetime(found, lifetime);
     return true;
   }
 
   // The same for an expiry, out of line.
   template <class F, class Now>
   ABSL_ATTRIBUTE_NOINLINE bool set_expiry(F found, ExpiryTime expiry, Now now) {
-    return set_deadline_or_erase(found, deadline_for(expiry, found, now), now);
+    return set_lifetime_or_erase(found, lifetime_for(expiry, found, now), now);
   }
 
   // Looks up each key, and writes result(found) to `out`. Fetches the memory of several keys at

@@ -57,7 +57,7 @@ class SingleFlight {
       const ReaderLock lock(shard.mutex);
       CallTime now(shards_.clock());
       const auto found = shard.contents.engine.find_shared(hashed, now);
-      if (found.value != nullptr && (!must_refresh(found.deadline, now) ||
+      if (found.value != nullptr && (!must_refresh(found.hard_deadline, now) ||
                                      shard.contents.computations.find(hashed) != nullptr)) {
         return *found.value;
       }
@@ -102,8 +102,8 @@ class SingleFlight {
     }
     const Value* const value = contents.engine.peek(hashed, now);
     const bool is_result =
-        value != nullptr && (computation != nullptr ||
-                             !must_refresh(contents.engine.deadline(hashed, now).value(), now));
+        value != nullptr &&
+        (computation != nullptr || !must_refresh(contents.engine.hard_deadline(hashed), now));
     // After must_refresh(), because a request may postpone the deadline.
     if (!is_recorded) static_cast<void>(contents.engine.find(hashed, now));
     if (is_result) return *value;

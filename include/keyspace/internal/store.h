@@ -18,6 +18,7 @@
 #include "keyspace/internal/eviction.h"
 #include "keyspace/internal/expiring_map.h"
 #include "keyspace/internal/hashing.h"
+#include "keyspace/internal/lifetime.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/reconstruct.h"
 #include "keyspace/internal/removal_queue.h"
@@ -45,14 +46,20 @@ class Store {
   using Policy = Eviction<typename Choices::Policy, Allocator>;
   using PolicyState = typename Policy::PolicyState;
 
+  using RestOfLifetime = typename Lifetime<Choices::kExpireAfterAccess>::Rest;
+
   // What an entry keeps for this store.
   struct PlainExtra {
     [[nodiscard]] static constexpr std::size_t weight() noexcept { return 1; }
+    void set_weight(std::size_t) noexcept {}
     KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS PolicyState policy_state;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS RestOfLifetime rest;
   };
   struct WeighedExtra {
     [[nodiscard]] std::size_t weight() const noexcept { return kept_weight; }
+    void set_weight(std::size_t weight) noexcept { kept_weight = weight; }
     KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS PolicyState policy_state;
+    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS RestOfLifetime rest;
     std::size_t kept_weight;
   };
   static constexpr bool kIsBounded = Choices::kIsBounded;
@@ -73,6 +80,7 @@ class Store {
       ExpiringMap<Key, Value, typename Choices::Hash, typename Choices::Equal, Allocator, Extra>;
   using StoredKey = typename Map::StoredKey;
   using Entry = typename Map::Entry;
+  using Lifetime = internal::Lifetime<Choices::kExpireAfterAccess>;
 
   explicit Store(EngineConfig<Choices>&& config)
       : map_(config.hash, config.equal, config.allocator),
@@ -97,6 +105,17 @@ class Store {
     return counted;
   }
 
+  // Returns the deadlines of an entry.
+  [[nodiscard]] Lifetime lifetime(const StoredKey& stored) const noexcept {
+    return {map_.deadline(stored), stored.extra().rest};
+  }
+  // Changes the deadlines of the found entry. REQUIRES: the sooner one is not over.
+  template <class F>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void set_lifetime(const F& found, Lifetime lifetime) {
+    map_.set_deadline(found, lifetime.deadline());
+    found.entry->first.extra().rest = lifetime.rest();
+  }
+
   // Records a request, and for a hit the access to the found entry.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void record_request(const F& found, bool is_hit) {
@@ -112,8 +131,9 @@ class Store {
 
   // Whether put_now() accepts such keys and values.
   template <class K, class V>
-  static constexpr bool kCanPutNow = kIsPlain&& Map::Entries::kIsTrivial&&
-      kIsCopied<Key, decltype(key_of(std::declval<K>()))>&& kIsCopied<Value, V>;
+  static constexpr bool kCanPutNow =
+      kIsPlain && !Choices::kExpireAfterAccess && Map::Entries::kIsTrivial &&
+      kIsCopied<Key, decltype(key_of(std::declval<K>()))> && kIsCopied<Value, V>;
   // Stores a value with one look-up. See ExpiringMap. REQUIRES: map().can_put_now(deadline, now)
   template <bool kOverwrites, class K, class V>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool put_now(const K& key, const V& value, Millis deadline) {
@@ -122,12 +142,12 @@ class Store {
                                               static_cast<Value>(value), deadline);
   }
 
-  // Stores a value and a deadline under the key that was looked up, over the found entry. If the
-  // deadline is over, erases the found entry instead. Returns false if the capacity has no room for
-  // the new entry; then the found entry is erased too.
+  // Stores a value under the key that was looked up, over the found entry. If the lifetime is over,
+  // erases the found entry instead. Returns false if the capacity has no room for the new entry;
+  // then the found entry is erased too.
   template <class F, class K, class V, class Now>
-  bool put_at(const F& found, K&& key, V&& value, Millis deadline, Now& now) {
-    if (Map::is_over(deadline, now)) {
+  bool put_at(const F& found, K&& key, V&& value, Lifetime lifetime, Now& now) {
+    if (Map::is_over(lifetime.deadline(), now)) {
       if (found.entry != nullptr) erase(found, now);
       return true;
     }
@@ -136,13 +156,13 @@ class Store {
     const bool is_there = found.entry != nullptr && (kIsPlain || map_.is_live(found, now));
     if constexpr (!kIsWeighed && !kIsObserved) {
       if (is_there) {
-        map_.overwrite(*found.entry, found.hash, std::forward<V>(value), deadline);
-        record_overwrite(found.entry->first.extra(), 1);
+        map_.overwrite(*found.entry, found.hash, std::forward<V>(value), lifetime.deadline());
+        record_overwrite(found.entry->first.extra(), 1, lifetime);
         return true;
       }
     }
     ValueBox value_box = map_.template make_box<ValueBox>(as_value(std::forward<V>(value)));
-    return put_boxes(found, make_key(std::forward<K>(key)), std::move(value_box), deadline,
+    return put_boxes(found, make_key(std::forward<K>(key)), std::move(value_box), lifetime,
                      is_there, now);
   }
 
@@ -169,7 +189,7 @@ class Store {
     const bool is_there = map_.is_live(to, now);
     KeyBox key_box = make_key(std::forward<K>(key));
     if (!put_boxes(to, std::move(key_box), std::move(from.entry->second),
-                   other.map_.deadline(from.entry->first), is_there, now)) {
+                   other.lifetime(from.entry->first), is_there, now)) {
       other.erase(*from.entry, from.hash, RemovalCause::kEvicted, now);
       return;
     }
@@ -187,7 +207,7 @@ class Store {
     Extra& extra = stored.extra();
     const std::size_t weight = weigh_entry(stored.key(), found.entry->second);
     policy_.reweigh(extra.policy_state, extra.weight(), weight);
-    extra = make_extra(extra.policy_state, weight);
+    extra.set_weight(weight);
     evict_if_too_heavy(*found.entry, found.hash, now);
   }
 
@@ -295,24 +315,24 @@ class Store {
   }
 
   // Stores a key and a value as put_at() does. If it returns false or throws, the value is not
-  // moved from. REQUIRES: the deadline is not over.
+  // moved from. REQUIRES: the lifetime is not over.
   template <class F, class Now>
-  bool put_boxes(const F& found, KeyBox key, ValueBox&& value, Millis deadline, bool is_there,
+  bool put_boxes(const F& found, KeyBox key, ValueBox&& value, Lifetime lifetime, bool is_there,
                  Now& now) {
     const std::size_t weight = weigh(key, value);
     if (is_there && can_overwrite(found.entry->first.extra().weight(), weight)) {
       removals_.reserve(1);
-      map_.change(found.entry->first, found.hash, deadline, [&]() noexcept {
+      map_.change(found.entry->first, found.hash, lifetime.deadline(), [&]() noexcept {
         enqueue(std::move(key), found.entry->second, RemovalCause::kReplaced);
         found.entry->second.replace(std::move(value));
-        record_overwrite(found.entry->first.extra(), weight);
+        record_overwrite(found.entry->first.extra(), weight, lifetime);
       });
       return true;
     }
     if (found.entry != nullptr) {
       erase(*found.entry, found.hash, cause_of(is_there, RemovalCause::kReplaced), now);
     }
-    if (!add(std::move(key), std::move(value), found.hash, weight, deadline, now)) {
+    if (!add(std::move(key), std::move(value), found.hash, weight, lifetime, now)) {
       counters_.record_refusal();
       return false;
     }
@@ -322,9 +342,9 @@ class Store {
 
   // Erases up to two expired entries, then adds an entry. Returns false if the capacity has no room
   // for it. If it returns false or throws, the key and the value are not moved from. REQUIRES: the
-  // key is not stored, and the deadline is not over.
+  // key is not stored, and the lifetime is not over.
   template <class Now>
-  bool add(KeyBox&& key, ValueBox&& value, std::size_t hash, std::size_t weight, Millis deadline,
+  bool add(KeyBox&& key, ValueBox&& value, std::size_t hash, std::size_t weight, Lifetime lifetime,
            Now& now) {
     if (map_.volatile_size() != 0) {  // else the clock need not be read
       Budget budget(2);
@@ -336,10 +356,11 @@ class Store {
       placement = policy_.admit(map_.entries(), hash, weight);
       if (!evict_for(weight, now)) return false;
     }
-    map_.grow_for(deadline);
+    map_.grow_for(lifetime.deadline());
     policy_.grow(map_.entries().capacity());
-    map_.insert(std::move(key), std::move(value), hash, deadline,
-                [&] { return make_extra(policy_.add(hash, weight, placement), weight); });
+    map_.insert(std::move(key), std::move(value), hash, lifetime.deadline(), [&] {
+      return make_extra(policy_.add(hash, weight, placement), lifetime.rest(), weight);
+    });
     return true;
   }
 
@@ -371,7 +392,7 @@ class Store {
     const Extra& extra = found.entry->first.extra();
     const PolicyState state = policy_.rehash(extra.policy_state, hash);
     policy_.reweigh(state, extra.weight(), weight);
-    return make_extra(state, weight);
+    return make_extra(state, extra.rest, weight);
   }
 
   // Evicts entries if all together weigh too much after the weight of `entry` has changed. Evicts
@@ -441,11 +462,12 @@ class Store {
   [[nodiscard]] std::size_t weigh_entry(const Key& key, const ValueBox& value) const {
     return static_cast<std::size_t>(weigher_(key, value.get()));
   }
-  static Extra make_extra(PolicyState state, [[maybe_unused]] std::size_t weight) noexcept {
+  static Extra make_extra(PolicyState state, RestOfLifetime rest,
+                          [[maybe_unused]] std::size_t weight) noexcept {
     if constexpr (kIsWeighed) {
-      return {state, weight};
+      return {state, rest, weight};
     } else {
-      return {state};
+      return {state, rest};
     }
   }
 
@@ -457,10 +479,11 @@ class Store {
       return true;
     }
   }
-  void record_overwrite(Extra& extra, std::size_t weight) noexcept {
+  void record_overwrite(Extra& extra, std::size_t weight, Lifetime lifetime) noexcept {
     policy_.record_access(extra.policy_state);
     policy_.reweigh(extra.policy_state, extra.weight(), weight);
-    extra = make_extra(extra.policy_state, weight);
+    extra.set_weight(weight);
+    extra.rest = lifetime.rest();
     counters_.record_replacement();
     counters_.record_removal(RemovalCause::kReplaced);
   }
