@@ -5,15 +5,68 @@
 
 #include "keyspace/internal/config.h"
 
+#include <chrono>
 #include <stdexcept>
+
+#include "keyspace/expiry.h"
 
 namespace keyspace {
 
-// Thrown by ConcurrentKeyspace::get_or_compute() when it would deadlock: the value is being
+// How get_or_compute() computes a value:
+//
+//   tokens.get_or_compute(user, {.expiry = 10min, .refresh_ahead = 1min}, fetch);
+//
+// `Clock` is the clock of the keyspace: each keyspace has its own type ComputeOptions.
+template <class Clock>
+struct ComputeOptions {
+  // The expiry of a computed value, if the function returns no other. A ttl counts from the end of
+  // the computation. If the expiry is then over, nothing is stored, and the old value is erased.
+  Expiry<Clock> expiry = {};
+
+  // A live value with at most this much time left is computed again by one caller. With zero, no
+  // value is. A persistent value is never computed again. This should be much less than the ttl:
+  // otherwise each call computes.
+  Ttl refresh_ahead = std::chrono::milliseconds(0);
+
+  // How long a call waits for the computation of another thread, in real time. Then it throws
+  // ComputationTimeout. With zero or less it does not wait. It does not limit the time of a
+  // computation that this call runs itself. A Keyspace never waits.
+  Ttl max_wait = kNever;
+};
+
+// What the function of a get_or_compute() may return: a value with the expiry that comes with it,
+// such as the max-age of a page or the lifetime of a token.
+//
+//   return keyspace::Computed{std::move(token), 55min};
+//
+// `expiry` is a ttl or a time point of the keyspace's clock. See expiry.h.
+template <class Value, class Expiry = std::chrono::milliseconds>
+struct Computed {
+  Value value;
+  Expiry expiry;
+};
+template <class Value, class Expiry>
+Computed(Value, Expiry) -> Computed<Value, Expiry>;
+
+// In a program that is compiled without exceptions, get_or_compute() calls std::abort() where it
+// would throw one of these.
+
+// Thrown by get_or_compute() of a ConcurrentKeyspace if it would deadlock: the value is being
 // computed by this thread, or by a thread that waits for this thread, directly or through others.
-// In a program that is compiled without exceptions, get_or_compute() calls std::abort() instead.
 struct RecursiveComputation : std::logic_error {
-  RecursiveComputation() : std::logic_error("get_or_compute() would wait for itself") {}
+  RecursiveComputation()
+      : std::logic_error(
+            "get_or_compute() would wait for itself: its function must not ask, directly or "
+            "through "
+            "other threads, for the key that it computes") {}
+};
+
+// Thrown by get_or_compute() of a ConcurrentKeyspace if it has waited for max_wait.
+struct ComputationTimeout : std::runtime_error {
+  ComputationTimeout()
+      : std::runtime_error(
+            "get_or_compute() has waited for max_wait, and another thread is still computing the "
+            "value: try again later, or do without the value") {}
 };
 
 }  // namespace keyspace

@@ -12,12 +12,14 @@
 #include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/base/attributes.h"
 #include "keyspace/clock.h"
 #include "keyspace/computation.h"
 #include "keyspace/condition.h"
 #include "keyspace/expiry.h"
+#include "keyspace/internal/computed_value.h"
 #include "keyspace/internal/concurrent_engine.h"
 #include "keyspace/internal/key_concepts.h"
 #include "keyspace/internal/millis.h"
@@ -80,6 +82,8 @@ class ConcurrentKeyspace {
   using Choices = internal::Choices<Key, Value, Options...>;
   using Engine = internal::ConcurrentEngine<Choices>;
   static constexpr bool kUsesRequests = Engine::kUsesRequests;
+  static constexpr bool kIsComputable =
+      std::copy_constructible<Value> && std::constructible_from<Key, const Key&>;
 
  public:
   using key_type = Key;
@@ -95,6 +99,7 @@ class ConcurrentKeyspace {
   using Expiry = keyspace::Expiry<internal::ClockOf<clock_type>>;
   using Deadline = keyspace::Deadline<internal::ClockOf<clock_type>>;
   using Config = keyspace::Config<Choices, /*kIsConcurrent=*/true>;
+  using ComputeOptions = keyspace::ComputeOptions<internal::ClockOf<clock_type>>;
   static constexpr duration kNever = keyspace::kNever;
   static constexpr KeepExpiry kKeep = keyspace::kKeep;
 
@@ -177,6 +182,14 @@ class ConcurrentKeyspace {
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires std::invocable<F&, Value&>
   bool update(const K& key, F&& f) { return engine_.update(as_key(key), f); }
+
+  // Calls f(entry) once with the entry of a key, live or not, and returns what `f` returns. Its
+  // shard is locked for a change meanwhile, so no other call comes between what `f` reads and what
+  // it does. For the members of `entry` see Keyspace::compute(). If `f` stores or erases a value,
+  // or calls value(), a running computation of the key is not stored. A request.
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
+  requires internal::StorableKey<K, ConcurrentKeyspace>
+  auto compute(const K& key, F&& f) { return engine_.compute(as_key(key), f); }
 
   // EXISTS. Returns whether the key is live. Not a request.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
@@ -268,34 +281,77 @@ class ConcurrentKeyspace {
   }
 
   // Returns a copy of the value of a live key. If the key is missing or expired, computes the
-  // value, stores it with the expiry, and returns it. `f` is called as f() or f(const Key&), and
-  // returns what a Value can be made of. A ttl counts from the end of the computation. If the
-  // expiry is then over, the call stores nothing and erases the old value. A request.
+  // value, stores it with options.expiry, and returns it. A request. For the options, and for a
+  // second form with only an expiry, see Keyspace::get_or_compute(), which also says what `f`
+  // returns.
   //
-  // With kKeep, a value that is refreshed keeps its deadline. If the old value expires during the
-  // computation, the new one has no expiry.
-  //
-  // Of several threads that ask for the same key, one computes, and the others wait for its value.
-  // What `f` throws is thrown by all of these calls, and nothing is stored.
+  // Of several threads that ask for the same key, one computes, and the others wait for its value,
+  // at most for options.max_wait. What `f` throws is thrown by all of these calls, and nothing is
+  // stored. If a computation of another thread finds nothing, a call whose own `f` always returns a
+  // value computes it.
   //
   // If the key is set, updated, renamed or erased during the computation, the computed value is not
   // stored. (An erase() that finds no key counts too.) The waiting calls still return it. Calls
   // that begin after the change get the current value, or compute again. A change of the expiry
   // alone does not discard the computation.
   //
-  // With `refresh_ahead`, a value with at most that much time left is computed again by one caller.
-  // That caller waits for the computation and receives its value or its exception. Other callers
-  // get the old value. `refresh_ahead` should be much less than the ttl, or each call computes. A
-  // persistent value is never refreshed. With WithExpireAfterAccess, `refresh_ahead` is compared
-  // with the time left until the hard deadline.
+  // With options.refresh_ahead, one caller computes the value again and waits for the result. Other
+  // callers get the old value meanwhile. If `f` throws, that caller also gets the old value while
+  // it is live, and the next call tries again.
   //
   // `f` may call this keyspace. A call that would wait for itself, directly or through other
   // threads and other keyspaces, throws RecursiveComputation.
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, internal::ComputationOf<Key, Value> F>
-  Value
-  get_or_compute(const K& key, Expiry expiry, F&& f, Ttl refresh_ahead = duration::zero()) requires(
-      std::copy_constructible<Value>&& std::constructible_from<Key, const K&>) {
-    return engine_.get_or_compute(as_key(key), expiry.time(), f, refresh_ahead);
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key,
+            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+            internal::ComputationOf<ConcurrentKeyspace> F>
+  auto get_or_compute(const K& key, Options_ options, F&& f) requires(kIsComputable) {
+    using Result = internal::ResultOf<internal::ComputationResult<F, Key>, ConcurrentKeyspace>;
+    return single_flight(options).template get_or_compute<Result>(
+        as_key(key), [&](const auto& wanted) {
+          const Key& its_key = wanted.front().computation->key;
+          std::vector<internal::ComputedValue<Value>> values;
+          values.push_back(internal::to_computed_value<ConcurrentKeyspace>(
+              internal::call_computation(f, its_key), options.expiry.time()));
+          return values;
+        });
+  }
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key,
+            internal::ComputationOf<ConcurrentKeyspace> F>
+  auto get_or_compute(const K& key, Expiry expiry, F&& f,
+                      Ttl refresh_ahead = duration::zero()) requires(kIsComputable) {
+    return get_or_compute(key, ComputeOptions{.expiry = expiry, .refresh_ahead = refresh_ahead},
+                          std::forward<F>(f));
+  }
+
+  // The same for several keys. Calls `f` once with all keys whose values it must compute. Returns
+  // a vector of the values, in the order of `keys`. See Keyspace::get_or_compute().
+  //
+  // Each key is computed by one call at a time, also if several calls ask for some of the same
+  // keys. A call first computes the keys that no other call computes, and then waits for the rest.
+  // It waits at most options.max_wait for each of them.
+  template <internal::KeysFor<ConcurrentKeyspace> Keys,
+            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+            internal::BatchComputationOf<ConcurrentKeyspace> F>
+  requires(!internal::KeyFor<Keys, ConcurrentKeyspace>) auto get_or_compute(
+      const Keys& keys, Options_ options, F&& f) requires(kIsComputable) {
+    using Result =
+        internal::ResultOf<internal::BatchElement<F, ConcurrentKeyspace>, ConcurrentKeyspace>;
+    const auto to_key = [](auto&& key) -> decltype(auto) {
+      return as_key(std::forward<decltype(key)>(key));
+    };
+    return single_flight(options).template get_or_compute_all<Result>(
+        keys, to_key, [&](const auto& wanted) {
+          std::vector<Key> its_keys;
+          its_keys.reserve(wanted.size());
+          for (const auto& next : wanted) its_keys.push_back(next.computation->key);
+          return internal::compute_batch<ConcurrentKeyspace>(f, its_keys, options.expiry.time());
+        });
+  }
+  template <internal::KeysFor<ConcurrentKeyspace> Keys,
+            internal::BatchComputationOf<ConcurrentKeyspace> F>
+  requires(!internal::KeyFor<Keys, ConcurrentKeyspace>) auto get_or_compute(
+      const Keys& keys, Expiry expiry, F&& f) requires(kIsComputable) {
+    return get_or_compute(keys, ComputeOptions{.expiry = expiry}, std::forward<F>(f));
   }
 
   // KEYS, SCAN. Calls f(const Key&, const Value&, time_point deadline) for each live entry, one
@@ -406,12 +462,15 @@ class ConcurrentKeyspace {
   std::optional<Value> getdel(const K& key) requires(Choices::kIsObserved && !std::copy_constructible<Value>) = delete;  // the value cannot be copied for the caller and the listener: use erase(), which passes it to the listener
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, internal::KeyFor<ConcurrentKeyspace> L = Key>
   bool copy(const K& from, L&& to) requires(!std::copy_constructible<Value>) = delete;  // the value cannot be copied: use rename() to move it, or store a std::shared_ptr
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
-  Value get_or_compute(const K& key, Expiry expiry, F&& f, Ttl refresh_ahead = duration::zero()) requires(!std::copy_constructible<Value> || !std::constructible_from<Key, const K&>) = delete;  // the key or the value cannot be copied: store a std::shared_ptr
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
-  requires(!internal::ComputationOf<F, Key, Value>)
-  Value get_or_compute(const K& key, Expiry expiry, F&& f, Ttl refresh_ahead = duration::zero()) requires(std::copy_constructible<Value> && std::constructible_from<Key, const K&>) = delete;  // `f` must be callable as f() or f(const Key&), and return what a Value can be made of
-  template <class K, internal::ComputationOf<Key, Value> F>
+  template <class Keys, class How, class F>
+  void get_or_compute(const Keys& keys, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(!kIsComputable) = delete;  // the key or the value cannot be copied: store a std::shared_ptr
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class How, class F>
+  requires(!internal::ComputationOf<F, ConcurrentKeyspace>)
+  void get_or_compute(const K& key, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(kIsComputable) = delete;  // `f` must be callable as f() or f(const Key&), and return what a Value can be made of, a Computed, or an optional of these
+  template <internal::KeysFor<ConcurrentKeyspace> Keys, class How, class F>
+  requires(!internal::KeyFor<Keys, ConcurrentKeyspace> && !internal::BatchComputationOf<F, ConcurrentKeyspace>)
+  void get_or_compute(const Keys& keys, const How& how, F&& f) requires(kIsComputable) = delete;  // `f` must be callable as f(const std::vector<Key>&), and return a container of what a Value can be made of, of Computed, or of optionals of these
+  template <class K, internal::ComputationOf<ConcurrentKeyspace> F>
   Value get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
   template <class K>
   const Value* find(const K& key) const = delete;  // another thread could invalidate a pointer: use get(), or visit() for no copy
@@ -441,6 +500,9 @@ class ConcurrentKeyspace {
 
   static time_point to_time_point(internal::Millis millis) noexcept {
     return time_point(duration(millis));
+  }
+  auto single_flight(const ComputeOptions& options) {
+    return engine_.single_flight(options.refresh_ahead, options.max_wait);
   }
 
   Engine engine_;

@@ -11,14 +11,18 @@
 #include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/base/attributes.h"
 #include "keyspace/clock.h"
+#include "keyspace/computation.h"
 #include "keyspace/condition.h"
 #include "keyspace/expiry.h"
 #include "keyspace/internal/call_time.h"
+#include "keyspace/internal/computed_value.h"
 #include "keyspace/internal/engine.h"
 #include "keyspace/internal/key_concepts.h"
+#include "keyspace/internal/lone_computation.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/options.h"
 #include "keyspace/statistics.h"
@@ -100,6 +104,8 @@ class Keyspace {
   using Choices = internal::Choices<Key, Value, Options...>;
   using Engine = internal::Engine<Choices>;
   static constexpr bool kUsesRequests = Engine::kUsesRequests;
+  static constexpr bool kIsComputable =
+      std::copy_constructible<Value> && std::constructible_from<Key, const Key&>;
 
  public:
   using key_type = Key;
@@ -115,6 +121,7 @@ class Keyspace {
   using Expiry = keyspace::Expiry<internal::ClockOf<clock_type>>;
   using Deadline = keyspace::Deadline<internal::ClockOf<clock_type>>;
   using Config = keyspace::Config<Choices, /*kIsConcurrent=*/false>;
+  using ComputeOptions = keyspace::ComputeOptions<internal::ClockOf<clock_type>>;
   static constexpr duration kNever = keyspace::kNever;
   static constexpr KeepExpiry kKeep = keyspace::kKeep;
 
@@ -208,6 +215,100 @@ class Keyspace {
   bool update(const K& key, F&& f) {
     Now now(clock_);
     return engine_.update(as_key(key), f, now);
+  }
+
+  // Calls f(entry) once with the entry of a key, live or not, and returns what `f` returns. So one
+  // call can look at a value, decide, and change the entry: a compare-and-erase, a counter that
+  // expires, a get-or-insert. `f` takes the entry as `auto& entry`. These are its members:
+  //
+  //   Value* value()                     null if the key is not live. `f` may change the value.
+  //   std::optional<time_point> deadline()
+  //   std::optional<duration> ttl()      what pexpiretime() and pttl() return
+  //   void store(value, Expiry = {})     as set()
+  //   bool expire(Expiry)                sets the expiry of a live key. Returns true iff it is
+  //   live. bool erase()                       returns true iff the key was live
+  //
+  // Each of them takes effect at once. A pointer from value() is valid until store(), expire(),
+  // erase() or the end of `f`. `f` must not call the keyspace, and must not keep the entry. After
+  // `f`, the entry is weighed again if `f` called value(), and the listener is called. If `f`
+  // throws, what it did stays. `key` is copied if a value is stored. A request.
+  template <internal::KeyFor<Keyspace> K = Key, class F>
+  requires internal::StorableKey<K, Keyspace>
+  auto compute(const K& key, F&& f) {
+    Now now(clock_);
+    return engine_.compute(as_key(key), internal::kIgnore, f, now);
+  }
+
+  // Returns a copy of the value of a live key. If the key is missing or expired, computes the
+  // value, stores it with options.expiry, and returns it. A request.
+  //
+  //   ks.get_or_compute("/", 10min, [] { return render("/"); });
+  //   ks.get_or_compute("/", {.expiry = 10min, .refresh_ahead = 1min}, [] { return render("/"); });
+  //
+  // `f` is called as f() or f(const Key&). It returns one of these:
+  //   - what a Value can be made of;
+  //   - a Computed: a value with an expiry, which replaces options.expiry;
+  //   - a std::optional of either. Then this call returns a std::optional<Value>. For nullopt,
+  //     nothing is stored.
+  //
+  // A ttl counts from the end of the computation. If the expiry is then over, the call stores
+  // nothing and erases the old value. With kKeep, a value that is refreshed keeps its deadline; if
+  // the old value has expired meanwhile, the new one has no expiry. If `f` throws, nothing is
+  // stored, and the call throws the exception.
+  //
+  // With options.refresh_ahead, a live value is computed again before it expires. If `f` throws
+  // then, the call returns the old value while it is live, and the next call tries again. If `f`
+  // returns nullopt, the old value is erased.
+  //
+  // See ComputeOptions in computation.h. The form with an Expiry is short for
+  // ComputeOptions{.expiry, .refresh_ahead}. `f` may call the keyspace. What it does to the same
+  // key is overwritten.
+  template <internal::KeyFor<Keyspace> K = Key,
+            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+            internal::ComputationOf<Keyspace> F>
+  auto get_or_compute(const K& key, Options_ options, F&& f) requires(kIsComputable) {
+    using Result = internal::ResultOf<internal::ComputationResult<F, Key>, Keyspace>;
+    return computation(options).template get_or_compute<Result>(
+        as_key(key), [&](const Key& its_key) {
+          return internal::to_computed_value<Keyspace>(internal::call_computation(f, its_key),
+                                                       options.expiry.time());
+        });
+  }
+  template <internal::KeyFor<Keyspace> K = Key, internal::ComputationOf<Keyspace> F>
+  auto get_or_compute(const K& key, Expiry expiry, F&& f,
+                      Ttl refresh_ahead = duration::zero()) requires(kIsComputable) {
+    return get_or_compute(key, ComputeOptions{.expiry = expiry, .refresh_ahead = refresh_ahead},
+                          std::forward<F>(f));
+  }
+
+  // The same for several keys: a container, array or span. Calls `f` once with all keys whose
+  // values it must compute, each once, as f(const std::vector<Key>&). Does not call it if there are
+  // none. `f` returns a container with a result for each of these keys, in their order. (If their
+  // number is wrong, throws std::length_error.) Returns a vector of the values, in the order of
+  // `keys`.
+  //
+  //   std::vector<Row> rows = ks.get_or_compute(ids, 10min, [&](const std::vector<int>& missing) {
+  //     return database.select(missing);
+  //   });
+  //
+  // If `f` throws, nothing is stored. The call then throws the exception, unless each key has a
+  // live value.
+  template <internal::KeysFor<Keyspace> Keys,
+            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+            internal::BatchComputationOf<Keyspace> F>
+  requires(!internal::KeyFor<Keys, Keyspace>) auto get_or_compute(const Keys& keys,
+                                                                  Options_ options,
+                                                                  F&& f) requires(kIsComputable) {
+    using Result = internal::ResultOf<internal::BatchElement<F, Keyspace>, Keyspace>;
+    return computation(options).template get_or_compute_all<Result>(
+        keys, kAsKey, [&](const std::vector<Key>& missing) {
+          return internal::compute_batch<Keyspace>(f, missing, options.expiry.time());
+        });
+  }
+  template <internal::KeysFor<Keyspace> Keys, internal::BatchComputationOf<Keyspace> F>
+  requires(!internal::KeyFor<Keys, Keyspace>) auto get_or_compute(const Keys& keys, Expiry expiry,
+                                                                  F&& f) requires(kIsComputable) {
+    return get_or_compute(keys, ComputeOptions{.expiry = expiry}, std::forward<F>(f));
   }
 
   // MGET. Writes to `out` what find() returns for each key, in order. Returns the end of what was
@@ -426,6 +527,16 @@ class Keyspace {
   std::optional<Value> getdel(const K& key) requires(Choices::kIsObserved && !std::copy_constructible<Value>) = delete;  // the value cannot be copied for the caller and the listener: use erase(), which passes it to the listener
   template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
   bool copy(const K& from, L&& to) requires(!std::copy_constructible<Value>) = delete;  // the value cannot be copied: use rename() to move it, or store a std::shared_ptr
+  template <class Keys, class How, class F>
+  void get_or_compute(const Keys& keys, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(!kIsComputable) = delete;  // the key or the value cannot be copied: store a std::shared_ptr
+  template <internal::KeyFor<Keyspace> K = Key, class How, class F>
+  requires(!internal::ComputationOf<F, Keyspace>)
+  void get_or_compute(const K& key, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(kIsComputable) = delete;  // `f` must be callable as f() or f(const Key&), and return what a Value can be made of, a Computed, or an optional of these
+  template <internal::KeysFor<Keyspace> Keys, class How, class F>
+  requires(!internal::KeyFor<Keys, Keyspace> && !internal::BatchComputationOf<F, Keyspace>)
+  void get_or_compute(const Keys& keys, const How& how, F&& f) requires(kIsComputable) = delete;  // `f` must be callable as f(const std::vector<Key>&), and return a container of what a Value can be made of, of Computed, or of optionals of these
+  template <class K, internal::ComputationOf<Keyspace> F>
+  Value get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
   void begin() const = delete;  // a keyspace is not a range: use for_each(f)
   void end() const = delete;    // a keyspace is not a range: use for_each(f)
   Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options
@@ -453,6 +564,9 @@ class Keyspace {
   }
   static time_point to_time_point(internal::Millis millis) noexcept {
     return time_point(duration(millis));
+  }
+  auto computation(const ComputeOptions& options) {
+    return internal::LoneComputation(engine_, clock_, options.refresh_ahead);
   }
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS clock_type clock_;

@@ -34,10 +34,17 @@ struct Statistics {
   // requests. A new value for a live key is not counted.
   //
   // In get_or_compute(), each thread that waits for a missing value counts a miss, and a thread
-  // that refreshes a live value counts a hit. So hits and misses do not tell how often a value was
-  // computed: count that in the function.
+  // that refreshes a live value counts a hit.
   Count hits = 0;
   Count misses = 0;
+  // In get_or_compute(): calls of the function that have ended, and those of them that ended by an
+  // exception. A call for several keys counts once.
+  Count computations = 0;
+  Count failed_computations = 0;
+  // The sum of the times that these calls took, by the clock of the keyspace.
+  std::chrono::milliseconds computation_time{0};
+  // How often a call had to wait for a computation of another call.
+  Count waits = 0;
   // Values that were stored under a key that was not live.
   Count inserts = 0;
   // Values that overwrote the value of a live key.
@@ -75,11 +82,16 @@ struct Statistics {
                         : total_lag / static_cast<std::chrono::milliseconds::rep>(expired);
   }
 
-  // Adds the counts of another keyspace. Of longest_lag it keeps the greater one. total_lag
-  // saturates.
+  // Adds the counts of another keyspace. Of longest_lag it keeps the greater one. total_lag and
+  // computation_time saturate.
   Statistics& operator+=(const Statistics& other) noexcept {
     hits += other.hits;
     misses += other.misses;
+    computations += other.computations;
+    failed_computations += other.failed_computations;
+    computation_time = std::chrono::milliseconds(
+        internal::saturating_add(computation_time.count(), other.computation_time.count()));
+    waits += other.waits;
     inserts += other.inserts;
     replacements += other.replacements;
     refusals += other.refusals;
@@ -95,17 +107,23 @@ struct Statistics {
   friend bool operator==(const Statistics&, const Statistics&) = default;
 };
 
-// Returns the counts as five lines of text for people, each with a newline at its end. The first
-// is, for example:
+// Returns the counts as five lines of text for people, each with a newline at its end. If
+// get_or_compute() has computed values, there is one more line. The first is, for example:
 //
 //   requests  1000: 950 hits (95.0 %), 50 misses
 [[nodiscard]] inline std::string to_string(const Statistics& s) {
   const auto text = [](auto number) { return std::to_string(number); };
   const auto removed = [&](RemovalCause cause) { return text(s.removed(cause)); };
   const auto per_mille = std::lround(s.hit_ratio() * 1000);
+  std::string computed;
+  if (s.computations != 0 || s.waits != 0) {
+    computed = "computed  " + text(s.computations) + " times, " + text(s.failed_computations) +
+               " failed, " + text(s.computation_time.count()) + " ms in all, " + text(s.waits) +
+               " waits\n";
+  }
   return "requests  " + text(s.hits + s.misses) + ": " + text(s.hits) + " hits (" +
          text(per_mille / 10) + '.' + text(per_mille % 10) + " %), " + text(s.misses) +
-         " misses\nstored    " + text(s.inserts) + " new, " + text(s.replacements) +
+         " misses\n" + computed + "stored    " + text(s.inserts) + " new, " + text(s.replacements) +
          " in place of others, " + text(s.refusals) + " refused\nremoved   " +
          removed(RemovalCause::kExpired) + " expired, " + removed(RemovalCause::kErased) +
          " erased, " + removed(RemovalCause::kReplaced) + " replaced, " +

@@ -138,6 +138,15 @@ TEST_CASE("to_string prints statistics as text for people") {
         "removed   4 expired, 5 erased, 3 replaced, 6 evicted\n"
         "entries   5, at most 11\n"
         "lag       25 ms after the deadline in the mean, 70 ms at most\n");
+  s.computations = 7;
+  s.failed_computations = 2;
+  s.computation_time = 31ms;
+  s.waits = 3;
+  const std::string line = "computed  7 times, 2 failed, 31 ms in all, 3 waits\n";
+  const std::string text = to_string(s);
+  CHECK(text.substr(text.find('\n') + 1, line.size()) == line);
+  s.computations = 0;
+  CHECK(to_string(s).find("computed  0 times") != std::string::npos);
 }
 
 }  // namespace

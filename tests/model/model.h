@@ -83,12 +83,12 @@ class Model : Comparison<Kind> {
 
   void step() {
     static constexpr std::array<void (Model::*)(), 64> kSteps = {
-        &Model::do_set,           &Model::do_set,          &Model::do_set_ttl,
+        &Model::do_set,           &Model::do_replace,      &Model::do_set_ttl,
         &Model::do_set_ttl,       &Model::do_set_ttl,      &Model::do_set_ttl,
         &Model::do_set_deadline,  &Model::do_set_deadline, &Model::do_set_deadline,
         &Model::do_insert,        &Model::do_insert_ttl,   &Model::do_insert_ttl,
-        &Model::do_insert_at,     &Model::do_replace,      &Model::do_replace_ttl,
-        &Model::do_replace_at,    &Model::do_change,       &Model::do_update,
+        &Model::do_insert_at,     &Model::do_replace_at,   &Model::do_replace_ttl,
+        &Model::do_compute,       &Model::do_change,       &Model::do_update,
         &Model::do_mget,          &Model::do_getex,        &Model::do_getex,
         &Model::do_getex,         &Model::do_getdel,       &Model::do_erase,
         &Model::do_erase,         &Model::do_erase,        &Model::do_read,
@@ -254,6 +254,43 @@ class Model : Comparison<Kind> {
       check_removals();
     }
     check_key(key);
+  }
+  // Reads an entry, and then changes it in one of four ways, or not.
+  void do_compute() {
+    name_ = "compute";
+    if constexpr (std::is_copy_constructible_v<Key>) {
+      const std::uint64_t key = decode_key();
+      const int change = bytes_.byte() % 5;
+      const bool keeps = decode_keep();
+      const Millis ttl = keeps ? Millis(0) : decode_ttl();
+      const auto expiry = keeps ? typename Ks::Expiry(kKeep) : typename Ks::Expiry(ttl);
+      const Instant deadline = keeps ? kept_deadline(key) : deadline_after(now_, ttl);
+      Entry* const entry = request(key);
+      const std::uint64_t number = ++last_value_;
+      const bool reply = ks_.compute(Kind::look_up(Kind::key(key)), [&](auto& found) {
+        Value* const value = found.value();
+        insist((value != nullptr) == (entry != nullptr), "value() is wrong");
+        insist(found.deadline() == (entry ? std::optional(entry->deadline) : std::nullopt),
+               "deadline() is wrong");
+        if (value != nullptr) insist(Kind::number(*value) == entry->value, "the value is wrong");
+        if (change == 1) found.store(Kind::value(number), expiry);
+        if (change == 2 && value != nullptr) *value = Kind::value(number);
+        return change == 3 ? found.expire(expiry) : change == 4 ? found.erase() : false;
+      });
+      insist(reply == (change >= 3 && entry != nullptr), "the reply is wrong");
+      if (change == 1) {
+        put(key, number, deadline);
+      } else if (change == 4) {
+        remove(key, RemovalCause::kErased);
+      } else if (entry != nullptr) {
+        if (change == 2) entry->value = number;
+        entry->weight = weight(key, entry->value);
+        newest_.reset();  // it may be evicted
+        if (change == 3) expire(key, deadline);
+      }
+      check_removals();
+      check_key(key);
+    }
   }
   void do_mget() {
     name_ = "mget";

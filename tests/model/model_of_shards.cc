@@ -126,6 +126,10 @@ class OneThread {
   bool update(const K& key, const F& f) {
     return shared_->update(key, f);
   }
+  template <class K, class F>
+  auto compute(const K& key, const F& f) {
+    return shared_->compute(key, f);
+  }
   template <class F>
   std::size_t erase_if(const F& pred) {
     return shared_->erase_if(pred);

@@ -118,6 +118,16 @@ class ConcurrentEngine {
                            return contents.engine.update(hashed, change, now);
                          }));
   }
+  template <class K, class F>
+  auto compute(const K& key, F& f) {
+    return shards_.write(key, calling_user([&](Contents& contents, auto& hashed, Now& now) {
+                           auto* computation = contents.computations.find(hashed);
+                           const auto on_change = [&] {
+                             contents.computations.remove(std::exchange(computation, nullptr));
+                           };
+                           return contents.engine.compute(hashed, on_change, f, now);
+                         }));
+  }
 
   template <class K>
   std::optional<Value> getex(const K& key, ExpiryTime expiry) {
@@ -198,9 +208,9 @@ class ConcurrentEngine {
         });
   }
 
-  template <class K, class F>
-  Value get_or_compute(const K& key, ExpiryTime expiry, F& f, Ttl refresh_ahead) {
-    return SingleFlight(shards_, expiry, f, refresh_ahead).get_or_compute(key);
+  // See SingleFlight.
+  [[nodiscard]] SingleFlight<Shards> single_flight(Ttl refresh_ahead, Ttl max_wait) {
+    return {shards_, refresh_ahead, max_wait};
   }
 
   // Calls f(key, value, deadline) for each live entry.

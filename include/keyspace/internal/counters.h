@@ -56,6 +56,13 @@ class Counters {
   void record_removal(RemovalCause cause) noexcept {
     ++counted_.removals[static_cast<std::size_t>(cause)];
   }
+  void record_computation(Millis time, bool is_failure) noexcept {
+    ++counted_.computations;
+    counted_.failed_computations += is_failure ? 1 : 0;
+    counted_.computation_time =
+        std::chrono::milliseconds(saturating_add(counted_.computation_time.count(), time));
+  }
+  void record_wait() noexcept { ++counted_.waits; }
   // Records that an expired entry was removed `lag` milliseconds after its deadline.
   void record_lag(Millis lag) noexcept {
     counted_.longest_lag =
@@ -81,6 +88,7 @@ class Counters<false> {
   void record_replacement() const noexcept {}
   void record_refusal() const noexcept {}
   void record_removal(RemovalCause) const noexcept {}
+  void record_wait() const noexcept {}
 };
 
 }  // namespace keyspace::internal

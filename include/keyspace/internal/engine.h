@@ -30,6 +30,9 @@
 
 namespace keyspace::internal {
 
+// A function that does nothing.
+inline constexpr auto kIgnore = [] {};
+
 // The verbs of a keyspace, with the time as an argument. Keyspace adds a clock. A shard of a
 // ConcurrentKeyspace adds a lock.
 //
@@ -49,6 +52,7 @@ class Engine {
   using Equal = typename Choices::Equal;
   using Allocator = typename Choices::Allocator;
 
+  static constexpr bool kStatistics = Choices::kStatistics;
   // Whether find() does more than peek().
   static constexpr bool kUsesRequests =
       Eviction<typename Choices::Policy, Allocator>::kUsesRequests || Choices::kStatistics ||
@@ -243,6 +247,23 @@ class Engine {
     return true;
   }
 
+  // The argument of the function of compute(): see one_entry.h.
+  template <class K, class OnChange, class Now>
+  class OneEntry;
+  // Calls f(entry) with the OneEntry of a key, and returns its result.
+  template <class K, class OnChange, class F, class Now>
+  auto compute(const K& key, const OnChange& on_change, F& f, Now& now) {
+    OneEntry<K, OnChange, Now> entry(*this, key, on_change, now);
+    if constexpr (std::is_void_v<std::invoke_result_t<F&, decltype(entry)&>>) {
+      std::invoke(f, entry);
+      entry.finish();
+    } else {
+      auto result = std::invoke(f, entry);
+      entry.finish();
+      return result;
+    }
+  }
+
   // Erases each live entry for which pred(key, value, deadline) returns true. Returns how many.
   template <class Predicate, class Now>
   std::size_t erase_if(const Predicate& pred, Now& now) {
@@ -268,6 +289,12 @@ class Engine {
   [[nodiscard]] Statistics statistics() const noexcept requires(Choices::kStatistics) {
     return store_.statistics();
   }
+  // Records a call of the function of get_or_compute(), which took `time` milliseconds.
+  void record_computation(Millis time, bool is_failure) noexcept requires(Choices::kStatistics) {
+    store_.record_computation(time, is_failure);
+  }
+  // Records that a call waits for the computation of another call.
+  void record_wait() noexcept { store_.record_wait(); }
   [[nodiscard]] std::size_t weight() const noexcept requires(Choices::kIsBounded) {
     return store_.weight();
   }
@@ -337,6 +364,10 @@ class Engine {
   void prefetch(const K& key) const {
     map().prefetch(key);
   }
+  [[nodiscard]] const Hash& hash_function() const noexcept {
+    return map().entries().hash_function();
+  }
+  [[nodiscard]] Equal key_eq() const { return map().entries().key_eq(); }
   // The removed entries of an engine with DeferredListener.
   [[nodiscard]] auto& removals() noexcept { return store_.removals(); }
 
@@ -491,5 +522,7 @@ class Engine {
 };
 
 }  // namespace keyspace::internal
+
+#include "keyspace/internal/one_entry.h"
 
 #endif  // KEYSPACE_INTERNAL_ENGINE_H_

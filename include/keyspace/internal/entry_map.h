@@ -157,6 +157,8 @@ class EntryMap {
   // Returns the number of entries with a deadline.
   [[nodiscard]] std::size_t volatile_size() const noexcept { return volatile_size_; }
 
+  [[nodiscard]] const Hash& hash_function() const noexcept { return map_.hash_function().hash; }
+  [[nodiscard]] Equal key_eq() const { return map_.equality().equal; }
   template <class K>
   [[nodiscard]] std::size_t hash_of(const K& key) const {
     return map_.hash_function().of(key);

@@ -93,6 +93,7 @@ class IncrementalMap {
 
   [[nodiscard]] Allocator allocator() const { return table_.get_allocator().inner(); }
   [[nodiscard]] const Hash& hash_function() const noexcept { return hash_; }
+  [[nodiscard]] Equal equality() const { return table_.key_eq(); }
   [[nodiscard]] std::size_t size() const noexcept { return table_.size() + old_.size(); }
 
   // Returns an element that matches `lookup`; null if there is none. Searches table_ first.

@@ -42,17 +42,16 @@ decltype(auto) as_key(K&& key) {
   }
 }
 
+// A key of which a call can store a copy.
+template <class K, class Keyspace>
+concept StorableKey = KeyFor<K, Keyspace> &&
+    std::is_constructible_v<typename Keyspace::key_type,
+                            decltype(as_key<Keyspace>(std::declval<const K&>()))>;
+
 // A range of such keys that can be traversed more than once.
 template <class Keys, class Keyspace>
 concept KeysFor = std::forward_iterator<decltype(std::begin(std::declval<const Keys&>()))> &&
     KeyFor<decltype(*std::begin(std::declval<const Keys&>())), Keyspace>;
-
-// A function that computes a value for a key: f() or f(const Key&). Its result converts to a value.
-template <class F, class Key, class Value>
-concept ComputationOf = (std::invocable<F&> &&
-                         std::is_constructible_v<Value, std::invoke_result_t<F&>>) ||
-                        (!std::invocable<F&> && std::invocable<F&, const Key&> &&
-                         std::is_constructible_v<Value, std::invoke_result_t<F&, const Key&>>);
 
 // A type that a value can be constructed from.
 template <class V, class Keyspace>

@@ -106,6 +106,7 @@ class Shards {
   using Key = typename Choices::Key;
   using Value = typename Choices::Value;
   using Engine = internal::Engine<ShardChoices<Choices>>;
+  static constexpr bool kStatistics = Choices::kStatistics;
   using Computations = internal::Computations<Key, Value, typename Engine::Equal>;
   using RemovalQueue = SharedRemovalQueue<Key, Value, typename Choices::Listener, Allocator>;
   using Pending = typename RemovalQueue::Pending;
@@ -243,18 +244,27 @@ class Shards {
   template <class F>
   auto change(Shard& shard, const F& f) {
     Pending pending(removals_);
-    auto result = change(shard, pending, f);
-    pending.call_listener();
-    return result;
+    if constexpr (std::is_void_v<decltype(change(shard, pending, f))>) {
+      change(shard, pending, f);
+      pending.call_listener();
+    } else {
+      auto result = change(shard, pending, f);
+      pending.call_listener();
+      return result;
+    }
   }
   // The same, but the caller must call pending.call_listener() afterwards.
   template <class F>
   auto change(Shard& shard, Pending& pending, const F& f) {
     const Change change(shard, reaper_client_);
+    shard.mutex.assert_held();
+    struct TakeRemoved {
+      ~TakeRemoved() { pending.take(contents.engine.removals()); }
+      Pending& pending;
+      Contents& contents;
+    } take_removed{pending, shard.contents};
     Now now(clock_);
-    auto result = f(shard.contents, now);
-    pending.take(shard.contents.engine.removals());
-    return result;
+    return f(shard.contents, now);
   }
   [[nodiscard]] RemovalQueue& removals() noexcept { return removals_; }
 

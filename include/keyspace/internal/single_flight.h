@@ -6,19 +6,24 @@
 #include "keyspace/internal/config.h"
 
 #include <atomic>
-#include <concepts>
+#include <chrono>
+#include <cstddef>
 #include <cstdlib>
-#include <functional>
+#include <exception>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "absl/base/attributes.h"
 #include "absl/base/config.h"
 #include "keyspace/computation.h"
 #include "keyspace/expiry.h"
 #include "keyspace/internal/call_time.h"
+#include "keyspace/internal/computed_value.h"
 #include "keyspace/internal/hashing.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
@@ -26,15 +31,21 @@
 
 namespace keyspace::internal {
 
-// One call of get_or_compute(). If several calls miss a key at the same time, one of them, the
-// owner, computes the value. The others wait for its result. (See Computations.)
+// The calls of get_or_compute() for many threads. If several calls miss a key at the same time, one
+// of them, the owner, computes the value. The others wait for its result. (See Computations.)
 //
-// A call has three steps. Each step locks the shard anew. No lock is held during the computation.
-//   1. The call looks for a value, under a lock that readers share.
-//   2. It looks again. If there is no value, it joins the computation of the key or starts one.
-//   3. The owner computes the value, stores it if its computation was not removed, and passes the
-//      result to the others. The others wait. If a thread would wait for itself, the call throws.
-template <class Shards, class F>
+// A call has these steps. Each locks a shard anew. No lock is held during a computation.
+//   1. For each key, the call looks for a value, under a lock that readers share.
+//   2. If there is none, it looks again. It joins the computation of the key, or starts one.
+//   3. It computes the values of the keys that it owns, stores each of them unless its computation
+//      was removed, and passes the results to the others.
+//   4. It waits for the computations that it has joined. If a thread would wait for itself, the
+//      call throws. A call that owns computations finishes these first. So two calls with some of
+//      the same keys do not wait for each other.
+//
+// A computation may find nothing. If the caller's own function always returns a value, the call
+// then begins again with step 2.
+template <class Shards>
 class SingleFlight {
   using Value = typename Shards::Value;
   using Key = typename Shards::Key;
@@ -45,131 +56,278 @@ class SingleFlight {
   using Pending = typename Shards::Pending;
 
  public:
-  SingleFlight(Shards& shards, ExpiryTime expiry, F& f, Ttl refresh_ahead)
-      : shards_(shards), expiry_(expiry), f_(f), refresh_ahead_(refresh_ahead.millis().count()) {}
+  // A key whose value a call needs.
+  struct Wanted {
+    std::size_t index = 0;  // of the key among those of the call
+    Shard* shard = nullptr;
+    Pointer computation;      // that the call has started or joined
+    bool is_owner = false;    // whether the call has started it
+    bool is_refresh = false;  // whether there was a live value then
+    std::optional<Value> value;
+    std::exception_ptr error;
+  };
 
-  template <class K>
-  Value get_or_compute(const K& key) {
+  SingleFlight(Shards& shards, Ttl refresh_ahead, Ttl max_wait)
+      : shards_(shards), refresh_ahead_(refresh_ahead), max_wait_(max_wait.millis()) {}
+
+  // Returns the value of a key. Calls compute(wanted), with a span of one Wanted, if it must
+  // compute the value. compute() returns a vector of one ComputedValue. Result is Value, or an
+  // optional of it if the call may find nothing.
+  template <class Result, class K, class Compute>
+  Result get_or_compute(const K& key, const Compute& compute) {
     const auto hashed = shards_.hashed(key);
     Shard& shard = shards_.shard_of(hashed.hash);
-    bool is_recorded = false;  // whether the request is recorded
+    bool is_recorded = false;
     {
       const ReaderLock lock(shard.mutex);
-      CallTime now(shards_.clock());
-      const auto found = shard.contents.engine.find_shared(hashed, now);
-      if (found.value != nullptr && (!must_refresh(found.hard_deadline, now) ||
-                                     shard.contents.computations.find(hashed) != nullptr)) {
-        return *found.value;
-      }
-      is_recorded = !found.must_write;
+      if (const Value* const value = find(shard.contents, hashed, is_recorded)) return *value;
     }
-    return find_or_compute(shard, hashed, is_recorded);
+    Wanted wanted{.shard = &shard};
+    return find_or_compute<Result>(wanted, hashed, is_recorded, compute);
+  }
+
+  // Returns the values of several keys, in their order. as_key() makes a key that the shards
+  // accept. compute(wanted) gets all keys that this call must compute.
+  template <class Result, class Keys, class AsKey, class Compute>
+  std::vector<Result> get_or_compute_all(const Keys& keys, const AsKey& as_key,
+                                         const Compute& compute) {
+    std::vector<std::optional<Value>> values(
+        static_cast<std::size_t>(std::distance(std::begin(keys), std::end(keys))));
+    std::vector<Wanted> owned;
+    std::vector<Wanted> joined;
+    owned.reserve(values.size());  // so that nothing throws after the start of a computation
+    joined.reserve(values.size());
+    const auto keep = [&](Wanted&& wanted) {
+      if (wanted.value) {
+        values[wanted.index] = std::move(wanted.value);
+      } else {
+        (wanted.is_owner ? owned : joined).push_back(std::move(wanted));
+      }
+    };
+    std::exception_ptr error = exception_of([&] {
+      std::size_t index = 0;
+      for (auto it = std::begin(keys); it != std::end(keys); ++it, ++index) {
+        const auto& key = as_key(*it);
+        const auto hashed = shards_.hashed(key);
+        keep(find_or_start(hashed, index));
+      }
+    });
+    for (;;) {
+      finish(owned, compute, error);
+      for (Wanted& wanted : owned) values[wanted.index] = std::move(wanted.value);
+      std::vector<Wanted> without_value;
+      for (Wanted& wanted : joined) {
+        values[wanted.index] = wait_for(wanted);
+        if (!is_result<Result>(values[wanted.index])) without_value.push_back(std::move(wanted));
+      }
+      if (without_value.empty()) break;
+      owned.clear();
+      joined.clear();
+      error = exception_of([&] {
+        for (Wanted& wanted : without_value) {
+          const Pointer other = std::move(wanted.computation);
+          join_or_start(wanted, Hashed<const Key&>{other->key, other->hash}, true);
+          keep(std::move(wanted));
+        }
+      });
+    }
+    std::vector<Result> results;
+    results.reserve(values.size());
+    for (auto& value : values) results.push_back(to_result<Result>(std::move(value)));
+    return results;
   }
 
  private:
-  // Takes steps 2 and 3.
-  template <class K>
-  ABSL_ATTRIBUTE_NOINLINE Value find_or_compute(Shard& shard, const K& hashed, bool is_recorded) {
-    Pending pending(shards_.removals());
-    std::optional<std::packaged_task<Value()>> task;
-    Pointer computation;
-    if (std::optional<Value> value =
-            join_or_start(shard, hashed, is_recorded, pending, task, computation)) {
-      return *std::move(value);
-    }
-    if (task) {
-      (*task)();
-      pending.call_listener();
-    } else {
-      wait_for(*computation);
-    }
-    return computation->result.get();
+  template <class Result>
+  static bool is_result(const std::optional<Value>& value) noexcept {
+    return value.has_value() || kMayBeNothing<Result, Value>;
   }
-
-  // Returns the value of a live key, unless it must be refreshed and no computation of the key is
-  // running. Otherwise returns nullopt, and sets `computation` to the computation of the key. If
-  // none is running, starts one, and sets `task` to the work of the owner.
-  template <class K>
-  std::optional<Value> join_or_start(Shard& shard, const K& hashed, bool is_recorded,
-                                     Pending& pending,
-                                     std::optional<std::packaged_task<Value()>>& task,
-                                     Pointer& computation) {
-    const WriterLock lock(shard.mutex);
-    CallTime now(shards_.clock());
-    Contents& contents = shard.contents;
-    if (Computation* const found = contents.computations.find(hashed)) {
-      computation = found->shared_from_this();
-    }
-    const Value* const value = contents.engine.peek(hashed, now);
-    const bool is_result =
-        value != nullptr &&
-        (computation != nullptr || !must_refresh(contents.engine.hard_deadline(hashed), now));
-    // After must_refresh(), because a request may postpone the deadline.
-    if (!is_recorded) static_cast<void>(contents.engine.find(hashed, now));
-    if (is_result) return *value;
-    if (computation == nullptr) {
-      computation = std::make_shared<Computation>(Key(hashed.key), hashed.hash);
-      task.emplace([this, &shard, &pending, mine = computation.get()] {
-        return compute(shard, *mine, pending);
-      });
-      computation->result = task->get_future().share();
-      contents.computations.add(computation);
-    }
-    return std::nullopt;
-  }
-
-  Value compute(Shard& shard, Computation& computation, Pending& pending) {
-    // The computation ends before its result becomes available, also after an exception. A thread
-    // that gets the result and calls again must not find this computation. The owner may then wait
-    // for others, so WaitGraph must find is_done set.
-    struct End {
-      ~End() {
-        const WriterLock lock(shard.mutex);
-        shard.contents.computations.remove(&computation);
-        computation.is_done.store(true, std::memory_order_relaxed);
+  // Takes steps 2 to 4 for one key.
+  template <class Result, class K, class Compute>
+  ABSL_ATTRIBUTE_NOINLINE Result find_or_compute(Wanted& wanted, const K& hashed, bool is_recorded,
+                                                 const Compute& compute) {
+    for (;; is_recorded = true) {
+      join_or_start(wanted, hashed, is_recorded);
+      if (!wanted.value && wanted.is_owner) {
+        finish(std::span(&wanted, 1), compute, nullptr);
+      } else if (!wanted.value) {
+        wanted.value = wait_for(wanted);
+        if (!is_result<Result>(wanted.value)) continue;
       }
-      Shard& shard;
-      Computation& computation;
-    } end{shard, computation};
-    Value value = call_function(computation.key);
-    shards_.change(shard, pending, [&](Contents& contents, auto& now) {
-      if (!contents.computations.remove(&computation)) return false;
-      contents.engine.set(Hashed<Key>{std::move(computation.key), computation.hash},
-                          std::as_const(value), expiry_, now);
-      return true;
-    });
-    return value;
+      return to_result<Result>(std::move(wanted.value));
+    }
   }
-  Value call_function(const Key& key) {
-    if constexpr (std::invocable<F&>) {
-      return Value(std::invoke(f_));
+
+  // Takes steps 1 and 2 for one key of several.
+  template <class K>
+  Wanted find_or_start(const K& hashed, std::size_t index) {
+    Wanted wanted{.index = index, .shard = &shards_.shard_of(hashed.hash)};
+    bool is_recorded = false;
+    {
+      const ReaderLock lock(wanted.shard->mutex);
+      if (const Value* const value = find(wanted.shard->contents, hashed, is_recorded)) {
+        wanted.value.emplace(*value);
+        return wanted;
+      }
+    }
+    join_or_start(wanted, hashed, is_recorded);
+    return wanted;
+  }
+
+  // Makes a request. Returns the value of a live key; null if it must be refreshed and no
+  // computation of the key is running. Sets `is_recorded` if the request is recorded.
+  template <class K>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* find(const Contents& contents, const K& hashed,
+                                                 bool& is_recorded) const {
+    CallTime now(shards_.clock());
+    const auto found = contents.engine.find_shared(hashed, now);
+    if (found.value != nullptr && (!must_refresh(found.hard_deadline, refresh_ahead_, now) ||
+                                   contents.computations.find(hashed) != nullptr)) {
+      return found.value;
+    }
+    is_recorded = !found.must_write;
+    return nullptr;
+  }
+
+  // Sets the value of `wanted` if the key is live, unless it must be refreshed and no computation
+  // of the key is running. Otherwise sets the computation: joins the one that is running, or starts
+  // one.
+  template <class K>
+  void join_or_start(Wanted& wanted, const K& hashed, bool is_recorded) {
+    const WriterLock lock(wanted.shard->mutex);
+    CallTime now(shards_.clock());
+    Contents& contents = wanted.shard->contents;
+    Computation* const running = contents.computations.find(hashed);
+    const Value* const value = contents.engine.peek(hashed, now);
+    const bool is_result = value != nullptr && (running != nullptr ||
+                                                !must_refresh(contents.engine.hard_deadline(hashed),
+                                                              refresh_ahead_, now));
+    if (!is_recorded) static_cast<void>(contents.engine.find(hashed, now));
+    if (is_result) {
+      wanted.value.emplace(*value);
+      return;
+    }
+    wanted.is_owner = running == nullptr;
+    wanted.is_refresh = value != nullptr;
+    if (wanted.is_owner) {
+      wanted.computation = std::make_shared<Computation>(Key(hashed.key), hashed.hash);
+      contents.computations.add(wanted.computation);
     } else {
-      return Value(std::invoke(f_, key));
+      wanted.computation = running->shared_from_this();
+      contents.engine.record_wait();
     }
   }
 
-  static void wait_for(const Computation& computation) {
+  // Computes the values of the keys that this call owns, unless there is an error already. Stores
+  // them, and ends each computation. If a refresh fails, its value is the old one while that is
+  // live. Otherwise throws the error.
+  template <class Compute>
+  void finish(std::span<Wanted> owned, const Compute& compute, std::exception_ptr error) {
+    Pending pending(shards_.removals());
+    std::vector<ComputedValue<Value>> computed;
+    if (error == nullptr && !owned.empty()) {
+      error = exception_of([&] { computed = compute_and_record(owned, compute); });
+    }
+    // Each computation must end, so nothing may throw here.
+    for (std::size_t i = 0; i != owned.size(); ++i) {
+      Wanted& wanted = owned[i];
+      wanted.error = error;
+      if (error == nullptr) {
+        wanted.error = exception_of([&] { store(wanted, computed[i], pending); });
+      }
+      end(*wanted.shard, *wanted.computation);
+      wanted.computation->set_result(error == nullptr ? std::move(computed[i].value) : std::nullopt,
+                                     wanted.error);
+    }
+    for (Wanted& wanted : owned) {
+      if (wanted.error == nullptr) {
+        wanted.value = wanted.computation->result.get();
+      } else if (!wanted.is_refresh || !copy_live_value(wanted)) {
+        std::rethrow_exception(wanted.error);
+      }
+    }
+    if (error != nullptr && owned.empty()) std::rethrow_exception(error);
+    pending.call_listener();
+  }
+  template <class Compute>
+  auto compute_and_record(std::span<Wanted> owned, const Compute& compute) {
+    if constexpr (!Shards::kStatistics) {
+      return compute(owned);
+    } else {
+      Shard& shard = *owned.front().shard;
+      const auto record = [&](Millis start, bool is_failure) {
+        const WriterLock lock(shard.mutex);
+        CallTime now(shards_.clock());
+        shard.contents.engine.record_computation(time_left(now(), start), is_failure);
+      };
+      const Millis start = CallTime(shards_.clock())();
+      decltype(compute(owned)) computed;
+      const auto error = exception_of([&] { computed = compute(owned); });
+      record(start, error != nullptr);
+      if (error != nullptr) std::rethrow_exception(error);
+      return computed;
+    }
+  }
+  // Stores a computed value, unless the computation was removed. If the function has found nothing,
+  // erases an old value.
+  void store(const Wanted& wanted, const ComputedValue<Value>& computed, Pending& pending) {
+    const Hashed<const Key&> key{wanted.computation->key, wanted.computation->hash};
+    shards_.change(*wanted.shard, pending, [&](Contents& contents, auto& now) {
+      if (!contents.computations.remove(wanted.computation.get())) return;
+      if (computed.value) {
+        contents.engine.set(key, *computed.value, computed.expiry, now);
+      } else {
+        contents.engine.erase(key, now);
+      }
+    });
+  }
+  // Ends a computation before its result becomes available. A thread that gets the result and calls
+  // again must not find this computation. The owner may then wait for others, so WaitGraph must
+  // find is_done set.
+  static void end(Shard& shard, Computation& computation) noexcept {
+    const WriterLock lock(shard.mutex);
+    shard.contents.computations.remove(&computation);
+    computation.is_done.store(true, std::memory_order_relaxed);
+  }
+
+  // Copies the value of the key if it is live. Otherwise returns false.
+  bool copy_live_value(Wanted& wanted) const {
+    const ReaderLock lock(wanted.shard->mutex);
+    CallTime now(shards_.clock());
+    const Value* const value = wanted.shard->contents.engine.peek(
+        Hashed<const Key&>{wanted.computation->key, wanted.computation->hash}, now);
+    if (value != nullptr) wanted.value.emplace(*value);
+    return value != nullptr;
+  }
+
+  // Waits for the computation that another call has started. Returns its value.
+  std::optional<Value> wait_for(Wanted& wanted) const {
+    const Computation& computation = *wanted.computation;
     const WaitGraph::Wait wait(computation.owner, computation.is_done);
-    if (wait.is_circular()) {
-#ifdef ABSL_HAVE_EXCEPTIONS
-      throw RecursiveComputation();
-#else
-      std::abort();
-#endif
+    if (wait.is_circular()) fail<RecursiveComputation>();
+    if (max_wait_ > kLongestWait) {
+      computation.result.wait();
+    } else if (computation.result.wait_for(max_wait_) == std::future_status::timeout) {
+      if (!copy_live_value(wanted)) fail<ComputationTimeout>();
+      return std::move(wanted.value);
     }
-    computation.result.wait();
+    return computation.result.get();
+  }
+  template <class Exception>
+  [[noreturn]] static void fail() {
+#ifdef ABSL_HAVE_EXCEPTIONS
+    throw Exception();
+#else
+    std::abort();
+#endif
   }
 
-  template <class Now>
-  bool must_refresh(Millis deadline, Now& now) const {
-    return refresh_ahead_ > 0 && deadline != kNeverMillis &&
-           time_left(deadline, now()) <= refresh_ahead_;
-  }
+  // A longer wait could overflow the clock of std::shared_future, and counts as endless.
+  static constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(24 * 365);
 
   Shards& shards_;
-  ExpiryTime expiry_;
-  F& f_;
-  Millis refresh_ahead_;  // if positive, a value with at most this time left, in ms, is refreshed
+  Ttl refresh_ahead_;
+  std::chrono::milliseconds max_wait_;
 };
 
 }  // namespace keyspace::internal

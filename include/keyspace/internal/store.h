@@ -116,6 +116,12 @@ class Store {
     found.entry->first.extra().rest = lifetime.rest();
   }
 
+  // What get_or_compute() counts.
+  void record_computation(Millis time, bool is_failure) noexcept requires(Choices::kStatistics) {
+    counters_.record_computation(time, is_failure);
+  }
+  void record_wait() noexcept { counters_.record_wait(); }
+
   // Records a request, and for a hit the access to the found entry.
   template <class F>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void record_request(const F& found, bool is_hit) {
