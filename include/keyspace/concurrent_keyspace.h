@@ -49,11 +49,12 @@ namespace keyspace {
 //      other. They wait only for a writer in the same shard. That writer may be waiting for a
 //      reader. (With WithExpireAfterAccess, a request that postpones an expiry is a write.)
 //   3. A listener and a computation are called without a lock. They may call this keyspace.
-//   4. visit(), update(), erase_if() and for_each() call their function with a shard locked. The
-//      function must not call this keyspace. If such a call has to wait for the lock of the same
-//      shard, the program aborts with a message. (In a library loaded by dlopen() it may wait
-//      forever.) Any other call may wait forever, or work by chance. The function may call another
-//      keyspace, unless a function that runs under that keyspace's lock calls this one.
+//   4. visit(), update(), erase_if(), for_each() and for_each_until() call their function with a
+//      shard locked. The function must not call this keyspace. If such a call has to wait for the
+//      lock of the same shard, the program aborts with a message. (In a library loaded by dlopen()
+//      it may wait forever.) Any other call may wait forever, or work by chance. The function may
+//      call another keyspace, unless a function that runs under that keyspace's lock calls this
+//      one.
 //   5. The weigher, the hash, the equality, the clock, the allocator, and the operations of keys
 //      and values must not call this keyspace. Several threads may call them, and the listener, at
 //      once.
@@ -365,6 +366,24 @@ class ConcurrentKeyspace {
     });
   }
 
+  // Calls f(const Key&, const Value&, time_point deadline) for each live entry whose deadline is at
+  // or before `until`, the soonest first, each under a lock that readers share. `f` returns void,
+  // or a bool: false ends the walk. See Keyspace::for_each_until().
+  //
+  // First copies the keys of all these entries, one shard after the other. So the work and the
+  // memory are in proportion to their number, even if `f` ends the walk early. Then looks each key
+  // up again, and visits it if it is still live and due until then. If other threads changed the
+  // entry meanwhile, `f` gets the new value and the new deadline, which may be out of order. A key
+  // that becomes due by `until` during the walk may be visited or not. The copies of the keys are
+  // allocated with std::allocator.
+  template <class F>
+  void for_each_until(Deadline until, F&& f) const requires std::copy_constructible<Key> {
+    engine_.for_each_until(until,
+                           [&](const Key& key, const Value& value, internal::Millis deadline) {
+                             return f(key, value, to_time_point(deadline));
+                           });
+  }
+
   // Erases each live entry for which pred(const Key&, const Value&, time_point deadline) returns
   // true, one shard after the other. Returns how many it erased. Each shard is locked for a change
   // while its entries are visited. So no other call comes between a decision and its erasure. An
@@ -472,6 +491,8 @@ class ConcurrentKeyspace {
   void get_or_compute(const Keys& keys, const How& how, F&& f) requires(kIsComputable) = delete;  // `f` must be callable as f(const std::vector<Key>&), and return a container of what a Value can be made of, of Computed, or of optionals of these
   template <class K, internal::ComputationOf<ConcurrentKeyspace> F>
   Value get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
+  template <class F>
+  void for_each_until(Deadline until, F&& f) const requires(!std::copy_constructible<Key>) = delete;  // the key cannot be copied: use for_each(), which visits all entries in no order
   template <class K>
   const Value* find(const K& key) const = delete;  // another thread could invalidate a pointer: use get(), or visit() for no copy
   void begin() const = delete;  // a keyspace is not a range: use for_each(f)

@@ -58,11 +58,11 @@ namespace keyspace {
 //      goes back, it is live again.) A const call changes nothing.
 //   3. A call reads the clock at most once, and not at all if no deadline is involved.
 //   4. A call takes constant time, plus time in proportion to its limit. mget() takes time in
-//      proportion to the number of keys. Exceptions: clear(), for_each(), reserve(),
-//      shrink_to_fit(), erase_expired() without a limit, a call that evicts many entries for a
-//      heavy one, and the destructor. The hash map grows in steps, and an insertion takes at most
-//      three of them. (When it makes a new table, it writes a byte for each bucket: about 2 ms for
-//      ten million entries. To move the entries of a table that has few, it may read a byte for
+//      proportion to the number of keys. Exceptions: clear(), for_each(), for_each_until(),
+//      reserve(), shrink_to_fit(), erase_expired() without a limit, a call that evicts many entries
+//      for a heavy one, and the destructor. The hash map grows in steps, and an insertion takes at
+//      most three of them. (When it makes a new table, it writes a byte for each bucket: about 2 ms
+//      for ten million entries. To move the entries of a table that has few, it may read a byte for
 //      each bucket. The move of a keyspace may do so too. Outside Linux, the release of an old
 //      table takes time in proportion to its size.) A full keyspace reads up to about 4,000 due
 //      records to find an expired entry. If it finds none, it asks the policy for a victim.
@@ -426,6 +426,26 @@ class Keyspace {
     engine_.for_each([&](const Key& key, const Value& value,
                          internal::Millis deadline) { f(key, value, to_time_point(deadline)); },
                      now);
+  }
+
+  // Calls f(const Key&, const Value&, time_point deadline) for each live entry whose deadline is at
+  // or before `until`, the soonest first. Entries with the same deadline come in no order. A
+  // persistent entry is never visited. `f` returns void, or a bool: false ends the walk. `f` must
+  // call only const members. Not a request.
+  //
+  // Reads the timer wheel slot by slot, up to `until` or to where `f` ends the walk. (A slot near
+  // now covers 1 ms or 256 ms. The further away, the more it covers.) Takes time and memory in
+  // proportion to the records of these slots, including those of expired entries that are still
+  // stored. Throws what `f`, the hash and the allocator throw.
+  template <class F>
+  void for_each_until(Deadline until, F&& f) const {
+    Now now(clock_);
+    engine_.for_each_until(
+        until,
+        [&](const Key& key, const Value& value, internal::Millis deadline) {
+          return f(key, value, to_time_point(deadline));
+        },
+        now);
   }
 
   // Erases each live entry for which pred(const Key&, const Value&, time_point deadline) returns

@@ -50,6 +50,8 @@ void accepted(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, S
   boxes.update(1, [](std::unique_ptr<int>& box) { box.reset(); });
   (void)boxes.getdel(1);
   (void)boxed.getdel(std::make_unique<int>(1));
+  std::as_const(ints).for_each_until(ints.clock().now() + 1s, [](int, int, auto) {});
+  boxed.for_each([](const auto&, int, auto) {});
   observed.erase(1);
   Reaper reaper(ints, boxes);
   reaper.add(boxed);
@@ -129,5 +131,8 @@ void refused(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, Si
 #elif REFUSED == 21  // find
   // says: another thread could invalidate a pointer: use get()
   (void)ints.find(1);
+#elif REFUSED == 22  // for_each_until of a move-only key
+  // says: the key cannot be copied: use for_each()
+  boxed.for_each_until(boxed.clock().now() + 1s, [](const auto&, int, auto) {});
 #endif
 }

@@ -528,10 +528,41 @@ class Model : Comparison<Kind> {
       insist(ks_.empty() && !ks_.next_deadline(), "a moved-from keyspace is not empty");
       if (which % 2 == 0) ks_.set(Kind::key(0), Kind::value(0), Millis{1});
       ks_ = std::move(other);
+    } else if (which < 192) {
+      do_for_each_until();
     } else {
       name_ = "walk";
       check_whole_state();
     }
+  }
+  // Visits all entries that are due, or only the first ones.
+  void do_for_each_until() {
+    name_ = "for_each_until";
+    const Instant until = decode_deadline();
+    std::vector<std::pair<Instant, std::uint64_t>> expected;
+    for (const auto& [key, entry] : entries_) {
+      if (is_live(entry) && entry.deadline != kNoDeadline && entry.deadline <= until) {
+        expected.emplace_back(entry.deadline, key);
+      }
+    }
+    std::sort(expected.begin(), expected.end());
+    const std::size_t most = bytes_.byte() % 2 == 0 ? bytes_.byte() % 16 + 1 : expected.size() + 1;
+    std::vector<std::pair<Instant, std::uint64_t>> visited;
+    std::as_const(ks_).for_each_until(
+        until, [&](const Key& key, const Value& value, Instant deadline) {
+          visited.emplace_back(deadline, Kind::number(key));
+          const Entry* const entry = live(visited.back().second);
+          insist(entry != nullptr && entry->value == Kind::number(value), "the value is wrong");
+          insist(entry->deadline == deadline, "the deadline is wrong");
+          return visited.size() < most;
+        });
+    insist(visited.size() == std::min(most, expected.size()), "the number of visits is wrong");
+    for (std::size_t i = 0; i != visited.size(); ++i) {
+      insist(visited[i].first == expected[i].first, "the order is wrong");
+    }
+    std::sort(visited.begin(), visited.end());
+    insist(std::adjacent_find(visited.begin(), visited.end()) == visited.end(),
+           "an entry was visited twice");
   }
 
   // Lets time pass until no entry is volatile. Each entry must expire on time, and the number of

@@ -145,6 +145,10 @@ class OneThread {
   void for_each(const F& f) const {
     shared().for_each(f);
   }
+  template <class F>
+  void for_each_until(Instant until, const F& f) const {
+    shared().for_each_until(until, f);
+  }
   auto next_deadline() const { return shared().next_deadline(); }
   std::size_t size() const { return shared().size(); }
   bool empty() const { return shared().empty(); }

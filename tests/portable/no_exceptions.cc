@@ -93,6 +93,10 @@ void use_copyable_values() {
   CHECK(live == 1);
   CHECK(strings.erase_expired(64) == 1);
   CHECK(strings.erase_expired() == 0);
+  strings.set("later", "j", 2ms);
+  view.for_each_until(clock.now() + 2ms, [&](const auto&, const auto&, auto) { ++live; });
+  CHECK(live == 2);
+  CHECK(strings.erase("later"));
   CHECK(!view.next_deadline());
 
   Strings moved = std::move(strings);
@@ -192,6 +196,8 @@ void use_shared_caches() {
   std::size_t seen = 0;
   view.for_each([&](int, const std::string&, auto) { ++seen; });
   CHECK(seen == view.size());
+  view.for_each_until(view.clock().now() + 2h, [&](int, const std::string&, auto) { ++seen; });
+  CHECK(seen == view.size() + view.volatile_size());
   CHECK(cache.erase_if([](int, const std::string& value, auto) { return value.empty(); }) == 0);
   CHECK(cache.erase_expired() == 0);
   keyspace::Reaper reaper(cache);

@@ -36,6 +36,7 @@ constexpr bool kReads = requires(Ks& ks, void (*f)(const int&, const int&, Insta
   ks.pttl(1);
   ks.pexpiretime(1);
   ks.for_each(f);
+  ks.for_each_until(Instant(), f);
   ks.size();
   ks.volatile_size();
   ks.empty();

@@ -72,6 +72,7 @@ TEST_CASE("a read never waits for another read, of a live, expired or missing ke
         int seen = 0;
         ks.for_each([&](int, int, auto) { ++seen; });
         CHECK(seen == 1);
+        ks.for_each_until(Instant::max(), [](int, int, auto) {});
         CHECK(ks.size() == 2);
         CHECK(ks.next_deadline().has_value());
       });
@@ -382,6 +383,11 @@ TEST_CASE("a function that calls its own locked shard aborts the program with a 
        [](Shared& ks) { ks.erase_if([&](int, int, auto) { return ks.get(2).has_value(); }); }},
       {"for_each, and pexpire",
        [](Shared& ks) { ks.for_each([&](int key, int, auto) { ks.pexpire(key, 1s); }); }},
+      {"for_each_until, and persist",
+       [](Shared& ks) {
+         ks.pexpire(1, 1s);
+         ks.for_each_until(at(1000), [&](int key, int, auto) { ks.persist(key); });
+       }},
       {"visit of another, and then set",
        [](Shared& ks) {
          Shared other;

@@ -228,6 +228,9 @@ std::vector<Case<S>> cases() {
          ks.erase_expired();
        },
        {}},
+      {"for_each_until",
+       [](Ks& ks, A&) { ks.for_each_until(kFar, [](const auto&, const auto&, Instant) {}); },
+       {}},
       {"next_deadline", [](Ks& ks, A&) { static_cast<void>(ks.next_deadline()); }, {}},
       {"reserve", [](Ks& ks, A&) { ks.reserve(500); }, {}},
       {"shrink_to_fit", [](Ks& ks, A&) { ks.shrink_to_fit(); }, {}},

@@ -9,9 +9,11 @@
 #include <bit>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/base/attributes.h"
 #include "keyspace/condition.h"
@@ -218,6 +220,28 @@ class ConcurrentEngine {
   void for_each(const F& f) const {
     shards_.for_each(
         calling_user([&](const Engine& engine, Now& now) { engine.for_each(f, now); }));
+  }
+
+  // Calls f(key, value, deadline) for each live entry whose deadline is at or before `until`, the
+  // soonest first, until f returns false. Copies the keys of these entries first. Then looks up one
+  // after the other.
+  template <class F>
+  void for_each_until(ExpiryTime until, const F& f) const {
+    std::deque<Key> keys;
+    std::vector<std::pair<Millis, const Key*>> order;
+    const auto add = [&](const Key& key, const Value&, Millis deadline) {
+      keys.push_back(key);
+      order.emplace_back(deadline, &keys.back());
+    };
+    shards_.for_each(
+        [&](const Engine& engine, Now& now) { engine.for_each_until(until, add, now); });
+    std::sort(order.begin(), order.end());
+    const auto visit = calling_user([&](const Engine& engine, const auto& hashed, Now& now) {
+      return engine.visit_until(hashed, until, f, now);
+    });
+    for (const auto& [deadline, key] : order) {
+      if (!shards_.read(*key, visit)) return;
+    }
   }
 
   [[nodiscard]] Statistics statistics() const {

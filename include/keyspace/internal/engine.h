@@ -20,6 +20,7 @@
 #include "keyspace/condition.h"
 #include "keyspace/expiry.h"
 #include "keyspace/internal/budget.h"
+#include "keyspace/internal/deadline_walk.h"
 #include "keyspace/internal/engine_config.h"
 #include "keyspace/internal/eviction.h"
 #include "keyspace/internal/hashing.h"
@@ -286,6 +287,26 @@ class Engine {
     });
   }
 
+  // Calls f(key, value, deadline) for each live entry whose deadline is at or before `until`, the
+  // soonest first, until f returns false. f may also return nothing. REQUIRES: `until` is a
+  // deadline.
+  template <class F, class Now>
+  void for_each_until(ExpiryTime until, const F& f, Now& now) const {
+    const Millis last = until.deadline(now);
+    if (volatile_size() == 0 || last <= now()) return;
+    DeadlineWalk walk(map(), last, now);
+    while (const auto* const stored = walk.next()) {
+      if (!visit(map().entries().entry_of(*stored), f)) return;
+    }
+  }
+  // The same for the entry of one key. Returns false if f returned false.
+  template <class K, class F, class Now>
+  bool visit_until(const K& key, ExpiryTime until, const F& f, Now& now) const {
+    const auto found = map().locate(key);
+    if (!map().is_live(found, now) || !found.entry->first.is_volatile()) return true;
+    return map().deadline(found.entry->first) > until.deadline(now) || visit(*found.entry, f);
+  }
+
   [[nodiscard]] Statistics statistics() const noexcept requires(Choices::kStatistics) {
     return store_.statistics();
   }
@@ -380,6 +401,20 @@ class Engine {
   template <class F>
   static auto* value_of(const F& found) noexcept {
     return std::addressof(found.entry->second.get());
+  }
+
+  // Calls f(key, value, deadline). Returns false if f returns false; f may also return nothing.
+  template <class F>
+  bool visit(const typename Map::Entry& entry, const F& f) const {
+    const auto call = [&] {
+      return f(entry.first.key(), entry.second.get(), map().deadline(entry.first));
+    };
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      return true;
+    } else {
+      return static_cast<bool>(call());
+    }
   }
 
   static bool is_admitted(Condition condition, Millis current, Millis next) noexcept {

@@ -85,6 +85,22 @@ struct BestMatchLookup : RecordLookup<Entries, Traits> {
   }
 };
 
+// Finds no entry. Calls f(stored) for each entry that `record` matches and whose time is not before
+// that of `record`. It may call f() twice for an entry, if the map has assertions.
+template <class Entries, class Traits, class F>
+struct EachMatchLookup : RecordLookup<Entries, Traits> {
+  const F& f;
+
+  template <class StoredKey>
+  [[nodiscard]] bool accepts(const StoredKey& stored) const {
+    if (RecordLookup<Entries, Traits>::accepts(stored) &&
+        Traits::time(this->entries, stored) >= this->record.time()) {
+      f(stored);
+    }
+    return false;
+  }
+};
+
 // Finds an entry that a predicate accepts.
 template <class Predicate>
 struct PredicateLookup {

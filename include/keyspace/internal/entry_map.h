@@ -207,6 +207,16 @@ class EntryMap {
   [[nodiscard]] Entry* find_if(std::size_t hash, const Predicate& accepts) {
     return look_up(PredicateLookup<Predicate>{hash, accepts});
   }
+  // Calls f(its StoredKey) for each entry that `record` matches and that is not due before it. May
+  // call f() more than once for an entry. Throws what f() and the hash throw.
+  template <class F>
+  void for_each_match(const TimerRecord& record, const F& f) const {
+    look_up(EachMatchLookup<EntryMap, DeadlineRecord, F>{{*this, record}, f});
+  }
+  // Returns the entry that contains `stored`.
+  [[nodiscard]] const Entry& entry_of(const StoredKey& stored) const {
+    return *look_up(AddressLookup<StoredKey>{stored, hash_of(stored)});
+  }
   // Begins to load the memory that a find() with this hash reads.
   void prefetch(std::size_t hash) const { map_.prefetch(PrefetchLookup{hash}); }
 

@@ -74,6 +74,7 @@ class ExpiringMap {
 
   [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
   [[nodiscard]] Entries& entries() noexcept { return entries_; }
+  [[nodiscard]] const Wheel& wheel() const noexcept { return wheel_; }
   [[nodiscard]] Wheel& wheel() noexcept { return wheel_; }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   [[nodiscard]] std::size_t volatile_size() const noexcept { return entries_.volatile_size(); }

@@ -166,6 +166,31 @@ class TimerWheel {
     if (from.empty()) slots_.vacate(soonest.slot);
   }
 
+  // Calls f(slot, start) for each slot that has records. None of its records is before `start`.
+  template <class F>
+  void for_each_slot(const F& f) const {
+    if (!slots_.open_list().empty()) f(Layout::kOpen, to_millis(cursor_));
+    for (std::size_t level = 0; level != Layout::kLevels; ++level) {
+      NextSlot next = first_slot(level, cursor_);
+      for (const SlotId first = next.id; next.id != Layout::kOpen;) {
+        f(next.id, to_millis(next.start));
+        next = first_slot(level, next.start + (Tick{1} << level * Layout::kDigitBits));
+        if (next.id == first) break;
+      }
+    }
+  }
+  // Calls f(record) for each record of a slot. REQUIRES: for_each_slot() shows the slot.
+  template <class F>
+  void for_each_record(WheelLayout::SlotId slot, const F& f) const {
+    RecordChunk* const front = &slots_.list(slot).front();
+    RecordChunk* chunk = front;
+    do {
+      Probe::count(Probe::kRecordsRead, chunk->size);
+      for (std::size_t i = 0; i != chunk->size; ++i) f(std::as_const(chunk->records()[i]));
+      chunk = chunk->next;
+    } while (chunk != front);
+  }
+
   // Keeps size() at or below 3 * needed + 2048. Call it after every change that makes records stale
   // or `needed` smaller. Calls `owner.match_record(record)` and `owner.prefetch(hash)`. Allocates
   // nothing and throws nothing. REQUIRES: exactly `needed` records are not stale.

@@ -91,6 +91,9 @@ class WheelSlots : public WheelLayout {
   [[nodiscard]] RecordList& list(SlotId id) noexcept {
     return id < kSlots ? open_ : level_of(id)->lists[id % kSlots];
   }
+  [[nodiscard]] const RecordList& list(SlotId id) const noexcept {
+    return id < kSlots ? open_ : levels_[id / kSlots - 1]->lists[id % kSlots];
+  }
   // Returns the last slot in use of the level of `id` at or before `id`; kSlots if there is none.
   [[nodiscard]] std::size_t last_used_to(SlotId id) noexcept {
     const WheelLevel* const level = level_of(id);
