@@ -77,6 +77,12 @@ namespace keyspace {
 // Listener. It is called on the thread whose call removed the entry, after the lock is released. So
 // several threads may call it at once, and other threads may have changed the key again by then.
 //
+// fork(). If another thread was in a call at the fork, a lock may be held in the child by a thread
+// that does not exist there. The thread of a Reaper does not exist there either, and the
+// destructors of the Reaper and of its keyspaces may wait for it forever. So the child may only
+// call exec() or _exit(). Exception: if no Reaper and no other thread uses the keyspace, the child
+// may use it.
+//
 // A ConcurrentKeyspace can be neither moved nor copied.
 template <class Key, class Value, class... Options>
 class ConcurrentKeyspace {
@@ -428,7 +434,8 @@ class ConcurrentKeyspace {
 
   // Erases expired entries, at most `limit`. Returns how many it erased. Erases at most 256 entries
   // each time it takes a lock. Without a limit, erases all entries that were expired at the start.
-  // For the rest see Keyspace::erase_expired().
+  // The result does not include what other threads erase. For the rest see
+  // Keyspace::erase_expired().
   size_type erase_expired(size_type limit = internal::kUnlimited) {
     return engine_.shards().erase_expired(limit);
   }

@@ -500,15 +500,17 @@ class Keyspace {
   // releases memory in steps.
   void shrink_to_fit() { engine_.shrink_to_fit(); }
 
-  // Erases expired entries, at most `limit`. Returns how many it erased.
+  // Erases expired entries, at most `limit`. Returns how many it erased. If a listener calls the
+  // keyspace, the result includes the expired entries that these calls removed, also in a nested
+  // erase_expired(). They do not count towards the limit.
   //
   // The limit also bounds the work on entries that are not expired: for example, an entry whose
   // deadline was postponed gets a new record in the timer wheel. So a result below the limit, even
   // 0, does not mean that no expired entry is left. None is left if next_deadline() is nullopt or
   // after now, or if there was no limit.
   //
-  // Throws what the allocator or a listener throws. Entries not yet erased are left to the next
-  // call.
+  // Throws what the allocator or a listener throws. The result is then lost, and entries not yet
+  // erased are left to the next call.
   size_type erase_expired(size_type limit = internal::kUnlimited) {
     Now now(clock_);
     return engine_.erase_expired(limit, now);

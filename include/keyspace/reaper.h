@@ -41,6 +41,12 @@ concept Reapable = requires(K& keyspace) {
 // Lifetime. Keyspaces and reapers may be destroyed in any order, but not by a listener. The
 // destructor of either waits for the step that is running, and for nothing else.
 //
+// exit(). A listener or a computation may call exit(), which destroys static keyspaces and reapers.
+// On the reaper's own thread their destructors do not wait, because exit() does not return to the
+// step. A function that a keyspace calls under a lock must not call exit() while a reaper serves
+// that keyspace: a destructor could wait for a step that waits for the lock. As for all objects, no
+// other thread may use what exit() destroys. fork(): see concurrent_keyspace.h.
+//
 // Listeners. The thread calls the listeners of the keyspaces. If a listener throws, or if memory
 // runs out, the program ends, as with an exception on any thread.
 //
@@ -89,12 +95,17 @@ class Reaper {
   Reaper& operator=(const Reaper&) = delete;
   ~Reaper() {
     state_->stop();
-    thread_.join();
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      thread_.detach();  // the thread cannot wait for itself
+    } else {
+      thread_.join();
+    }
   }
 
   // Looks after a keyspace from now on. If another reaper looks after it, removes it there first.
-  // Neither add() nor remove() may be called by a listener, or by a function that a keyspace calls
-  // under a lock.
+  // Neither add() nor remove() may be called by a function that a keyspace calls under a lock, or
+  // by a listener. (A function that exit() calls may call them. On the reaper's own thread they do
+  // not wait.)
   template <internal::Reapable Keyspace>
   void add(Keyspace& keyspace) {
     reaper_client(keyspace).join(state_);

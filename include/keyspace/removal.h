@@ -19,10 +19,12 @@ namespace keyspace {
 //
 // When. The listener is called at the end of the call that removed the entry, in the order of the
 // removals. The keyspace is then consistent. So a listener may call the keyspace, and may store the
-// same key again. Entries that such a call removes are passed on after the listener has returned. A
-// listener must not destroy, move or assign the keyspace. It moves with the keyspace: if it holds a
-// pointer to an object that owns the keyspace, that object must not be moved. A listener that
-// stores each evicted entry again is called forever.
+// same key again. Any call of the keyspace is allowed: to erase, clear, rename, iterate or change
+// an expiry too, and also shrink_to_fit(). Entries that such a call removes are passed on after the
+// listener has returned. A listener must not destroy, move or assign the keyspace. It moves with
+// the keyspace: if it holds a pointer to an object that owns the keyspace, that object must not be
+// moved. A listener that stores each evicted entry again is called forever. So may be a listener
+// that stores each expired entry again, if these expire before it returns.
 //
 // Exceptions. The call throws the listener's exception after it has taken effect; its result is
 // lost. (erase_expired() stops there.) If a call throws before the listener got all removed

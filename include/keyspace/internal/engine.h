@@ -344,12 +344,12 @@ class Engine {
       while (erased < most && map().may_have_expired(now)) {
         Budget step(kEraseStep);
         erased += store_.erase_expired(step, now);
-        store_.call_listener();
+        erased += store_.call_listener();
       }
     }
     Budget budget(limit);
     erased += erase_expired(budget, now);
-    store_.call_listener();
+    erased += store_.call_listener();
     return erased;
   }
   // The same with a budget, and without calls of the listener. Takes a step of the map for every

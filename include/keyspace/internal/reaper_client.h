@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,8 @@ class ReaperClient;
 // Invariants
 //   1. The thread is inside run_step() of a client only while that client is current_.
 //   2. When remove() returns, the thread is not inside run_step() of that client, and will not be.
+//      Exception: on the thread itself, remove() returns during a step. If exit() made that call,
+//      it does not return to the step.
 //   3. wake() during a pass makes another pass follow.
 class ReaperState {
  public:
@@ -46,11 +49,11 @@ class ReaperState {
     is_woken_ = true;
     changed_.notify_all();
   }
-  // Removes a client. Waits for the step of that client if one is running.
+  // Removes a client. Waits for the step of that client if one is running on another thread.
   void remove(ReaperClient& client) {
     const WriterLock lock(mutex_);
     clients_.erase(std::remove(clients_.begin(), clients_.end(), &client), clients_.end());
-    while (current_ == &client) changed_.wait(mutex_);
+    while (current_ == &client && thread_ != std::this_thread::get_id()) changed_.wait(mutex_);
   }
   // Makes the thread begin a pass: now if it sleeps, or else after the pass that is running.
   void wake() {
@@ -92,6 +95,7 @@ class ReaperState {
     const WriterLock lock(mutex_);
     if (std::find(clients_.begin(), clients_.end(), &client) == clients_.end()) return false;
     current_ = &client;
+    thread_ = std::this_thread::get_id();
     return true;
   }
   void end_step() {
@@ -113,6 +117,7 @@ class ReaperState {
   std::condition_variable_any changed_;
   std::vector<ReaperClient*> clients_ ABSL_GUARDED_BY(mutex_);
   const ReaperClient* current_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::thread::id thread_ ABSL_GUARDED_BY(mutex_);  // of run(), during a step
   bool is_woken_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };

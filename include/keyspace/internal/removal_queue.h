@@ -94,20 +94,23 @@ class RemovalQueue {
   void enqueue(KeyBox&& key, ValueBox&& value, RemovalCause cause) noexcept {
     assert(entries_.size() < entries_.capacity());
     entries_.push_back({std::move(key), std::move(value), cause});
+    if (cause == RemovalCause::kExpired) ++expired_;
   }
 
   // Passes all pending entries to the listener, including those that calls of the listener remove.
   // If the listener throws, the other entries stay for the next call. Does nothing if the listener
-  // is running.
-  void call_listener() {
+  // is running. Returns how many expired entries were removed meanwhile.
+  std::size_t call_listener() {
+    const std::size_t expired = expired_;
     destroy_passed();
-    if (entries_.empty() || is_calling_) return;
+    if (entries_.empty() || is_calling_) return expired_ - expired;
     const CallScope scope(is_calling_);
     while (!entries_.empty()) {
       auto removed = std::move(entries_[next_]);
       if (++next_ == entries_.size()) clear();
       internal::call_listener(listener_, removed);
     }
+    return expired_ - expired;
   }
 
  private:
@@ -141,8 +144,9 @@ class RemovalQueue {
 
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Listener listener_;
   Entries entries_;
-  std::size_t next_ = 0;  // the first pending entry
-  Entries passed_;        // were before next_ when entries_ was reallocated
+  std::size_t next_ = 0;     // the first pending entry
+  Entries passed_;           // were before next_ when entries_ was reallocated
+  std::size_t expired_ = 0;  // how many expired entries were enqueued
   bool is_calling_ = false;
 };
 
@@ -181,7 +185,7 @@ class RemovalQueue<Key, Value, DeferredListener, Allocator> {
     assert(entries.size() < entries.capacity());
     entries.push_back({std::move(key), std::move(value), cause});
   }
-  void call_listener() noexcept {}
+  std::size_t call_listener() noexcept { return 0; }
 
   // Moves all removed entries to the end of `batches`.
   void move_to(Batches<Key, Value, Allocator>& batches) noexcept {
@@ -199,7 +203,7 @@ class RemovalQueue<Key, Value, NoListener, Allocator> {
  public:
   RemovalQueue(NoListener, const Allocator&) noexcept {}
   void reserve(std::size_t) noexcept {}
-  void call_listener() noexcept {}
+  std::size_t call_listener() noexcept { return 0; }
 };
 
 }  // namespace keyspace::internal

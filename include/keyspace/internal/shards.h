@@ -307,15 +307,16 @@ class Shards {
   }
 
   // Erases at most `limit` entries that were expired at the start. Its work is in proportion to the
-  // limit. Erases at most Engine::kEraseStep entries under one lock. Returns how many it erased.
+  // limit. Erases at most Engine::kEraseStep entries under one lock. Returns how many it erased,
+  // and how many expired entries the calls of its listener erased.
   std::size_t erase_expired(std::size_t limit) {
     const Millis start = Now(clock_)();
     // Returns true if there are expired entries, or if the map has steps to take. Leaves out
     // entries that expire after the start, and those that are live again because the clock went
-    // back.
-    const auto has_work = [start](const Engine& engine, Now& now) {
+    // back. There are at most `most` expired entries.
+    const auto has_work = [start](const Engine& engine, std::size_t most, Now& now) {
       const Millis due = engine.next_due();
-      return (due <= start && due <= now()) || engine.needs_step();
+      return (most != 0 && due <= start && due <= now()) || engine.needs_step();
     };
     // A small limit does not suffice for all shards. So each call begins where the last one ended.
     const std::size_t first = next_to_erase_.load(std::memory_order_relaxed);
@@ -325,18 +326,25 @@ class Shards {
     for (; i != count() && !budget.is_spent(); ++i) {
       Shard& next = shard((first + i) % count());
       bool is_more;
+      // If the clock goes back and forth, entries that the listener stores may already be expired
+      // at the start. So the steps end after as many erasures as there were entries.
+      std::size_t most;
       {
         const ReaderLock lock(next.mutex);
         Now now(clock_);
-        is_more = has_work(next.contents.engine, now);
+        most = next.contents.engine.size();
+        is_more = has_work(next.contents.engine, most, now);
       }
       while (is_more && !budget.is_spent()) {
         Budget step = budget.split(Engine::kEraseStep);
-        erased += change(next, [&](Contents& contents, Now& now) {
+        Pending pending(removals_);
+        erased += change(next, pending, [&](Contents& contents, Now& now) {
           const std::size_t count = contents.engine.erase_expired(step, now);
-          is_more = has_work(contents.engine, now);
+          most -= std::min<std::size_t>(most, count);
+          is_more = has_work(contents.engine, most, now);
           return count;
         });
+        erased += pending.call_listener();
         budget.join(step);
       }
     }

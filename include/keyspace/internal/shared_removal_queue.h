@@ -54,8 +54,9 @@ class SharedRemovalQueue {
     }
 
     // Passes all entries to the listener. If the listener throws, the rest is passed by the next
-    // call that changes something. REQUIRES: the caller holds no lock.
-    void call_listener() { queue_.call_listener(batches_); }
+    // call that changes something. Returns how many expired entries the listener's own calls
+    // erased. REQUIRES: the caller holds no lock.
+    std::size_t call_listener() { return queue_.call_listener(batches_); }
 
    private:
     SharedRemovalQueue& queue_;
@@ -74,20 +75,24 @@ class SharedRemovalQueue {
 
     const SharedRemovalQueue* queue;
     Batches& batches;
+    std::size_t expired = 0;  // how many expired entries the listener's own calls erased
     Frame* outer;
     static inline thread_local Frame* innermost = nullptr;
   };
 
-  void call_listener(Batches& batches) {
-    take_unfinished(batches);
-    if (batches.empty()) return;
+  std::size_t call_listener(Batches& batches) {
+    if (batches.empty() && !has_unfinished_.load(std::memory_order_relaxed)) return 0;
     // If the listener is running on this thread, leaves the entries to the call that called it.
     for (Frame* frame = Frame::innermost; frame != nullptr; frame = frame->outer) {
       if (frame->queue != this) continue;
+      frame->expired += expired_in(batches);
+      take_unfinished(batches);
       frame->batches.splice(frame->batches.end(), batches);
-      return;
+      return 0;
     }
-    const Frame frame(this, batches);
+    take_unfinished(batches);
+    if (batches.empty()) return 0;
+    Frame frame(this, batches);
     while (!batches.empty()) {
       auto& batch = batches.front();
       while (batch.next != batch.entries.size()) {
@@ -98,6 +103,16 @@ class SharedRemovalQueue {
       Batches passed(allocator_);
       passed.splice(passed.end(), batches, batches.begin());
     }
+    return frame.expired;
+  }
+
+  // Returns how many of the entries were expired when they were removed.
+  static std::size_t expired_in(const Batches& batches) noexcept {
+    std::size_t expired = 0;
+    for (const auto& batch : batches) {
+      for (const auto& removed : batch.entries) expired += removed.cause == RemovalCause::kExpired;
+    }
+    return expired;
   }
 
   // Moves the entries that other calls have left to the front of `batches`.
@@ -132,7 +147,7 @@ class SharedRemovalQueue<Key, Value, NoListener, Allocator> {
     explicit Pending(SharedRemovalQueue&) noexcept {}
     template <class Queue>
     void take(Queue&) noexcept {}
-    void call_listener() noexcept {}
+    std::size_t call_listener() noexcept { return 0; }
   };
 };
 

@@ -283,9 +283,10 @@ class Store {
     map_.clear();
   }
 
-  // Calls the listener for each entry that was removed. Does nothing in a shard, whose listener is
-  // DeferredListener: there Shards takes the entries from removals().
-  void call_listener() { removals_.call_listener(); }
+  // Calls the listener for each entry that was removed. Returns how many expired entries its calls
+  // removed. Does nothing in a shard, whose listener is DeferredListener: there Shards takes the
+  // entries from removals().
+  std::size_t call_listener() { return removals_.call_listener(); }
   [[nodiscard]] auto& removals() noexcept { return removals_; }
 
   void reserve(std::size_t size) {
