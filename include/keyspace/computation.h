@@ -64,7 +64,8 @@ struct RecursiveComputation : std::logic_error {
 struct ComputationTimeout : std::runtime_error {
   ComputationTimeout()
       : std::runtime_error(
-            "get_or_compute() has waited for max_wait, and another thread still computes the value: "
+            "get_or_compute() has waited for max_wait, and another thread still computes the "
+            "value: "
             "try again later, or do without the value") {}
 };
 

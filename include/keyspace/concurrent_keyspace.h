@@ -409,10 +409,22 @@ class ConcurrentKeyspace {
   }
 
   // With a policy: weight() returns the total weight of all stored entries, including expired ones.
-  // capacity() returns its limit.
+  // capacity() returns its limit; after a set_capacity() the weight may exceed it for a while.
   [[nodiscard]] size_type weight() const requires(Choices::kIsBounded) { return engine_.weight(); }
   [[nodiscard]] size_type capacity() const noexcept requires(Choices::kIsBounded) {
-    return engine_.capacity();
+    return engine_.shards().capacity();
+  }
+
+  // With a policy: changes the capacity. See Keyspace::set_capacity(). The new capacity is divided
+  // among the shards, one after the other. Each shard evicts up to 64 entries at once, and up to 16
+  // in each later call that stores in this shard. The number of shards does not change. With a
+  // capacity below it, some shards have the capacity 0 and refuse every entry that weighs
+  // something. So choose Config::shards for the smallest capacity.
+  //
+  // If several threads call this, all shards get the capacity of the last call. If it throws, some
+  // shards may have their former capacity: call it again.
+  void set_capacity(size_type capacity) requires(Choices::kIsBounded) {
+    engine_.shards().set_capacity(capacity);
   }
 
   // DBSIZE. size() returns the number of stored entries, and volatile_size() the number of those
@@ -507,6 +519,7 @@ class ConcurrentKeyspace {
   Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options
   size_type weight() const requires(!Choices::kIsBounded) = delete;    // only a keyspace with a policy has a weight: use size(), or a Cache
   size_type capacity() const requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
+  void set_capacity(size_type) requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
   // clang-format on
 
   // ----------------------------------------------------------------------------------------------

@@ -468,12 +468,28 @@ class Keyspace {
   }
 
   // With a policy: weight() returns the total weight of all stored entries, including expired ones.
-  // capacity() returns its limit.
+  // capacity() returns its limit; after a set_capacity() the weight may exceed it for a while.
   [[nodiscard]] size_type weight() const noexcept requires(Choices::kIsBounded) {
     return engine_.weight();
   }
   [[nodiscard]] size_type capacity() const noexcept requires(Choices::kIsBounded) {
     return engine_.capacity();
+  }
+
+  // With a policy: changes the capacity. capacity() returns it at once, and a heavier entry is
+  // refused from now on.
+  //
+  // If the entries weigh more, this call evicts up to 64 of them: first expired entries, then those
+  // that the policy chooses. Then the weight may exceed the capacity for a while, but no call makes
+  // it larger. Each later call that stores or refuses an entry evicts up to 16 more. With a
+  // weigher, so does each rename() or update(). (A new or heavier entry may displace others
+  // besides.) To evict faster, call set_capacity() again. EarliestDeadline evicts no persistent
+  // entry: if no others are left, the weight stays above the capacity.
+  //
+  // Pointers to the other entries stay valid. If an eviction throws, the capacity is changed.
+  void set_capacity(size_type capacity) requires(Choices::kIsBounded) {
+    Now now(clock_);
+    engine_.set_capacity(capacity, now);
   }
 
   // DBSIZE. size() returns the number of stored entries, and volatile_size() the number of those
@@ -564,6 +580,7 @@ class Keyspace {
   Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options
   size_type weight() const requires(!Choices::kIsBounded) = delete;    // only a keyspace with a policy has a weight: use size(), or a Cache
   size_type capacity() const requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
+  void set_capacity(size_type) requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
   // clang-format on
 
   // ----------------------------------------------------------------------------------------------

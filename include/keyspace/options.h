@@ -431,7 +431,7 @@ struct Config {
   // With a policy: the largest total weight of all entries. Without a weigher, each weighs 1. At
   // most 2^32 - 2 entries. An entry heavier than the capacity is refused: it is not stored, and its
   // key is erased. A call that runs out of memory may already have evicted entries and erased its
-  // key.
+  // key. set_capacity() changes the capacity later.
   Capacity capacity = internal::NotGiven<Kind::kPolicy, Capacity>().operator Capacity();
 
   Clock clock = internal::NotGiven<Kind::kClock, Clock>().operator Clock();
@@ -453,8 +453,8 @@ struct Config {
   //
   // The default (0) is 32 for each processor, and at most 256. With a weigher it is at most 8. With
   // a capacity it is less if a shard's capacity would be below 256. Each shard has its part of the
-  // capacity, and refuses an entry that is heavier than that. For a few heavy entries, give fewer
-  // shards.
+  // capacity, and refuses an entry that is heavier than that. For a few heavy entries, or if
+  // set_capacity() may lower the capacity, give fewer shards.
   Shards shards = internal::NotGiven<Kind::kShards, Shards>().operator Shards();
 };
 

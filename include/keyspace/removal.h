@@ -40,8 +40,8 @@ enum class RemovalCause : std::uint8_t {
               // value that getdel() returns is copied for the listener.
   kReplaced,  // Its key got a new value, even if that was refused; or another entry was renamed to
               // its key. The listener may get the call's key, not the stored one.
-  kEvicted,   // To make room for another entry, or because it became too heavy in a rename() or an
-              // update().
+  kEvicted,   // To make room for another entry; because set_capacity() lowered the capacity; or
+              // because it became too heavy in a rename() or an update().
 };
 inline constexpr std::size_t kRemovalCauses = 4;
 

@@ -46,6 +46,10 @@ void accepted(const Plain& plain, const Counted& counted, const Idle& idle, cons
   (void)cache.peek(1);
   (void)cache.weight();
   (void)cache.capacity();
+  Recent bounded({.capacity = 10});
+  bounded.set_capacity(20);
+  SharedCache shared_bounded({.capacity = 10});
+  shared_bounded.set_capacity(20);
 }
 
 void refused(const Plain& plain, const Counted& counted, const Idle& idle, const Recent& recent,
@@ -93,5 +97,13 @@ void refused(const Plain& plain, const Counted& counted, const Idle& idle, const
 #elif REFUSED == 12  // the capacity of a keyspace without a policy
   // says: only a keyspace with a policy has a capacity: use a Cache
   (void)plain.capacity();
+#elif REFUSED == 13  // another capacity for a keyspace without a policy
+  // says: only a keyspace with a policy has a capacity: use a Cache
+  Plain unbounded;
+  unbounded.set_capacity(10);
+#elif REFUSED == 14  // another capacity for a keyspace without a policy, of many threads
+  // says: only a keyspace with a policy has a capacity: use a Cache
+  SharedPlain unbounded;
+  unbounded.set_capacity(10);
 #endif
 }

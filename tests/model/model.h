@@ -45,11 +45,12 @@ class Model : Comparison<Kind> {
   using Base::bytes_, Base::keys_, Base::extreme_times_, Base::long_times_, Base::decode_deadline,
       Base::decode_key, Base::decode_span, Base::decode_ttl, Base::decode_keep,
       Base::decode_condition, Base::decode_time, Base::time_stands_still;
-  using Base::kCopyable, Base::kIsCache, Base::ks_, Base::steps_, Base::put, Base::set_clock,
-      Base::weight, Base::check_removals, Base::check_key, Base::check_cheaply,
+  using Base::kCopyable, Base::kIsCache, Base::kIsBounded, Base::ks_, Base::steps_, Base::put,
+      Base::set_clock, Base::weight, Base::check_removals, Base::check_key, Base::check_cheaply,
       Base::check_whole_state;
-  using Base::now_, Base::entries_, Base::newest_, Base::counted_, Base::live, Base::is_live,
-      Base::kept_deadline, Base::expire, Base::remove, Base::request, Base::count_live;
+  using Base::now_, Base::entries_, Base::newest_, Base::changed_, Base::capacity_, Base::counted_,
+      Base::live, Base::is_live, Base::kept_deadline, Base::expire, Base::remove, Base::request,
+      Base::count_live;
   using typename Base::Entry, typename Base::Key, typename Base::Ks, typename Base::Value;
 
  public:
@@ -251,6 +252,7 @@ class Model : Comparison<Kind> {
       entry->value = last_value_;
       entry->weight = weight(key, last_value_);
       newest_.reset();  // it may be evicted
+      changed_ = key;
       check_removals();
     }
     check_key(key);
@@ -416,6 +418,7 @@ class Model : Comparison<Kind> {
       node.mapped().weight = weight(to, node.mapped().value);
       entries_.insert(std::move(node));
       newest_.reset();  // it may be evicted
+      changed_ = to;
       check_removals();
     }
     check_key(from);
@@ -498,6 +501,19 @@ class Model : Comparison<Kind> {
     set_clock(decode_time());
   }
 
+  void do_set_capacity() {
+    name_ = "set_capacity";
+    if constexpr (kIsBounded) {
+      const std::size_t part = bytes_.byte();
+      if constexpr (Base::kMayBeShared) {
+        if (Kind::kMostShards != 1) return;  // the model does not know what a shard refuses
+      }
+      // Up to the weight of all keys; 0 in one of 16 cases.
+      capacity_ = part % 16 == 0 ? 0 : Kind::kMeanWeight * keys_ * part / 256;
+      ks_.set_capacity(capacity_);
+    }
+  }
+
   void do_rarely() {
     const std::uint8_t which = bytes_.byte();
     if (which < 2) {
@@ -505,6 +521,8 @@ class Model : Comparison<Kind> {
       ks_.clear();
       while (!entries_.empty()) remove(entries_.begin()->first, RemovalCause::kErased);
       insist(ks_.empty() && ks_.volatile_size() == 0, "a cleared keyspace is not empty");
+    } else if (which < 40) {
+      do_set_capacity();
     } else if (which < 64) {
       name_ = "reserve";
       ks_.reserve(which);

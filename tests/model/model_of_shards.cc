@@ -139,6 +139,10 @@ class OneThread {
     return shared_->erase_expired(limit...);
   }
   void clear() { shared_->clear(); }
+  void set_capacity(std::size_t capacity) {
+    config_.capacity = capacity;
+    shared_->set_capacity(capacity);
+  }
   void reserve(std::size_t size) { shared_->reserve(size); }
   void shrink_to_fit() { shared_->shrink_to_fit(); }
   template <class F>

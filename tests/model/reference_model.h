@@ -141,6 +141,7 @@ class ReferenceModel {
   std::vector<Removal> expected_;              // that the listener must receive
   std::optional<std::size_t> refused_weight_;  // of the entry that this call did not store
   std::optional<std::uint64_t> newest_;        // that this call stored
+  std::optional<std::uint64_t> changed_;       // whose weight this call changed
   std::uint64_t last_request_ = 0;
   Statistics counted_;
 };

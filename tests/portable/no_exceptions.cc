@@ -144,6 +144,8 @@ void use_caches() {
   CHECK(cache.get(9) == "1234");
   CHECK(cache.weight() == 8);
   CHECK(cache.capacity() == 8);
+  cache.set_capacity(9);
+  CHECK(cache.capacity() == 9);
   CHECK(cache.update(9, [](std::string& value) { value[0] = '5'; }));
   CHECK(cache.erase_if([](int, const std::string& value, auto) { return value.empty(); }) == 0);
   CHECK(cache.getdel(9) == "5234");
@@ -192,6 +194,7 @@ void use_shared_caches() {
             12, 1s, [] { return "7"; }, 1ms) == "7");
   CHECK(cache.erase(12));
   CHECK(cache.weight() <= cache.capacity());
+  cache.set_capacity(2 * cache.capacity());
   CHECK(view.volatile_size() <= view.size());
   std::size_t seen = 0;
   view.for_each([&](int, const std::string&, auto) { ++seen; });

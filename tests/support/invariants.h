@@ -172,6 +172,20 @@ struct TestPeer {
     return store_of(keyspace).policy_.new_capacity_;
   }
 
+  // Returns the number of buckets for ghosts under the policy ScanResistant.
+  template <class Keyspace>
+  static std::size_t ghost_buckets(const Keyspace& keyspace) {
+    return store_of(keyspace).policy_.buckets_.size();
+  }
+  // Returns the capacity of each shard.
+  template <class Keyspace>
+  static std::vector<std::size_t> shard_capacities(const Keyspace& keyspace) {
+    std::vector<std::size_t> capacities;
+    keyspace.engine_.shards_.for_each(
+        [&](const auto& engine, auto&) { capacities.push_back(engine.capacity()); });
+    return capacities;
+  }
+
   template <class Keyspace>
   static constexpr std::size_t entry_size() {
     return sizeof(typename Keyspace::Engine::Store::Entry);

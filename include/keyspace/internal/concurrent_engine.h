@@ -64,8 +64,7 @@ class ConcurrentEngine {
   static constexpr bool kUsesRequests = Engine::kUsesRequests;
 
   ConcurrentEngine(std::size_t shards, EngineConfig<Choices> config, typename Choices::Clock clock)
-      : capacity_(config.capacity),
-        shards_(std::countr_zero(shard_count<Choices>(shards, config.capacity)), std::move(config),
+      : shards_(std::countr_zero(shard_count<Choices>(shards, config.capacity)), std::move(config),
                 std::move(clock)) {}
 
   template <class K, class V>
@@ -249,7 +248,6 @@ class ConcurrentEngine {
     shards_.for_each([&](const Engine& engine, Now&) { sum += engine.statistics(); });
     return sum;
   }
-  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] std::size_t weight() const {
     return sum_of([](const Engine& engine) { return engine.weight(); });
   }
@@ -325,7 +323,6 @@ class ConcurrentEngine {
     return sum;
   }
 
-  std::size_t capacity_;
   Shards shards_;
 };
 

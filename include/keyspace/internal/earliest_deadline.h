@@ -26,6 +26,7 @@ class EarliestDeadlineEviction {
       : weight_(std::exchange(other.weight_, 0)) {}
 
   [[nodiscard]] std::size_t weight() const noexcept { return weight_; }
+  void set_capacity(std::size_t) noexcept {}
   void reserve(std::size_t) noexcept {}
   void grow(std::size_t) noexcept {}
   void record_access(PolicyState&) const noexcept {}

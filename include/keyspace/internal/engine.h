@@ -322,6 +322,11 @@ class Engine {
   [[nodiscard]] std::size_t capacity() const noexcept requires(Choices::kIsBounded) {
     return store_.capacity();
   }
+  template <class Now>
+  void set_capacity(std::size_t capacity, Now& now) requires(Choices::kIsBounded) {
+    store_.set_capacity(capacity, now);
+    store_.call_listener();
+  }
   [[nodiscard]] std::size_t size() const noexcept { return map().size(); }
   [[nodiscard]] std::size_t volatile_size() const noexcept { return map().volatile_size(); }
 

@@ -24,6 +24,8 @@ namespace keyspace::internal {
 //   (Eviction&& other)                 the move constructor. noexcept. Leaves `other` empty and
 //                      usable.
 //   weight()           returns the weight of all entries
+//   set_capacity(capacity)             changes the capacity, in constant time. Until the store has
+//                      evicted enough, the entries may weigh more. noexcept.
 //   reserve(size)      makes room for `size` entries until clear() or shrink_to_fit(). May throw.
 //   grow(size)         makes room for one add(), in constant time. `size` is how many entries the
 //                      map's table may hold. May throw.
@@ -52,7 +54,8 @@ namespace keyspace::internal {
 //   shrink_to_fit(entries)             releases all unused memory
 //   clear()            removes all entries
 //
-// A Store without a capacity does not call weight(), admit(), find_victim() and record_eviction().
+// A Store without a capacity does not call weight(), set_capacity(), admit(), find_victim() and
+// record_eviction().
 // tests/support/invariants.h reads the private members of these classes. So they declare
 // `friend struct TestPeer`. (EarliestDeadlineEviction needs none.)
 

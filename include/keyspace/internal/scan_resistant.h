@@ -120,18 +120,30 @@ class ScanResistantEviction {
   [[nodiscard]] std::size_t weight() const noexcept {
     return queues_[kNew].weight + queues_[kKept].weight;
   }
+  // Keeps the place of the share of kNew between its bounds. If the capacity needs more than 30
+  // bits before or after, the present ghosts may adapt the share wrongly: see scaled().
+  void set_capacity(std::size_t capacity) noexcept {
+    if (capacity == capacity_) return;
+    const auto range = [this] { return static_cast<double>(most_new() - least_new()); };
+    const double place =
+        static_cast<double>(new_capacity_ - least_new()) / std::max<double>(range(), 1);
+    capacity_ = capacity;
+    new_capacity_ = least_new() + static_cast<std::size_t>(place * range() + 0.5);
+    new_capacity_ = std::min<std::size_t>(new_capacity_, most_new());
+    size_of_ghosts_ = 0;
+  }
 
   void reserve(std::size_t size) {
     reserved_ = std::max<std::size_t>(reserved_, size);
     while (nodes_.size() < size) push_free_node();
     while (buckets_.size() < buckets_for(size)) buckets_.push_back(Bucket());
   }
-  // Makes room for one add(), and adds up to kBucketsPerStep buckets of ghosts. The bucket of a
-  // ghost depends on the number of buckets. So most ghosts are lost when buckets are added or
+  // Makes room for one add(), and adds or drops up to kBucketsPerStep buckets of ghosts. The bucket
+  // of a ghost depends on the number of buckets. So most ghosts are lost when buckets are added or
   // dropped. There are few ghosts then: a cache that grows is mostly not full.
   void grow(std::size_t size) {
     if (free_ == kNone) push_free_node();
-    if (size != size_of_ghosts_) add_buckets(size);
+    if (size != size_of_ghosts_) adapt_buckets(size);
   }
 
   void record_access(PolicyState& state) const noexcept { state.record_access(admissions_); }
@@ -300,7 +312,7 @@ class ScanResistantEviction {
   }
 
   [[nodiscard]] std::size_t buckets_for(std::size_t size) const noexcept {
-    return kGhostsPerEntry * std::min<std::size_t>(size, capacity_) / kGhostsPerBucket + 1;
+    return std::min<std::size_t>(size, capacity_) / (kGhostsPerBucket / kGhostsPerEntry) + 1;
   }
 
   // Returns the entry with this node; null if the node is free.
@@ -375,12 +387,16 @@ class ScanResistantEviction {
     append(state.node_, weight, to);
   }
 
-  // Adds up to kBucketsPerStep of the buckets for the ghosts of `size` entries.
-  void add_buckets(std::size_t size) {
+  // Adds up to kBucketsPerStep of the buckets for the ghosts of `size` entries. Drops as many if
+  // there are more than a full cache needs, after a change of the capacity.
+  void adapt_buckets(std::size_t size) {
     for (std::size_t i = 0; i != kBucketsPerStep && buckets_.size() < buckets_for(size); ++i) {
       buckets_.push_back(Bucket());
     }
-    if (buckets_.size() >= buckets_for(size)) size_of_ghosts_ = size;
+    drop_buckets(capacity_, kBucketsPerStep);
+    if (buckets_.size() >= buckets_for(size) && buckets_.size() <= buckets_for(capacity_)) {
+      size_of_ghosts_ = size;
+    }
   }
   void push_free_node() {
     assert(nodes_.size() < kNone);
@@ -433,7 +449,8 @@ class ScanResistantEviction {
   std::uint32_t free_ = kNone;  // the first free node
   std::size_t removed_ = 0;     // how many entries were removed since the last collect_if_needed()
   std::size_t reserved_ = 0;    // the size that was reserved
-  // The last size for which grow() has added all buckets; 0 after a bucket was dropped.
+  // The last size for which grow() has added all buckets; 0 after a bucket was dropped, and after
+  // the capacity has changed.
   std::size_t size_of_ghosts_ = 0;
   ChunkedVector<Node, Allocator> nodes_;
   ChunkedVector<Bucket, Allocator> buckets_;  // of ghosts, by hash

@@ -30,6 +30,7 @@
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
 #include "keyspace/internal/reaper_client.h"
+#include "keyspace/internal/relaxed.h"
 #include "keyspace/internal/shared_removal_queue.h"
 #include "keyspace/options.h"
 #include "keyspace/removal.h"
@@ -124,26 +125,24 @@ class Shards {
     Contents contents ABSL_GUARDED_BY(mutex);
   };
 
-  // Makes 2^bits shards. Divides the capacity among them. If it does not divide evenly, the first
-  // shards get one more.
+  // Makes 2^bits shards. Divides the capacity among them: see part_of().
   Shards(int bits, EngineConfig<Choices> config, Clock clock)
       : clock_(std::move(clock)),
         hash_{std::move(config.hash)},
         weigher_(std::move(config.weigher)),
         bits_(bits),
+        capacity_(config.capacity),
         slots_(slot_count()),
         shards_(std::make_unique<std::optional<Shard>[]>(count())),
         removals_(std::move(config.listener), config.allocator) {
     const typename Engine::Equal equal{std::move(config.equal)};
     for (std::size_t i = 0; i != count(); ++i) {
-      const std::size_t capacity =
-          config.capacity / count() + (i < config.capacity % count() ? 1 : 0);
+      const std::size_t part = part_of(config.capacity, i);
       typename ShardChoices<Choices>::Weigher weigher;
       if constexpr (Choices::kIsWeighed) weigher.weigher = &weigher_;
       shards_[i].emplace(
           slots_, i,
-          Engine(
-              {capacity, weigher, {}, config.expire_after_access, hash_, equal, config.allocator}),
+          Engine({part, weigher, {}, config.expire_after_access, hash_, equal, config.allocator}),
           Computations(equal));
     }
   }
@@ -285,6 +284,12 @@ class Shards {
   template <class F>
   void change_each(const F& f) {
     Pending pending(removals_);
+    change_each(pending, f);
+    pending.call_listener();
+  }
+  // The same, but the caller must call pending.call_listener() afterwards.
+  template <class F>
+  void change_each(Pending& pending, const F& f) {
     for (std::size_t i = 0; i != count(); ++i) {
       Shard& next = shard(i);
       const WriterLock lock(next.mutex);
@@ -292,7 +297,22 @@ class Shards {
       call(next, f, next.contents, now);
       pending.take(next.contents.engine.removals());
     }
-    pending.call_listener();
+  }
+
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_.get(); }
+  // Divides another capacity among the shards. The second of two calls waits until the first has
+  // changed all shards.
+  void set_capacity(std::size_t capacity) {
+    Pending pending(removals_);
+    {
+      const WriterLock lock(capacity_mutex_);
+      capacity_.set(capacity);
+      std::size_t i = 0;
+      change_each(pending, [&](Contents& contents, Now& now) {
+        contents.engine.set_capacity(part_of(capacity, i++), now);
+      });
+    }
+    pending.call_listener();  // after the unlock, because the listener may call set_capacity()
   }
 
   // Reserves memory for `size` entries in all. Each shard gets a little more than its part, because
@@ -410,6 +430,12 @@ class Shards {
 
   [[nodiscard]] Shard& shard(std::size_t i) const noexcept { return *shards_[i]; }
 
+  // Returns the part of the capacity that shard `i` gets. If the capacity does not divide evenly,
+  // the first shards get one more.
+  [[nodiscard]] std::size_t part_of(std::size_t capacity, std::size_t i) const noexcept {
+    return capacity / count() + (i < capacity % count() ? 1 : 0);
+  }
+
   // Locks a shard for a change. The destructor releases the lock, and then tells the reaper the
   // next deadline of the shard. (A deadline that a rename moves here needs this too: the reaper may
   // have read this shard before the rename, and the other shard after it.)
@@ -439,6 +465,8 @@ class Shards {
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Engine::Hash hash_;
   KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS typename Choices::Weigher weigher_;
   int bits_;
+  Relaxed<std::size_t> capacity_;
+  Mutex capacity_mutex_;  // locked by set_capacity(), before the mutex of a shard
   std::vector<ReadMostlyMutex::Slot> slots_;  // before the shards, whose mutexes refer to them
   std::unique_ptr<std::optional<Shard>[]> shards_;
   RemovalQueue removals_;

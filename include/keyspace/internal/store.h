@@ -31,8 +31,10 @@ namespace keyspace::internal {
 // one of them, a class without members takes its place and does nothing.
 //
 // Invariants
-//   1. The policy knows each entry, and all entries together weigh at most the capacity. (If a
-//      rename or a reweigh() throws, they may weigh more. Later insertions evict entries then.)
+//   1. The policy knows each entry, and all entries together weigh at most the capacity. (They may
+//      weigh more after a set_capacity(), or after a rename or a reweigh() that throws. Then the
+//      next calls that store something evict entries until the weight fits. Meanwhile no call makes
+//      all together heavier than they were before it.)
 //   2. prepare_removal() tells the listener, the counters and the policy of each removal. clear(),
 //      rename_over(), rename_from() and overwrites do this themselves.
 //   3. Everything that may throw comes before the removal of an entry. So no exception loses one.
@@ -161,7 +163,7 @@ class Store {
     // counts nothing, so it overwrites the entry.
     const bool is_there = found.entry != nullptr && (kIsPlain || map_.is_live(found, now));
     if constexpr (!kIsWeighed && !kIsObserved) {
-      if (is_there) {
+      if (is_there && can_overwrite(1, 1)) [[likely]] {
         map_.overwrite(*found.entry, found.hash, std::forward<V>(value), lifetime.deadline());
         record_overwrite(found.entry->first.extra(), 1, lifetime);
         return true;
@@ -182,10 +184,11 @@ class Store {
     }
     KeyBox key_box = make_key(std::forward<K>(key));
     const std::size_t weight = weigh(key_box, from.entry->second);
+    const std::size_t limit = weight_limit();
     Entry& entry = map_.rename(from, std::move(key_box), to.hash,
                                [&] { return rehash(from, to.hash, weight); });
     collect_if_needed();
-    evict_if_too_heavy(entry, to.hash, now);
+    evict_if_too_heavy(entry, to.hash, limit, now);
   }
 
   // The same, but `from` is in another store. The listener does not learn of its removal there. If
@@ -212,9 +215,10 @@ class Store {
     const StoredKey& stored = found.entry->first;
     Extra& extra = stored.extra();
     const std::size_t weight = weigh_entry(stored.key(), found.entry->second);
+    const std::size_t limit = weight_limit();
     policy_.reweigh(extra.policy_state, extra.weight(), weight);
     extra.set_weight(weight);
-    evict_if_too_heavy(*found.entry, found.hash, now);
+    evict_if_too_heavy(*found.entry, found.hash, limit, now);
   }
 
   // Erases the found entry, live or expired. Returns true if it was live.
@@ -283,6 +287,14 @@ class Store {
     map_.clear();
   }
 
+  // Changes the capacity. If the entries weigh more, evicts up to kEvictionsAtOnce of them.
+  template <class Now>
+  void set_capacity(std::size_t capacity, Now& now) requires(kIsBounded) {
+    capacity_ = capacity;
+    policy_.set_capacity(capacity);
+    static_cast<void>(evict_to(capacity, kEvictionsAtOnce, now));
+  }
+
   // Calls the listener for each entry that was removed. Returns how many expired entries its calls
   // removed. Does nothing in a shard, whose listener is DeferredListener: there Shards takes the
   // entries from removals().
@@ -305,6 +317,10 @@ class Store {
 
   // How often erase_one_expired() searches. A search reads up to 17 records.
   static constexpr int kMostSearches = 256;
+  // How many entries set_capacity() evicts, and how many a later call evicts, because the entries
+  // weigh more than the capacity.
+  static constexpr std::size_t kEvictionsAtOnce = 64;
+  static constexpr std::size_t kEvictionsPerCall = 16;
 
   // Returns the value, or converts a number to a Value. Without this conversion, a compiler could
   // warn of an implicit one at a place in this class, not in the caller.
@@ -336,10 +352,16 @@ class Store {
       });
       return true;
     }
+    std::size_t replaced = 0;  // the part of the weight that replaces the weight of a live entry
     if (found.entry != nullptr) {
+      if constexpr (kIsBounded) {
+        if (is_there && weight <= capacity_) {
+          replaced = std::min<std::size_t>(weight, found.entry->first.extra().weight());
+        }
+      }
       erase(*found.entry, found.hash, cause_of(is_there, RemovalCause::kReplaced), now);
     }
-    if (!add(std::move(key), std::move(value), found.hash, weight, lifetime, now)) {
+    if (!add(std::move(key), std::move(value), found.hash, weight, replaced, lifetime, now)) {
       counters_.record_refusal();
       return false;
     }
@@ -349,19 +371,22 @@ class Store {
 
   // Erases up to two expired entries, then adds an entry. Returns false if the capacity has no room
   // for it. If it returns false or throws, the key and the value are not moved from. REQUIRES: the
-  // key is not stored, and the lifetime is not over.
+  // key is not stored, the lifetime is not over, and `replaced` is at most the weight and the
+  // capacity.
   template <class Now>
-  bool add(KeyBox&& key, ValueBox&& value, std::size_t hash, std::size_t weight, Lifetime lifetime,
-           Now& now) {
+  bool add(KeyBox&& key, ValueBox&& value, std::size_t hash, std::size_t weight,
+           [[maybe_unused]] std::size_t replaced, Lifetime lifetime, Now& now) {
     if (map_.volatile_size() != 0) {  // else the clock need not be read
       Budget budget(2);
       erase_expired(budget, now);
     }
     typename Policy::Placement placement{};
     if constexpr (kIsBounded) {
+      static_cast<void>(evict_to(capacity_ - replaced, kEvictionsPerCall, now));
       if (weight > capacity_) return false;
+      const std::size_t limit = weight_limit(replaced);
       placement = policy_.admit(map_.entries(), hash, weight);
-      if (!evict_for(weight, now)) return false;
+      if (!evict_to(limit - weight, kUnlimited, now)) return false;
     }
     map_.grow_for(lifetime.deadline());
     policy_.grow(map_.entries().capacity());
@@ -377,6 +402,7 @@ class Store {
     const RemovalCause cause = cause_of(map_.is_live(to, now), RemovalCause::kReplaced);
     auto key_box = make_key_if_used(std::forward<K>(key));
     const std::size_t weight = weigh(key_box, from.entry->second);
+    const std::size_t limit = weight_limit();
     removals_.reserve(1);
     map_.change(to.entry->first, to.hash, deadline, [&] {
       const Extra renamed = rehash(from, to.hash, weight);
@@ -390,7 +416,7 @@ class Store {
       map_.erase_renamed(*from.entry, from.hash);
     });
     collect_if_needed();
-    evict_if_too_heavy(*to.entry, to.hash, now);
+    evict_if_too_heavy(*to.entry, to.hash, limit, now);
   }
 
   // Returns the Extra of an entry for a key with another hash, and for another weight.
@@ -402,28 +428,48 @@ class Store {
     return make_extra(state, extra.rest, weight);
   }
 
-  // Evicts entries if all together weigh too much after the weight of `entry` has changed. Evicts
-  // `entry` too if it is the policy's victim, or if the policy finds no other. Evicts only `entry`
-  // if it is heavier than the capacity.
+  // Returns what all entries may weigh after a change: the capacity, or what they weigh now if that
+  // is more. `replaced` is added to what they weigh now.
+  [[nodiscard]] std::size_t weight_limit([[maybe_unused]] std::size_t replaced = 0) const noexcept {
+    if constexpr (kIsBounded) {
+      return std::max<std::size_t>(capacity_, policy_.weight() + replaced);
+    } else {
+      return 0;
+    }
+  }
+
+  // Evicts entries if all together weigh too much after the weight of `entry` has changed: until
+  // they weigh at most `limit`, and a few more if that exceeds the capacity. Evicts `entry` too if
+  // it is the policy's victim, or if the policy finds no other. Evicts only `entry` if it is
+  // heavier than the capacity.
   template <class Now>
   void evict_if_too_heavy([[maybe_unused]] Entry& entry, [[maybe_unused]] std::size_t hash,
-                          [[maybe_unused]] Now& now) {
+                          [[maybe_unused]] std::size_t limit, [[maybe_unused]] Now& now) {
     if constexpr (kIsWeighed) {
-      const bool is_too_heavy = entry.first.extra().weight() > capacity_;
-      // If evict_for() fails, no volatile entry is left: if `entry` was volatile, it was evicted.
+      if (entry.first.extra().weight() > capacity_) {
+        erase(entry, hash, RemovalCause::kEvicted, now);
+        return;
+      }
+      // If evict_to() finds no victim, no volatile entry is left: if `entry` was volatile, it was
+      // evicted.
       const bool is_volatile = entry.first.is_volatile();
-      if (is_too_heavy || (!evict_for(0, now) && !is_volatile)) {
+      static_cast<void>(evict_to(capacity_, kEvictionsPerCall, now));
+      if (!evict_to(limit, kUnlimited, now) && !is_volatile) {
         erase(entry, hash, RemovalCause::kEvicted, now);
       }
     }
   }
 
-  // Evicts entries until the capacity has room for this weight: first expired entries, then those
-  // that the policy chooses. Returns false if none is left to evict. REQUIRES: weight <= capacity
+  // Evicts entries until all together weigh at most `weight`: first expired entries, then those
+  // that the policy chooses. Returns false if it has evicted `most`, or if none is left to evict.
   template <class Now>
-  bool evict_for(std::size_t weight, Now& now) {
-    assert(weight <= capacity_);
-    while (policy_.weight() > capacity_ - weight) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool evict_to(std::size_t weight, std::size_t most, Now& now) {
+    return policy_.weight() <= weight || evict_out_of_line(weight, most, now);
+  }
+  template <class Now>
+  ABSL_ATTRIBUTE_NOINLINE bool evict_out_of_line(std::size_t weight, std::size_t most, Now& now) {
+    for (; policy_.weight() > weight; --most) {
+      if (most == 0) return false;
       if (erase_one_expired(now)) continue;
       // find_victim() may drop the record of the victim. After that, nothing may throw until the
       // victim is erased.
@@ -479,9 +525,12 @@ class Store {
   }
 
   // Returns true if the weight of an entry can change from `before` to `after` without an eviction.
-  [[nodiscard]] bool can_overwrite(std::size_t before, std::size_t after) const noexcept {
+  [[nodiscard]] bool can_overwrite([[maybe_unused]] std::size_t before,
+                                   [[maybe_unused]] std::size_t after) const noexcept {
     if constexpr (kIsWeighed) {
       return after <= capacity_ && policy_.weight() - before <= capacity_ - after;
+    } else if constexpr (kIsBounded) {
+      return policy_.weight() <= capacity_;
     } else {
       return true;
     }
