@@ -56,17 +56,16 @@ Computed(Value, Expiry) -> Computed<Value, Expiry>;
 struct RecursiveComputation : std::logic_error {
   RecursiveComputation()
       : std::logic_error(
-            "get_or_compute() would wait for itself: a computation must not ask for its own key, "
-            "directly or through other computations") {}
+            "get_or_compute() would wait for itself. A computation must not ask for its own key,"
+            " directly or through other computations.") {}
 };
 
 // Thrown by get_or_compute() of a ConcurrentKeyspace if it has waited for max_wait.
 struct ComputationTimeout : std::runtime_error {
   ComputationTimeout()
       : std::runtime_error(
-            "get_or_compute() has waited for max_wait, and another thread still computes the "
-            "value: "
-            "try again later, or do without the value") {}
+            "get_or_compute() has waited for max_wait, and another thread still computes the value."
+            " Try again later, or do without the value.") {}
 };
 
 }  // namespace keyspace

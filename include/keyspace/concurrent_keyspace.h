@@ -45,23 +45,23 @@ namespace keyspace {
 //   1. A call for one key, or for two, takes effect at one instant between its start and its end.
 //      (It may read the clock more than once.)
 //   2. Calls that only read share the lock of a shard: get(), peek(), visit(), contains(), pttl(),
-//      pexpiretime(), and get_or_compute() of a value that is there. They do not wait for each
-//      other. They wait only for a writer in the same shard. That writer may be waiting for a
-//      reader. (With WithExpireAfterAccess, a request that postpones an expiry is a write.)
+//      pexpiretime(), and get_or_compute() of a live value. They do not wait for each other. They
+//      wait only for a writer in the same shard. That writer may be waiting for a reader. (With
+//      WithExpireAfterAccess, a request that postpones an expiry is a write.)
 //   3. A listener and a computation are called without a lock. They may call this keyspace.
-//   4. visit(), update(), erase_if(), for_each() and for_each_until() call their function with a
-//      shard locked. The function must not call this keyspace. If such a call has to wait for the
-//      lock of the same shard, the program aborts with a message. (In a library loaded by dlopen()
-//      it may wait forever.) Any other call may wait forever, or work by chance. The function may
-//      call another keyspace, unless a function that runs under that keyspace's lock calls this
-//      one.
+//   4. visit(), update(), compute(), erase_if(), for_each() and for_each_until() call their
+//      function with a shard locked. The function must not call this keyspace. If such a call has
+//      to wait for the lock of the same shard, the program aborts with a message. (In a library
+//      loaded by dlopen() it may wait forever.) Any other call may wait forever, or work by chance.
+//      The function may call another keyspace, unless a function that runs under that keyspace's
+//      lock calls this one.
 //   5. The weigher, the hash, the equality, the clock, the allocator, and the operations of keys
 //      and values must not call this keyspace. Several threads may call them, and the listener, at
 //      once.
 //   6. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
 //
-// Values. Other threads could invalidate a pointer. So get() returns a copy, and visit() and
-// update() call a function. A move-only Value lacks get(), peek(), mget(), getex(), copy() and
+// Values. Other threads could invalidate a pointer. So get() returns a copy, and visit(), update()
+// and compute() call a function. A move-only Value lacks get(), peek(), mget(), getex(), copy() and
 // get_or_compute(), and getdel() if there is a listener. If a move of a Value throws while getex(),
 // getdel() or get_or_compute() returns it, the call has taken effect.
 //
@@ -70,9 +70,9 @@ namespace keyspace {
 // more than the capacity of its shard is refused. The policy of a shard knows only that shard. So a
 // small cache has few shards, unless Config says otherwise.
 //
-// Requests are get(), mget(), visit(), update(), getex(), getdel() and get_or_compute(). Where a
-// policy, statistics or an idle time depends on them, get(), mget() and visit() do not compile on a
-// const keyspace.
+// Requests are get(), mget(), visit(), update(), compute(), getex(), getdel() and get_or_compute().
+// Where a policy, statistics or an idle time depends on them, get(), mget() and visit() do not
+// compile on a const keyspace.
 //
 // Listener. It is called on the thread whose call removed the entry, after the lock is released. So
 // several threads may call it at once, and other threads may have changed the key again by then.

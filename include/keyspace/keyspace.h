@@ -56,16 +56,18 @@ namespace keyspace {
 //   2. Only size(), volatile_size(), empty(), weight(), statistics(), next_deadline() and the
 //      listener see an expired entry. No call makes it live or keeps its deadline. (If the clock
 //      goes back, it is live again.) A const call changes nothing.
-//   3. A call reads the clock at most once, and not at all if no deadline is involved.
-//   4. A call takes constant time, plus time in proportion to its limit. mget() takes time in
-//      proportion to the number of keys. Exceptions: clear(), for_each(), for_each_until(),
-//      reserve(), shrink_to_fit(), erase_expired() without a limit, a call that evicts many entries
-//      for a heavy one, and the destructor. The hash map grows in steps, and an insertion takes at
-//      most three of them. (When it makes a new table, it writes a byte for each bucket: about 2 ms
-//      for ten million entries. To move the entries of a table that has few, it may read a byte for
-//      each bucket. The move of a keyspace may do so too. Outside Linux, the release of an old
-//      table takes time in proportion to its size.) A full keyspace reads up to about 4,000 due
-//      records to find an expired entry. If it finds none, it asks the policy for a victim.
+//   3. A call reads the clock at most once, and not at all if no deadline is involved. (A
+//      get_or_compute() that computes reads it again after the computation.)
+//   4. A call takes constant time, plus time in proportion to its limit. mget() and
+//      get_or_compute() of many keys take time in proportion to their number. Exceptions: clear(),
+//      for_each(), for_each_until(), erase_if(), reserve(), shrink_to_fit(), erase_expired()
+//      without a limit, a call that evicts many entries for a heavy one, and the destructor. The
+//      hash map grows in steps, and an insertion takes at most three of them. (When it makes a new
+//      table, it writes a byte for each bucket: about 2 ms for ten million entries. To move the
+//      entries of a table that has few, it may read a byte for each bucket. The move of a keyspace
+//      may do so too. Outside Linux, the release of an old table takes time in proportion to its
+//      size.) A full keyspace reads up to about 4,000 due records to find an expired entry. If it
+//      finds none, it asks the policy for a victim.
 //   5. A call that adds an entry first erases up to two expired entries.
 //   6. After erase_expired() without a limit, no expired entry is stored.
 //   7. An exception from a key, a value, the hash, the equality or the allocator leaves all other
@@ -86,15 +88,16 @@ namespace keyspace {
 // Keys and values. A key is found by any type that hash and equality accept as it is (for string
 // keys std::string_view and const char*), or by a type that converts to Key. Key and Value need a
 // move constructor. If it may throw, the object is kept in a heap allocation of its own. A
-// move-only Value supports everything but get() and copy(), and getdel() if there is a listener.
+// move-only Value supports everything but get(), copy() and get_or_compute(), and getdel() if there
+// is a listener. A move-only Key supports everything but compute() and get_or_compute().
 //
 // Pointers. A pointer to a value is valid until its entry is erased, or until the next call of
-// set(), insert(), replace(), copy(), rename(), reserve(), shrink_to_fit(), clear() or
-// erase_expired(). The passing of time invalidates no pointer.
+// set(), insert(), replace(), compute(), get_or_compute(), copy(), rename(), reserve(),
+// shrink_to_fit(), clear() or erase_expired(). The passing of time invalidates no pointer.
 //
 // Requests. Where a policy, statistics or an idle time depends on which keys are requested, find(),
-// get() and mget() change the keyspace: they do not compile on a const one. peek() and contains()
-// are not requests.
+// get() and mget() change the keyspace: they do not compile on a const one. The other requests are
+// getex(), getdel(), update(), compute() and get_or_compute(). peek() and contains() are none.
 //
 // Thread safety: as a standard container. Calls on one object need a lock unless all are const. The
 // hash, the equality, the allocator, the clock, the weigher, and the operations of keys and values

@@ -12,8 +12,9 @@ namespace keyspace {
 // finds no expired entry, the policy chooses.)
 //
 // Lru and ScanResistant learn from requests. A request is a call of find(), get(), mget(), getex(),
-// getdel(), visit(), update() or get_or_compute(). The policies record a new value for a live key
-// in the same way. A request writes at most one word beside the key, and Lru also counts it.
+// getdel(), visit(), update(), compute() or get_or_compute(). The policies record a new value for a
+// live key in the same way. A request writes at most one word beside the key, and Lru also counts
+// it.
 //
 // To evict an entry takes constant time. A heavy entry may need many evictions.
 

@@ -29,9 +29,10 @@ struct Statistics {
   using Count = std::uint64_t;
 
   // Requests that found a live key (hits), and requests whose key was missing or expired (misses).
-  // A request is a call of find(), get(), getex(), getdel(), visit(), update() or get_or_compute()
-  // on a keyspace that is not const, and each key of an mget(). peek() and contains() are not
-  // requests. A new value for a live key is not counted.
+  // A request is a call of find(), get(), getex(), getdel(), visit(), update(), compute() or
+  // get_or_compute() on a keyspace that is not const, and each key of an mget() or of a
+  // get_or_compute() of many keys. peek() and contains() are not requests. A new value for a live
+  // key is not counted.
   //
   // In get_or_compute(), each thread that waits for a missing value counts a miss, and a thread
   // that refreshes a live value counts a hit.

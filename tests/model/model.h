@@ -265,7 +265,7 @@ class Model : Comparison<Kind> {
       const int change = bytes_.byte() % 5;
       const bool keeps = decode_keep();
       const Millis ttl = keeps ? Millis(0) : decode_ttl();
-      const auto expiry = keeps ? typename Ks::Expiry(kKeep) : typename Ks::Expiry(ttl);
+      const auto expiry = keeps ? Expiry<ManualClock>(kKeep) : Expiry<ManualClock>(ttl);
       const Instant deadline = keeps ? kept_deadline(key) : deadline_after(now_, ttl);
       Entry* const entry = request(key);
       const std::uint64_t number = ++last_value_;

@@ -53,8 +53,9 @@ class KEYSPACE_INTERNAL_VISIBLE CallUnderLock {
     for (const CallUnderLock* call = innermost_; call != nullptr; call = call->outer_) {
       if (call->mutex_ != mutex) continue;
       std::fputs(
-          "keyspace: a function that visit(), update(), erase_if() or for_each() calls must not"
-          " call the same ConcurrentKeyspace: its shard is locked. Call it afterwards.\n",
+          "keyspace: a function that visit(), update(), compute(), erase_if(), for_each() or "
+          "for_each_until() calls must not call the same ConcurrentKeyspace: its shard is locked. "
+          "Call it afterwards.\n",
           stderr);
       std::abort();
     }
