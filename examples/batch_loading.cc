@@ -1,6 +1,8 @@
 // A cache in front of a database. A page needs many rows. One call of get_or_compute() gets them
 // all, and loads those that are missing with one query. If several threads ask for some of the same
-// rows, each row is loaded once.
+// rows, each row is loaded once. Ids without a row are not stored, so each call asks for them
+// again. (To remember them, let the values be optionals, and return Computed{row, ttl} for each
+// id.)
 
 #include <keyspace/cache.h>
 #include <keyspace/concurrent_keyspace.h>
@@ -27,7 +29,7 @@ class Table {
 
   // Returns a row for each id, in the same order.
   Rows get(const std::vector<int>& ids) { return rows_.get_or_compute(ids, 10min, select_); }
-  void changed(int id) { rows_.erase(id); }
+  void erase(int id) { rows_.erase(id); }  // after a change in the database
 
  private:
   Select select_;
@@ -52,7 +54,7 @@ int main() {
   });
   expect(table.get({7, 8, 1000}) == Rows{"row 7", "row 8", std::nullopt}, "one query for all");
   expect(table.get({6, 7, 8, 9}) == Rows{"row 6", "row 7", "row 8", "row 9"}, "in order");
-  table.changed(7);
+  table.erase(7);
   table.get({7, 8});
   expect(queries == std::vector<std::vector<int>>{{7, 8, 1000}, {6, 9}, {7}},
          "each query asks for the missing rows only");

@@ -25,7 +25,7 @@ class Leases {
   bool acquire(std::string_view name, Token token, std::chrono::milliseconds ttl) {
     return leases_.insert(name, token, ttl);
   }
-  // Holds the lease for `ttl` from now on. Returns false if it is lost.
+  // Extends the lease to `ttl` from now. Returns false if it is lost.
   bool extend(std::string_view name, Token token, std::chrono::milliseconds ttl) {
     return leases_.compute(name, [&](auto& lease) {
       return lease.value() != nullptr && *lease.value() == token && lease.expire(ttl);

@@ -28,7 +28,7 @@ class RateLimiter {
       int* const count = calls.value();
       if (count == nullptr) {
         calls.store(1, window_);
-      } else if (*count == limit_) {
+      } else if (*count >= limit_) {
         return calls.ttl();
       } else {
         ++*count;
@@ -40,7 +40,7 @@ class RateLimiter {
  private:
   int limit_;
   std::chrono::milliseconds window_;
-  // The capacity bounds the memory, however many users there are.
+  // The capacity bounds the memory. A user who is evicted begins a new window.
   keyspace::ConcurrentCache<std::string, int, Clock> calls_;
 };
 

@@ -1,7 +1,7 @@
 // Rates from a service that fails at times. A rate is fetched again when it is a minute old. If
-// that fails, callers get the old rate, for up to ten minutes (HTTP calls this stale-if-error). A
-// caller that has no rate, because another thread is fetching the first one, waits for at most 200
-// ms.
+// that fails, callers get the old rate, for up to ten minutes. (HTTP calls this stale-if-error.)
+// While another thread fetches the first rate, a caller waits for at most 200 ms. The thread that
+// fetches waits as long as the service takes.
 
 #include <keyspace/concurrent_keyspace.h>
 

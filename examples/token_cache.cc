@@ -1,6 +1,6 @@
 // A cache of access tokens. Each token comes with its own lifetime, so the function returns both as
-// a Computed. A token is fetched again a minute before it expires, by one caller; the others get
-// the old one meanwhile.
+// a Computed. A token is fetched again a minute before it expires, by one caller. The others get
+// the old one meanwhile. (A token that lives for less than a minute would be fetched by each call.)
 
 #include <keyspace/concurrent_keyspace.h>
 
@@ -13,7 +13,7 @@
 
 using namespace std::chrono_literals;
 
-// What an authorization server answers.
+// The answer of an authorization server.
 struct Grant {
   std::string token;
   std::chrono::seconds expires_in;

@@ -12,34 +12,36 @@
 
 namespace keyspace {
 
-// How get_or_compute() computes a value:
+// The options of a get_or_compute():
 //
 //   tokens.get_or_compute(user, {.expiry = 10min, .refresh_ahead = 1min}, fetch);
 //
 // `Clock` is the clock of the keyspace: each keyspace has its own type ComputeOptions.
 template <class Clock>
 struct ComputeOptions {
-  // The expiry of a computed value, if the function returns no other. A ttl counts from the end of
-  // the computation. If the expiry is then over, nothing is stored, and the old value is erased.
+  // The expiry of a computed value, if the function returns no other.
   Expiry<Clock> expiry = {};
 
-  // A live value with at most this much time left is computed again by one caller. With zero, no
-  // value is. A persistent value is never computed again. This should be much less than the ttl:
-  // otherwise each call computes.
+  // A live value with at most this much time left is computed again, by one caller. With zero or
+  // less, no live value is. A persistent value is never computed again. This must be less than the
+  // ttl: otherwise each call computes.
   Ttl refresh_ahead = std::chrono::milliseconds(0);
 
-  // How long a call waits for the computation of another thread, in real time. Then it throws
-  // ComputationTimeout. With zero or less it does not wait. It does not limit the time of a
-  // computation that this call runs itself. A Keyspace never waits.
+  // How long a call waits for computations of other threads, in real time and in all. Then it
+  // returns the live value if there is one by now. Otherwise it throws ComputationTimeout. With
+  // zero or less it does not wait. This does not limit the computation that the call runs itself.
+  // A Keyspace never waits.
   Ttl max_wait = kNever;
 };
 
-// What the function of a get_or_compute() may return: a value with the expiry that comes with it,
-// such as the max-age of a page or the lifetime of a token.
+// A value with the expiry that comes with it, such as the max-age of a page or the lifetime of a
+// token. The function of a get_or_compute() may return it.
 //
 //   return keyspace::Computed{std::move(token), 55min};
 //
-// `expiry` is a ttl or a time point of the keyspace's clock. See expiry.h.
+// `expiry` is what an Expiry can be made of: see expiry.h. If a lambda has several return
+// statements with different units, give it a result type: `-> keyspace::Computed<std::string>`,
+// whose expiry is in milliseconds.
 template <class Value, class Expiry = std::chrono::milliseconds>
 struct Computed {
   Value value;
@@ -60,7 +62,8 @@ struct RecursiveComputation : std::logic_error {
             " directly or through other computations.") {}
 };
 
-// Thrown by get_or_compute() of a ConcurrentKeyspace if it has waited for max_wait.
+// Thrown by get_or_compute() of a ConcurrentKeyspace if it has waited for max_wait and there is no
+// live value.
 struct ComputationTimeout : std::runtime_error {
   ComputationTimeout()
       : std::runtime_error(

@@ -61,9 +61,10 @@ namespace keyspace {
 //   6. A call locks one shard at a time; rename() and copy() lock two, in the order of the shards.
 //
 // Values. Other threads could invalidate a pointer. So get() returns a copy, and visit(), update()
-// and compute() call a function. A move-only Value lacks get(), peek(), mget(), getex(), copy() and
-// get_or_compute(), and getdel() if there is a listener. If a move of a Value throws while getex(),
-// getdel() or get_or_compute() returns it, the call has taken effect.
+// and compute() call a function. With a move-only Value there is no get(), peek(), mget(), getex(),
+// copy() and get_or_compute(), and no getdel() if there is a listener. With a move-only Key there
+// is no compute(), get_or_compute() and for_each_until(). If a move of a Value throws while
+// getex(), getdel() or get_or_compute() returns it, the call has taken effect.
 //
 // Options and Config: see options.h. The capacity is divided among the shards. An entry is evicted
 // when its shard is full, which may be a little before the whole keyspace is. An entry that weighs
@@ -192,8 +193,8 @@ class ConcurrentKeyspace {
 
   // Calls f(entry) once with the entry of a key, live or not, and returns what `f` returns. Its
   // shard is locked for a change meanwhile, so no other call comes between what `f` reads and what
-  // it does. For the members of `entry` see Keyspace::compute(). If `f` stores or erases a value,
-  // or calls value(), a running computation of the key is not stored. A request.
+  // it does. For the members of `entry` see Keyspace::compute(). If `f` stores or erases, or calls
+  // value() on a live key, the result of a running computation of the key is not stored. A request.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
   requires internal::StorableKey<K, ConcurrentKeyspace>
   auto compute(const K& key, F&& f) { return engine_.compute(as_key(key), f); }
@@ -293,21 +294,21 @@ class ConcurrentKeyspace {
   // returns.
   //
   // Of several threads that ask for the same key, one computes, and the others wait for its value,
-  // at most for options.max_wait. What `f` throws is thrown by all of these calls, and nothing is
-  // stored. If a computation of another thread finds nothing, a call whose own `f` always returns a
-  // value computes it.
+  // for at most options.max_wait. If `f` throws, all of these calls throw the exception (the same
+  // object), and nothing is stored. If `f` finds nothing, a waiting call whose own `f` may find
+  // nothing returns nullopt. Any other waiting call computes the value itself.
   //
-  // If the key is set, updated, renamed or erased during the computation, the computed value is not
-  // stored. (An erase() that finds no key counts too.) The waiting calls still return it. Calls
-  // that begin after the change get the current value, or compute again. A change of the expiry
-  // alone does not discard the computation.
+  // If the key is set, updated, changed by compute(), renamed or erased during the computation, the
+  // computed value is not stored. (An erase() that finds no key counts too.) The waiting calls
+  // still return it. Calls that begin after the change get the current value, or compute again. A
+  // change of the expiry alone does not discard the computation.
   //
   // With options.refresh_ahead, one caller computes the value again and waits for the result. Other
   // callers get the old value meanwhile. If `f` throws, that caller also gets the old value while
   // it is live, and the next call tries again.
   //
   // `f` may call this keyspace. A call that would wait for itself, directly or through other
-  // threads and other keyspaces, throws RecursiveComputation.
+  // threads and other keyspaces, throws RecursiveComputation, even if it has a max_wait.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
             std::same_as<ComputeOptions> Options_ = ComputeOptions,
             internal::ComputationOf<ConcurrentKeyspace> F>
@@ -334,8 +335,8 @@ class ConcurrentKeyspace {
   // a vector of the values, in the order of `keys`. See Keyspace::get_or_compute().
   //
   // Each key is computed by one call at a time, also if several calls ask for some of the same
-  // keys. A call first computes the keys that no other call computes, and then waits for the rest.
-  // It waits at most options.max_wait for each of them.
+  // keys. A call first computes the keys that no other call computes, and then waits for the rest,
+  // for at most options.max_wait in all.
   template <internal::KeysFor<ConcurrentKeyspace> Keys,
             std::same_as<ComputeOptions> Options_ = ComputeOptions,
             internal::BatchComputationOf<ConcurrentKeyspace> F>
@@ -417,9 +418,9 @@ class ConcurrentKeyspace {
 
   // With a policy: changes the capacity. See Keyspace::set_capacity(). The new capacity is divided
   // among the shards, one after the other. Each shard evicts up to 64 entries at once, and up to 16
-  // in each later call that stores in this shard. The number of shards does not change. With a
-  // capacity below it, some shards have the capacity 0 and refuse every entry that weighs
-  // something. So choose Config::shards for the smallest capacity.
+  // in each later call that stores in this shard. The number of shards does not change. If the
+  // capacity is below the number of shards, some shards get the capacity 0. They refuse every entry
+  // that weighs something. So choose Config::shards for the smallest capacity.
   //
   // If several threads call this, all shards get the capacity of the last call. If it throws, some
   // shards may have their former capacity: call it again.

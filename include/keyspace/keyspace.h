@@ -24,6 +24,7 @@
 #include "keyspace/internal/key_concepts.h"
 #include "keyspace/internal/lone_computation.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/one_entry.h"
 #include "keyspace/options.h"
 #include "keyspace/statistics.h"
 
@@ -57,7 +58,7 @@ namespace keyspace {
 //      listener see an expired entry. No call makes it live or keeps its deadline. (If the clock
 //      goes back, it is live again.) A const call changes nothing.
 //   3. A call reads the clock at most once, and not at all if no deadline is involved. (A
-//      get_or_compute() that computes reads it again after the computation.)
+//      get_or_compute() that computes may read it again after the computation.)
 //   4. A call takes constant time, plus time in proportion to its limit. mget() and
 //      get_or_compute() of many keys take time in proportion to their number. Exceptions: clear(),
 //      for_each(), for_each_until(), erase_if(), reserve(), shrink_to_fit(), erase_expired()
@@ -97,7 +98,8 @@ namespace keyspace {
 //
 // Requests. Where a policy, statistics or an idle time depends on which keys are requested, find(),
 // get() and mget() change the keyspace: they do not compile on a const one. The other requests are
-// getex(), getdel(), update(), compute() and get_or_compute(). peek() and contains() are none.
+// getex(), getdel(), update(), compute() and get_or_compute(). peek() and contains() are not
+// requests.
 //
 // Thread safety: as a standard container. Calls on one object need a lock unless all are const. The
 // hash, the equality, the allocator, the clock, the weigher, and the operations of keys and values
@@ -222,19 +224,25 @@ class Keyspace {
 
   // Calls f(entry) once with the entry of a key, live or not, and returns what `f` returns. So one
   // call can look at a value, decide, and change the entry: a compare-and-erase, a counter that
-  // expires, a get-or-insert. `f` takes the entry as `auto& entry`. These are its members:
+  // expires, a get-or-insert. `f` takes the entry as `auto& entry`. The members of the entry:
   //
-  //   Value* value()                     null if the key is not live. `f` may change the value.
-  //   std::optional<time_point> deadline()
-  //   std::optional<duration> ttl()      what pexpiretime() and pttl() return
-  //   void store(value, Expiry = {})     as set()
-  //   bool expire(Expiry)                sets the expiry of a live key. Returns true iff it is
-  //   live. bool erase()                       returns true iff the key was live
+  //   Value* value()
+  //       Null if the key is not live. `f` may change the value.
+  //   std::optional<time_point> deadline(),  std::optional<duration> ttl()
+  //       As pexpiretime() and pttl(). With an idle time, it has started again before `f` is
+  //       called.
+  //   void store(value, Expiry = {})
+  //       As set().
+  //   bool expire(Expiry)
+  //       Sets the expiry of a live key. If it is over, erases the key. Returns true iff the key
+  //       was live.
+  //   bool erase()
+  //       Erases the key. Returns true iff it was live.
   //
   // Each of them takes effect at once. A pointer from value() is valid until store(), expire(),
   // erase() or the end of `f`. `f` must not call the keyspace, and must not keep the entry. After
   // `f`, the entry is weighed again if `f` called value(), and the listener is called. If `f`
-  // throws, what it did stays. `key` is copied if a value is stored. A request.
+  // throws, its changes stay. The key is copied if `f` stores or erases. A request.
   template <internal::KeyFor<Keyspace> K = Key, class F>
   requires internal::StorableKey<K, Keyspace>
   auto compute(const K& key, F&& f) {
@@ -252,7 +260,7 @@ class Keyspace {
   //   - what a Value can be made of;
   //   - a Computed: a value with an expiry, which replaces options.expiry;
   //   - a std::optional of either. Then this call returns a std::optional<Value>. For nullopt,
-  //     nothing is stored.
+  //     nothing is stored. (If Value is itself an optional, a result of that type is a value.)
   //
   // A ttl counts from the end of the computation. If the expiry is then over, the call stores
   // nothing and erases the old value. With kKeep, a value that is refreshed keeps its deadline; if
@@ -263,9 +271,10 @@ class Keyspace {
   // then, the call returns the old value while it is live, and the next call tries again. If `f`
   // returns nullopt, the old value is erased.
   //
-  // See ComputeOptions in computation.h. The form with an Expiry is short for
-  // ComputeOptions{.expiry, .refresh_ahead}. `f` may call the keyspace. What it does to the same
-  // key is overwritten.
+  // See ComputeOptions in computation.h. get_or_compute(key, expiry, f, refresh_ahead) is short for
+  // the options {.expiry = expiry, .refresh_ahead = refresh_ahead}. `f` may call the keyspace, but
+  // must not destroy, move or assign it. If `f` changes the same key, the computed value overwrites
+  // that change.
   template <internal::KeyFor<Keyspace> K = Key,
             std::same_as<ComputeOptions> Options_ = ComputeOptions,
             internal::ComputationOf<Keyspace> F>
@@ -294,8 +303,8 @@ class Keyspace {
   //     return database.select(missing);
   //   });
   //
-  // If `f` throws, nothing is stored. The call then throws the exception, unless each key has a
-  // live value.
+  // If `f` throws, nothing is stored. If each of the keys that it was called for still has a live
+  // value (they are refreshed), the call returns these. Otherwise it throws the exception.
   template <internal::KeysFor<Keyspace> Keys,
             std::same_as<ComputeOptions> Options_ = ComputeOptions,
             internal::BatchComputationOf<Keyspace> F>
@@ -485,9 +494,9 @@ class Keyspace {
   // If the entries weigh more, this call evicts up to 64 of them: first expired entries, then those
   // that the policy chooses. Then the weight may exceed the capacity for a while, but no call makes
   // it larger. Each later call that stores or refuses an entry evicts up to 16 more. With a
-  // weigher, so does each rename() or update(). (A new or heavier entry may displace others
-  // besides.) To evict faster, call set_capacity() again. EarliestDeadline evicts no persistent
-  // entry: if no others are left, the weight stays above the capacity.
+  // weigher, so does each rename(), update() or compute(). (A new or heavier entry also evicts what
+  // it needs room for.) To evict faster, call set_capacity() again. EarliestDeadline evicts no
+  // persistent entry: if no others are left, the weight stays above the capacity.
   //
   // Pointers to the other entries stay valid. If an eviction throws, the capacity is changed.
   void set_capacity(size_type capacity) requires(Choices::kIsBounded) {

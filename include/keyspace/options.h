@@ -87,12 +87,11 @@ struct WithStatistics {};
 // Expires entries that were not requested for Config::expire_after_access, the idle time. An entry
 // then has two deadlines, and expires at the sooner one:
 //
-//   The hard deadline is the one that calls set. There is none after kNever, persist(), or an empty
-//   expiry. Requests do not change it. pexpire(), pexpireat(), persist(), conditions, kKeep and
-//   refresh_ahead concern this one.
-//   The idle deadline is the time of the last request plus the idle time. A call that stores a
-//   value, copy() included, counts as a request. peek(), contains() and pexpire() do not. rename()
-//   keeps the idle deadline.
+//   The hard deadline comes from calls such as set() and pexpire(). There is none after kNever,
+//   persist() or an empty expiry. Requests do not change it. pexpire(), pexpireat(), persist(),
+//   conditions, kKeep and refresh_ahead concern this one. The idle deadline is the time of the last
+//   request or store, copy() included, plus the idle time. peek(), contains() and pexpire() do not
+//   change it, and rename() keeps it.
 //
 // pttl(), pexpiretime(), for_each() and the others tell the sooner deadline. So every entry is
 // volatile, unless the idle time is kNever. An entry takes eight bytes more.

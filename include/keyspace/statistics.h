@@ -38,13 +38,13 @@ struct Statistics {
   // that refreshes a live value counts a hit.
   Count hits = 0;
   Count misses = 0;
-  // In get_or_compute(): calls of the function that have ended, and those of them that ended by an
-  // exception. A call for several keys counts once.
+  // In get_or_compute(): calls of the function that have ended, and those of them that threw. A
+  // call for several keys counts once.
   Count computations = 0;
   Count failed_computations = 0;
   // The sum of the times that these calls took, by the clock of the keyspace.
   std::chrono::milliseconds computation_time{0};
-  // How often a call had to wait for a computation of another call.
+  // How often a call needed a value that another call was computing.
   Count waits = 0;
   // Values that were stored under a key that was not live.
   Count inserts = 0;

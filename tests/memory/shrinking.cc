@@ -136,6 +136,20 @@ TEST_CASE("overwriting and renaming shrink the map too") {
   }
 }
 
+TEST_CASE("the map shrinks after renames over one entry") {
+  const SmallSteps small_steps;
+  Ledger ledger;
+  auto ks = make_shrinking<Shrinking<>>(ledger);
+  for (std::uint64_t i = 0; i != 10'000; ++i) ks.set(i, i);
+  const std::size_t full = ledger.bytes;
+  for (std::uint64_t i = 1; i != 10'000; ++i) REQUIRE(ks.rename(i, 0));
+  check_invariants(ks);
+  for (int i = 0; i != 1000; ++i) ks.erase_expired();
+  CHECK(ks.size() == 1);
+  CHECK(ledger.bytes < full / 10);
+  check_invariants(ks);
+}
+
 TEST_CASE("a keyspace whose last entry is erased gives back its table") {
   Ledger ledger;
   auto ks = make_shrinking<Shrinking<>>(ledger);

@@ -10,6 +10,7 @@
 // byte_stream.h reads the bytes, reference_model.h is the map, comparison.h holds the keyspace
 // beside it and compares. The operations are here.
 
+#include <keyspace/computation.h>
 #include <keyspace/condition.h>
 #include <keyspace/expiry.h>
 #include <keyspace/removal.h>
@@ -37,6 +38,9 @@ struct Cadence {
   std::size_t whole_state = 64;
   std::size_t invariants = 1;
 };
+
+// Thrown by the function of a get_or_compute().
+struct Failure {};
 
 // Runs the operations of one stream. Kind is one of the kinds in kinds.h.
 template <class Kind>
@@ -84,28 +88,38 @@ class Model : Comparison<Kind> {
 
   void step() {
     static constexpr std::array<void (Model::*)(), 64> kSteps = {
-        &Model::do_set,           &Model::do_replace,      &Model::do_set_ttl,
-        &Model::do_set_ttl,       &Model::do_set_ttl,      &Model::do_set_ttl,
-        &Model::do_set_deadline,  &Model::do_set_deadline, &Model::do_set_deadline,
-        &Model::do_insert,        &Model::do_insert_ttl,   &Model::do_insert_ttl,
-        &Model::do_insert_at,     &Model::do_replace_at,   &Model::do_replace_ttl,
-        &Model::do_compute,       &Model::do_change,       &Model::do_update,
-        &Model::do_mget,          &Model::do_getex,        &Model::do_getex,
-        &Model::do_getex,         &Model::do_getdel,       &Model::do_erase,
-        &Model::do_erase,         &Model::do_erase,        &Model::do_read,
-        &Model::do_pexpire,       &Model::do_pexpire,      &Model::do_pexpire,
-        &Model::do_pexpire,       &Model::do_pexpire,      &Model::do_pexpire,
-        &Model::do_pexpireat,     &Model::do_pexpireat,    &Model::do_pexpireat,
-        &Model::do_pexpireat,     &Model::do_persist,      &Model::do_persist,
-        &Model::do_rename,        &Model::do_rename,       &Model::do_rename,
-        &Model::do_copy,          &Model::do_copy,         &Model::do_erase_some,
-        &Model::do_erase_some,    &Model::do_erase_some,   &Model::do_erase_some,
-        &Model::do_erase_expired, &Model::do_advance,      &Model::do_advance,
-        &Model::do_advance,       &Model::do_advance,      &Model::do_advance,
-        &Model::do_advance,       &Model::do_go_next,      &Model::do_go_next,
-        &Model::do_go_near,       &Model::do_go_near,      &Model::do_go_back,
-        &Model::do_jump,          &Model::do_rarely,       &Model::do_rarely,
-        &Model::do_fill,
+        &Model::do_set,           &Model::do_replace,
+        &Model::do_set_ttl,       &Model::do_set_ttl,
+        &Model::do_set_ttl,       &Model::do_set_ttl,
+        &Model::do_set_deadline,  &Model::do_set_deadline,
+        &Model::do_set_deadline,  &Model::do_insert,
+        &Model::do_insert_ttl,    &Model::do_insert_ttl,
+        &Model::do_insert_at,     &Model::do_replace_at,
+        &Model::do_replace_ttl,   &Model::do_compute,
+        &Model::do_change,        &Model::do_update,
+        &Model::do_mget,          &Model::do_getex,
+        &Model::do_getex,         &Model::do_get_or_compute,
+        &Model::do_getdel,        &Model::do_erase,
+        &Model::do_erase,         &Model::do_erase,
+        &Model::do_read,          &Model::do_pexpire,
+        &Model::do_pexpire,       &Model::do_pexpire,
+        &Model::do_pexpire,       &Model::do_pexpire,
+        &Model::do_pexpire,       &Model::do_pexpireat,
+        &Model::do_pexpireat,     &Model::do_pexpireat,
+        &Model::do_pexpireat,     &Model::do_persist,
+        &Model::do_persist,       &Model::do_rename,
+        &Model::do_rename,        &Model::do_rename,
+        &Model::do_copy,          &Model::do_copy,
+        &Model::do_erase_some,    &Model::do_erase_some,
+        &Model::do_erase_some,    &Model::do_erase_some,
+        &Model::do_erase_expired, &Model::do_advance,
+        &Model::do_advance,       &Model::do_advance,
+        &Model::do_advance,       &Model::do_advance,
+        &Model::do_advance,       &Model::do_go_next,
+        &Model::do_go_next,       &Model::do_go_near,
+        &Model::do_go_near,       &Model::do_go_back,
+        &Model::do_jump,          &Model::do_rarely,
+        &Model::do_rarely,        &Model::do_fill,
     };
     (this->*kSteps[bytes_.byte() % kSteps.size()])();
   }
@@ -325,6 +339,113 @@ class Model : Comparison<Kind> {
       if (entry != nullptr) insist(*found[i] == entry->value, "the value is wrong");
     }
   }
+  // What the function of a get_or_compute() does.
+  enum class Computing { kValue, kExpiry, kNothing, kFailure };
+
+  void do_get_or_compute() {
+    name_ = "get_or_compute";
+    if constexpr (kCopyable && std::is_copy_constructible_v<Key>) {
+      const std::uint64_t key = decode_key();
+      const auto computing = static_cast<Computing>(bytes_.byte() % 4);
+      const bool keeps = computing != Computing::kExpiry && decode_keep();
+      const Millis ttl = keeps ? Millis(0) : decode_ttl();
+      const Millis refresh_ahead = bytes_.byte() % 2 == 0 ? Millis(0) : decode_ttl();
+      const Instant deadline = keeps ? kept_deadline(key) : deadline_after(now_, ttl);
+      const Entry* const entry = request(key);
+      const bool is_computed = entry == nullptr || must_refresh(*entry, refresh_ahead);
+      std::optional<std::uint64_t> expected;  // the result
+      if (entry != nullptr) expected = entry->value;
+      const std::uint64_t number = ++last_value_;
+      if (is_computed && computing == Computing::kNothing) expected.reset();
+      if (is_computed && computing < Computing::kNothing) expected = number;
+
+      int calls = 0;
+      std::optional<std::uint64_t> reply;
+      const auto call = [&](auto expiry, const auto& f) {
+        try {
+          const std::optional<Value> value =
+              ks_.get_or_compute(Kind::look_up(Kind::key(key)), expiry, f, refresh_ahead);
+          if (value) reply = Kind::number(*value);
+        } catch (const Failure&) {
+          insist(computing == Computing::kFailure, "an exception is not the function's own");
+        }
+      };
+      const auto compute = [&] {
+        ++calls;
+        if (computing == Computing::kFailure) throw Failure();
+        return Kind::value(number);
+      };
+      if (computing == Computing::kExpiry) {
+        call(Expiry<ManualClock>(), [&] { return Computed{compute(), ttl}; });
+      } else if (computing == Computing::kNothing) {
+        call(Expiry<ManualClock>(ttl), [&] {
+          ++calls;
+          return std::optional<Value>();
+        });
+      } else if (keeps) {
+        call(Expiry<ManualClock>(kKeep), compute);
+      } else {
+        call(Expiry<ManualClock>(ttl), compute);
+      }
+      insist(reply == expected, "the result is wrong");
+      insist(calls == (is_computed ? 1 : 0), "the number of computations is wrong");
+      if (is_computed) {
+        ++counted_.computations;
+        if (computing == Computing::kFailure) ++counted_.failed_computations;
+        if (computing == Computing::kNothing) remove(key, RemovalCause::kErased);
+        if (computing < Computing::kNothing) put(key, number, deadline);
+      }
+      check_removals();
+      check_key(key);
+    }
+  }
+  [[nodiscard]] bool must_refresh(const Entry& entry, Millis refresh_ahead) const {
+    return refresh_ahead > Millis(0) && entry.deadline != kNoDeadline &&
+           time_left(entry.deadline, now_) <= refresh_ahead;
+  }
+
+  // Computes the values of a few keys together. (In a bounded cache, the values that are stored
+  // first may be evicted for later ones.)
+  void do_get_or_compute_many() {
+    name_ = "get_or_compute of many keys";
+    if constexpr (kCopyable && std::is_copy_constructible_v<Key> && !kIsBounded) {
+      std::vector<Key> keys;
+      std::vector<std::uint64_t> numbers;
+      for (int count = bytes_.byte() % 8; count != 0; --count) {
+        numbers.push_back(decode_key());
+        keys.push_back(Kind::key(numbers.back()));
+      }
+      const Millis ttl = decode_ttl();
+      const std::uint64_t base = last_value_ + 1;
+      std::vector<std::uint64_t> missing;
+      for (const std::uint64_t key : numbers) {
+        if (request(key) == nullptr &&
+            std::find(missing.begin(), missing.end(), key) == missing.end()) {
+          missing.push_back(key);
+        }
+      }
+      const auto values = ks_.get_or_compute(keys, ttl, [&](const std::vector<Key>& asked) {
+        insist(asked.size() == missing.size(), "the number of missing keys is wrong");
+        std::vector<Value> computed;
+        for (std::size_t i = 0; i != asked.size(); ++i) {
+          insist(asked[i] == Kind::key(missing[i]), "another key is missing");
+          computed.push_back(Kind::value(base + i));
+        }
+        return computed;
+      });
+      if (!missing.empty()) ++counted_.computations;
+      for (std::size_t i = 0; i != numbers.size(); ++i) {
+        const auto at = std::find(missing.begin(), missing.end(), numbers[i]) - missing.begin();
+        const auto place = static_cast<std::size_t>(at);
+        insist(Kind::number(values.at(i)) ==
+                   (place == missing.size() ? live(numbers[i])->value : base + place),
+               "the result is wrong");
+      }
+      for (const std::uint64_t key : missing) put(key, ++last_value_, deadline_after(now_, ttl));
+      check_removals();
+      for (const std::uint64_t key : numbers) check_key(key);
+    }
+  }
   void do_getex() {
     const std::uint64_t key = decode_key();
     if (decode_keep()) {
@@ -540,6 +661,8 @@ class Model : Comparison<Kind> {
       const std::size_t erased = ks_.erase_if(
           [&](const Key&, const Value& value, Instant) { return is_chosen(Kind::number(value)); });
       insist(erased == chosen.size(), "the reply is wrong");
+    } else if (which < 112) {
+      do_get_or_compute_many();
     } else if (which < 128) {
       name_ = "move";
       Ks other(std::move(ks_));

@@ -126,6 +126,10 @@ class OneThread {
   bool update(const K& key, const F& f) {
     return shared_->update(key, f);
   }
+  template <class K, class... Arguments>
+  auto get_or_compute(const K& key, const Arguments&... arguments) {
+    return shared_->get_or_compute(key, arguments...);
+  }
   template <class K, class F>
   auto compute(const K& key, const F& f) {
     return shared_->compute(key, f);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <future>
 #include <latch>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -97,6 +98,31 @@ TEST_CASE("a call gives up after max_wait, and the computation goes on", "[threa
   CHECK(stuck.finish() == 10);
   for (auto& call : waiting) CHECK(call.get() == 10);
   CHECK(ks.get(1) == 10);
+}
+
+TEST_CASE("max_wait limits all waits of a batch together", "[threads]") {
+  Ks ks;
+  Numbers keys(40);
+  std::iota(keys.begin(), keys.end(), 0);
+  Blocked<Numbers> stuck([&](const auto& block) {
+    return ks.get_or_compute(keys, 1h, [&](const Numbers& missing) {
+      block();
+      return missing;
+    });
+  });
+  const auto start = std::chrono::steady_clock::now();
+  auto batch = std::async(std::launch::async, [&] {
+    return ks.get_or_compute(keys, {.expiry = 1h, .max_wait = 1s},
+                             [](const Numbers& missing) { return missing; });
+  });
+  until_waiting(1);
+  // So the batch does not give up after its first wait. It waits for each key.
+  for (const int key : keys) ks.set(key, 7);
+  CHECK(batch.get() == Numbers(40, 7));
+  const auto waited = std::chrono::steady_clock::now() - start;
+  CHECK(waited >= 1s);
+  CHECK(waited < 20s);  // and not 40 s
+  CHECK(stuck.finish() == keys);
 }
 
 TEST_CASE("after max_wait a call returns the value that was stored meanwhile", "[threads]") {
@@ -303,6 +329,45 @@ TEST_CASE("a batch that asks for its own keys throws", "[threads]") {
           [&] { return ks.get_or_compute(1, {.expiry = 1h, .max_wait = 0ms}, [] { return 1; }); }),
       RecursiveComputation);
   CHECK(batch({4, 5}) == Numbers{4, 5});
+}
+
+TEMPLATE_TEST_CASE("an exception at any point of a batch ends each computation", "[threads]",
+                   Fragile<Throws::kOnCopy>, Fragile<Throws::kOnCopyOrMove>) {
+  using Value = TestType;
+  using Allocator = LedgerAllocator<std::pair<const Value, Value>>;
+  using FragileKs = ConcurrentKeyspace<Value, Value, ManualClock, WithStatistics,
+                                       WithAllocator<Allocator>, WithHash<FragileHash, FragileEq>>;
+  const std::vector<Value> keys = [] {
+    std::vector<Value> made;
+    made.reserve(4);
+    for (const int id : {1, 2, 3, 1}) made.emplace_back(id);
+    return made;
+  }();
+  const auto compute = [](const std::vector<Value>& missing) { return missing; };
+  int interruptions = 0;
+  for (bool has_thrown = true; has_thrown; ++interruptions) {
+    CAPTURE(interruptions);
+    Ledger ledger;
+    FragileKs ks({.allocator = Allocator(ledger), .shards = 2});
+    ks.set(keys[1], keys[0], 5ms);
+    ledger.fragile = true;
+    has_thrown = false;
+    Fuse::arm(interruptions);
+    try {
+      static_cast<void>(ks.get_or_compute(keys, {.expiry = 1h, .refresh_ahead = 5ms}, compute));
+    } catch (const Blown&) {
+      has_thrown = true;
+    }
+    Fuse::disarm();
+    ledger.fragile = false;
+    CHECK(internal::TestPeer::broken_in_shards(ks) == "");
+    // A computation that has not ended would let this call throw.
+    for (std::size_t i = 0; i != 3; ++i) ks.pexpire(keys[i], 1ms);
+    const auto values =
+        ks.get_or_compute(keys, {.expiry = 1h, .refresh_ahead = 5ms, .max_wait = 0ms}, compute);
+    CHECK(values == keys);
+  }
+  CHECK(interruptions > 20);
 }
 
 TEST_CASE("100 missing keys take one call of the function", "[threads]") {

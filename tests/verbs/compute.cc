@@ -338,6 +338,54 @@ TEST_CASE("a map that grows by compute moves its entries, and shrinks by compute
   check_invariants(ks);
 }
 
+TEST_CASE("the key of a compute may belong to an entry") {
+  const SmallSteps small_steps(true);
+  Strings ks;
+  const std::string long_name(40, 'n');
+  for (int i = 0; i != 1'000; ++i) {
+    const std::string key = long_name + std::to_string(i);
+    ks.set("next", key);
+    ks.compute(*ks.find("next"), [&](auto& entry) {
+      entry.store("1");
+      CHECK(*entry.value() == "1");
+      CHECK(entry.erase());
+      entry.store("2", 5ms);
+      CHECK(entry.ttl() == 5ms);
+    });
+    CHECK(ks.get(key) == "2");
+  }
+  int erased = 0;
+  const std::string* own = nullptr;
+  ks.for_each([&](const std::string& key, const std::string&, Instant) { own = &key; });
+  ks.compute(*own, [&](auto& entry) {
+    erased += entry.erase() ? 1 : 0;
+    entry.store("3");
+    CHECK(*entry.value() == "3");
+  });
+  CHECK(erased == 1);
+  check_invariants(ks);
+}
+
+TEST_CASE("compute weighs the entry again if a store() fails and the function goes on") {
+  struct WeighsAll {
+    std::size_t operator()(int, const Fragile<Throws::kOnCopy>& value) const {
+      return static_cast<std::size_t>(value.id());
+    }
+  };
+  Cache<int, Fragile<Throws::kOnCopy>, Lru, ManualClock, WithWeigher<WeighsAll>> cache(
+      {.capacity = 100});
+  const Fragile<Throws::kOnCopy> other(3);
+  cache.set(1, Fragile<Throws::kOnCopy>(1));
+  cache.compute(1, [&](auto& entry) {
+    *entry.value() = Fragile<Throws::kOnCopy>(90);
+    Fuse::arm(0);
+    CHECK_THROWS_AS(entry.store(other), Blown);
+    Fuse::disarm();
+  });
+  CHECK(cache.weight() == 90);
+  check_invariants(cache);
+}
+
 TEST_CASE("a counter with a window sets its ttl at the first call") {
   Keyspace<std::string, int, ManualClock> calls;
   const auto count = [&] {

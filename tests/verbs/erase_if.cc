@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -135,6 +136,28 @@ TEST_CASE("erase_if visits all shards") {
   CHECK(ks.size() == 1'000);
   CHECK(ks.contains(10));
   CHECK_FALSE(ks.contains(11));
+}
+
+TEST_CASE("after an exception from erase_if, the next call of any shard tells the listener") {
+  using Listener = std::function<void(int, int, RemovalCause)>;
+  int removed = 0;
+  ConcurrentKeyspace<int, int, ManualClock, WithListener<Listener>> ks(
+      {.listener = [&](int, int, RemovalCause) { ++removed; }, .shards = 4});
+  for (int key = 0; key != 100; ++key) ks.set(key, key);
+  int visits = 0;
+  CHECK_THROWS_AS(ks.erase_if([&](int, int, auto) {
+    if (visits++ == 50) throw std::runtime_error("no");
+    return true;
+  }),
+                  std::runtime_error);
+  CHECK(removed == 0);
+  const std::size_t size = ks.size();
+  CHECK(size == 50);
+  const int key = 1000;  // in one of the shards
+  ks.set(key, 0);
+  CHECK(removed == 50);
+  for (int other = key; other != key + 20; ++other) ks.set(other, 0);
+  CHECK(removed == 51);  // the first of these was overwritten
 }
 
 TEST_CASE("erase_if discards the computations of the keys that it erases") {

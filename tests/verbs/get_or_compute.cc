@@ -233,7 +233,7 @@ TEMPLATE_TEST_CASE("statistics count computations, failures and their time", "",
   CHECK(s.misses == 2);
 }
 
-TEMPLATE_TEST_CASE("the statistics of two keyspaces add up", "", Lone, Shared) {
+TEST_CASE("the counts of computations add up") {
   Statistics sum;
   for (int i = 1; i != 3; ++i) {
     Statistics one;
@@ -354,6 +354,28 @@ TEMPLATE_TEST_CASE("a batch that fails stores nothing, and returns only if all v
   CHECK_FALSE(ks.contains("x"));
 }
 
+TEMPLATE_TEST_CASE("a key that occurs twice in a batch is computed once, and gives one value", "",
+                   Lone, Shared) {
+  ManualClock clock;
+  TestType ks(clock);
+  Batches batches;
+  CHECK(ks.get_or_compute(Names{"a", "b", "a"}, 10ms, batches.computing()) ==
+        Names{"a!", "b!", "a!"});
+  CHECK(ks.statistics().waits == 0);
+  ks.set("a", "old", 10ms);
+  const typename TestType::ComputeOptions refresh{.expiry = 20ms, .refresh_ahead = 10ms};
+  CHECK(ks.get_or_compute(Names{"a", "a"}, refresh,
+                          [](const Names&) -> Names { throw Failure(); }) == Names{"old", "old"});
+  CHECK(ks.get_or_compute(Names{"a", "a"}, refresh, batches.computing()) == Names{"a!", "a!"});
+  CHECK(ks.statistics().waits == 0);
+  CHECK(ks.statistics().computations == 3);
+  const auto nothing = [](const Names& keys) {
+    return std::vector<std::optional<std::string>>(keys.size());
+  };
+  CHECK(ks.get_or_compute(Names{"c", "c"}, refresh, nothing) ==
+        std::vector<std::optional<std::string>>(2));
+}
+
 TEMPLATE_TEST_CASE("a function may call the keyspace for other keys", "", Lone, Shared) {
   TestType ks;
   CHECK(ks.get_or_compute("outer", 1h, [&] {
@@ -376,9 +398,11 @@ TEMPLATE_TEST_CASE("a cache may refuse the computed value", "",
   CHECK(cache.empty());
 }
 
-TEST_CASE("a Keyspace reads the clock as often as get_or_compute needs it") {
+TEMPLATE_TEST_CASE("a Keyspace reads the clock at most twice for a computation", "",
+                   (Keyspace<int, int, CountingClock>),
+                   (Keyspace<int, int, CountingClock, WithStatistics>)) {
   CountingClock clock;
-  Keyspace<int, int, CountingClock> ks(clock);
+  TestType ks(clock);
   const auto reads = [&](const auto& call) {
     clock.take_reads();
     call();
@@ -388,7 +412,7 @@ TEST_CASE("a Keyspace reads the clock as often as get_or_compute needs it") {
   CHECK(reads([&] { ks.get_or_compute(1, 1h, [] { return 1; }); }) == 0);
   ks.set(1, 1, 1h);
   CHECK(reads([&] { ks.get_or_compute(1, 1h, [] { return 1; }); }) == 1);
-  CHECK(reads([&] { ks.get_or_compute(2, 1h, [] { return 1; }); }) == 1);  // after the computation
+  CHECK(reads([&] { ks.get_or_compute(2, 1h, [] { return 1; }); }) <= 2);
   CHECK(reads([&] {
           ks.get_or_compute(
               1, 1h, [] { return 1; }, 1h);

@@ -5,6 +5,7 @@
 
 #include "keyspace/internal/config.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <exception>
@@ -12,9 +13,9 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "keyspace/internal/computed_value.h"
 
 namespace keyspace::internal {
@@ -37,11 +38,13 @@ class Computations {
     std::promise<std::optional<Value>> promise_;  // before `result`
 
    public:
-    // The calling thread is the owner.
-    Computation(Key its_key, std::size_t its_hash) : key(std::move(its_key)), hash(its_hash) {}
+    // The calling thread is the owner. `its_call` identifies the call that computes.
+    Computation(Key its_key, std::size_t its_hash, const void* its_call)
+        : key(std::move(its_key)), hash(its_hash), call(its_call) {}
 
-    // Passes the value, or nullopt, to the threads that wait; or the error, if it is not null.
-    void set_result(std::optional<Value> value, std::exception_ptr error) {
+    // Passes the value, moved out, or nullopt, to the threads that wait; or the error, if it is not
+    // null. Does not throw: if the move throws, passes that exception.
+    void set_result(std::optional<Value>& value, std::exception_ptr error) noexcept {
       if (error == nullptr) {
         error = exception_of([&] { promise_.set_value(std::move(value)); });
       }
@@ -51,58 +54,53 @@ class Computations {
     const Key key;
     const std::size_t hash;
     const std::thread::id owner = std::this_thread::get_id();  // the thread that computes
+    const void* const call;
+    // The number of this computation among those of the call. For the owner only.
+    std::size_t place = 0;
+    // Whether the function was not called. Then the threads that wait begin again. Set before the
+    // result becomes available.
+    bool is_abandoned = false;
     // True when the owner is done, just before the result becomes available.
     std::atomic<bool> is_done = false;
     const std::shared_future<std::optional<Value>> result = promise_.get_future().share();
   };
   using Pointer = std::shared_ptr<Computation>;
 
-  explicit Computations(const Equal& equal) : computations_(0, HashOf(), EqualOf{equal}) {}
+  explicit Computations(const Equal& equal) : equal_(equal) {}
 
   // Returns the computation for a key; null if there is none.
   template <class HashedKey>
   [[nodiscard]] Computation* find(const HashedKey& key) const {
-    if (computations_.empty()) [[likely]]
+    if (by_hash_.empty()) [[likely]]
       return nullptr;
-    const auto it = computations_.find(key);
-    return it == computations_.end() ? nullptr : it->get();
+    const auto [first, last] = by_hash_.equal_range(key.hash);
+    const auto it =
+        std::find_if(first, last, [&](const auto& next) { return equal_(next.second->key, key); });
+    return it == last ? nullptr : it->second.get();
   }
   // REQUIRES: find() returns null for its key.
-  void add(Pointer computation) { computations_.insert(std::move(computation)); }
+  void add(Pointer computation) {
+    const std::size_t hash = computation->hash;
+    by_hash_.emplace(hash, std::move(computation));
+  }
 
   // Removes a computation, which may be null. Returns true if it was found.
   bool remove(const Computation* computation) noexcept {
-    if (computations_.empty() || computation == nullptr) [[likely]]
+    if (by_hash_.empty() || computation == nullptr) [[likely]]
       return false;
-    return computations_.erase(computation) != 0;
+    const auto [first, last] = by_hash_.equal_range(computation->hash);
+    const auto it = std::find_if(
+        first, last, [&](const auto& next) { return next.second.get() == computation; });
+    if (it == last) return false;
+    by_hash_.erase(it);
+    return true;
   }
-  void clear() noexcept { computations_.clear(); }
+  void clear() noexcept { by_hash_.clear(); }
 
  private:
-  // Computations are found by a key with its hash, or by a pointer.
-  struct HashOf {
-    using is_transparent = void;
-    std::size_t operator()(const Pointer& computation) const noexcept { return computation->hash; }
-    std::size_t operator()(const Computation* computation) const noexcept {
-      return computation->hash;
-    }
-    template <class HashedKey>
-    std::size_t operator()(const HashedKey& key) const noexcept {
-      return key.hash;
-    }
-  };
-  struct EqualOf {
-    using is_transparent = void;
-    bool operator()(const Pointer& a, const Pointer& b) const noexcept { return a == b; }
-    bool operator()(const Pointer& a, const Computation* b) const noexcept { return a.get() == b; }
-    template <class HashedKey>
-    bool operator()(const Pointer& computation, const HashedKey& key) const {
-      return computation->hash == key.hash && equal(computation->key, key);
-    }
-    KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Equal equal;
-  };
-
-  absl::flat_hash_set<Pointer, HashOf, EqualOf> computations_;
+  KEYSPACE_INTERNAL_NO_UNIQUE_ADDRESS Equal equal_;
+  // Not a flat_hash_map: that is broken after an insertion that runs out of memory.
+  std::unordered_multimap<std::size_t, Pointer> by_hash_;
 };
 
 }  // namespace keyspace::internal

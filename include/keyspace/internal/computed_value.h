@@ -23,7 +23,7 @@
 #include "keyspace/expiry.h"
 #include "keyspace/internal/millis.h"
 
-// What the function of a get_or_compute() returns, and how it is called.
+// How the function of a get_or_compute() is called, and which results it may have.
 
 namespace keyspace::internal {
 
@@ -36,7 +36,7 @@ inline constexpr bool kIsComputed = false;
 template <class Value, class Expiry>
 inline constexpr bool kIsComputed<Computed<Value, Expiry>> = true;
 
-// What a function computed, or nothing.
+// A computed value, or nothing.
 template <class Value>
 struct ComputedValue {
   std::optional<Value> value;
@@ -65,21 +65,19 @@ ComputedValue<typename Keyspace::mapped_type> to_computed_value(R&& result, Expi
   }
 }
 
-// Whether to_computed_value() accepts an R.
+// Whether to_computed_value() accepts an R, which may be a reference.
+template <class R, class T, class Keyspace>
+struct IsResultOf : std::is_constructible<typename Keyspace::mapped_type, R> {};
+template <class R, class Value, class Expiry, class Keyspace>
+struct IsResultOf<R, Computed<Value, Expiry>, Keyspace>
+    : std::bool_constant<std::is_constructible_v<typename Keyspace::mapped_type, Value> &&
+                         std::is_convertible_v<Expiry, typename Keyspace::Expiry>> {};
+template <class R, class T, class Keyspace>
+struct IsResultOf<R, std::optional<T>, Keyspace>
+    : std::conditional_t<std::is_same_v<std::optional<T>, typename Keyspace::mapped_type>,
+                         std::true_type, IsResultOf<T, T, Keyspace>> {};
 template <class R, class Keyspace>
-inline constexpr bool kIsResult =
-    std::is_constructible_v<typename Keyspace::mapped_type, R> || std::is_void_v<R>;
-template <class R, class Keyspace>
-requires std::is_void_v<R>
-inline constexpr bool kIsResult<R, Keyspace> = false;
-template <class Value, class Expiry, class Keyspace>
-inline constexpr bool kIsResult<Computed<Value, Expiry>, Keyspace> =
-    std::is_constructible_v<typename Keyspace::mapped_type, Value>&&
-        std::is_convertible_v<Expiry, typename Keyspace::Expiry>;
-template <class T, class Keyspace>
-requires kMayBeNothing < std::optional<T>,
-typename Keyspace::mapped_type > inline constexpr bool kIsResult<std::optional<T>, Keyspace> =
-    kIsResult<T, Keyspace>;
+inline constexpr bool kIsResult = IsResultOf<R, std::remove_cvref_t<R>, Keyspace>::value;
 
 // Calls f() or f(key).
 template <class F, class Key>
@@ -102,22 +100,26 @@ using ResultOf = std::conditional_t<kMayBeNothing<R, typename Keyspace::mapped_t
 
 // A function that computes the value of a key.
 template <class F, class Keyspace>
-concept ComputationOf =
-    (std::invocable<F&> || std::invocable<F&, const typename Keyspace::key_type&>)&&kIsResult<
-        std::remove_cvref_t<ComputationResult<F, typename Keyspace::key_type>>, Keyspace>;
+concept ComputationOf = kIsResult<ComputationResult<F, typename Keyspace::key_type>, Keyspace>;
 
 // A function that computes the values of several keys. Returns a range of results, in the order of
 // the keys.
+template <class Keyspace>
+using KeysToCompute = const std::vector<typename Keyspace::key_type>&;
 template <class F, class Keyspace>
-using BatchResult = std::invoke_result_t<F&, const std::vector<typename Keyspace::key_type>&>;
+using BatchResult = std::invoke_result_t<F&, KeysToCompute<Keyspace>>;
 template <class F, class Keyspace>
-using BatchElement = std::iter_value_t<decltype(std::begin(
-    std::declval<std::remove_reference_t<BatchResult<F, Keyspace>>&>()))>;
+using BatchElement =
+    std::iter_value_t<decltype(std::begin(std::declval<BatchResult<F, Keyspace>&>()))>;
+
+// Whether the elements of a range that a function returned may be moved from: not those of a
+// reference, a span or a view. A range that owns its elements has const elements if it is const.
+template <class Range>
+inline constexpr bool kOwnsElements =
+    !std::is_reference_v<Range> &&
+    std::is_const_v<std::remove_reference_t<decltype(*std::begin(std::declval<const Range&>()))>>;
 template <class F, class Keyspace>
-concept BatchComputationOf = std::invocable < F&,
-        const std::vector<typename Keyspace::key_type>
-& > &&requires { typename BatchElement<F, Keyspace>; }
-&&kIsResult<BatchElement<F, Keyspace>, Keyspace>;
+concept BatchComputationOf = kIsResult<BatchElement<F, Keyspace>, Keyspace>;
 
 // Calls f(keys), and converts its results.
 template <class Keyspace, class F>
@@ -126,9 +128,13 @@ std::vector<ComputedValue<typename Keyspace::mapped_type>> compute_batch(
   std::vector<ComputedValue<typename Keyspace::mapped_type>> values;
   values.reserve(keys.size());
   auto&& results = std::invoke(f, keys);
+  using Element = BatchElement<F, Keyspace>;
   for (auto it = std::begin(results); it != std::end(results); ++it) {
-    using Element = BatchElement<F, Keyspace>;
-    values.push_back(to_computed_value<Keyspace>(static_cast<Element>(std::move(*it)), expiry));
+    if constexpr (kOwnsElements<BatchResult<F, Keyspace>>) {
+      values.push_back(to_computed_value<Keyspace>(static_cast<Element&&>(*it), expiry));
+    } else {
+      values.push_back(to_computed_value<Keyspace>(static_cast<Element>(*it), expiry));
+    }
   }
   if (values.size() != keys.size()) {
     const std::string message = "get_or_compute(): the function returned " +
@@ -160,6 +166,17 @@ template <class Now>
 bool must_refresh(Millis hard_deadline, Ttl refresh_ahead, Now& now) {
   const Millis ahead = refresh_ahead.millis().count();
   return ahead > 0 && hard_deadline != kNeverMillis && time_left(hard_deadline, now()) <= ahead;
+}
+
+// Stores a computed value in an engine. If the function has found nothing, erases an old value.
+template <class Engine, class K, class Now>
+void store_computed(Engine& engine, const K& key,
+                    const ComputedValue<typename Engine::Value>& computed, Now& now) {
+  if (computed.value) {
+    engine.set(key, *computed.value, computed.expiry, now);
+  } else {
+    engine.erase(key, now);
+  }
 }
 
 // Calls f(). Returns its exception; null if it throws none.

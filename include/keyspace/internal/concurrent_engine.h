@@ -20,6 +20,7 @@
 #include "keyspace/expiry.h"
 #include "keyspace/internal/call_time.h"
 #include "keyspace/internal/millis.h"
+#include "keyspace/internal/one_entry.h"
 #include "keyspace/internal/shards.h"
 #include "keyspace/internal/single_flight.h"
 #include "keyspace/statistics.h"

@@ -27,7 +27,8 @@ namespace keyspace::internal {
 // that ends early reads only the slots up to its last entry, and looks up only records up to it.
 //
 // Several records may match one entry. So an entry may be found several times. All of these are
-// found before the first of them is returned, and their places in the heap are adjacent.
+// found before the first is returned. They compare equal, so the heap returns them one after the
+// other, and next() skips all but the first.
 template <class Map, class Now>
 class DeadlineWalk {
  public:

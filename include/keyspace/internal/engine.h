@@ -135,6 +135,26 @@ class Engine {
     return {is_hit ? value_of(found) : nullptr, hard_deadline, false};
   }
 
+  // The value and the hard deadline of a live key; null and kNeverMillis if it is not live.
+  struct Live {
+    const Value* value = nullptr;
+    Millis hard_deadline = kNeverMillis;
+  };
+  // Does what peek() does.
+  template <class K, class Now>
+  Live peek_live(const K& key, Now& now) const {
+    const auto found = map().locate(key);
+    if (!map().is_live(found, now)) return {};
+    return {value_of(found), store_.lifetime(found.entry->first).hard};
+  }
+  // Does what find() does.
+  template <class K, class Now>
+  Live find_live(const K& key, Now& now) {
+    const auto found = map().locate(key);
+    if (!request(found, now)) return {};
+    return {value_of(found), store_.lifetime(found.entry->first).hard};
+  }
+
   template <class K, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Value* getex(const K& key, ExpiryTime expiry, Now& now) {
     const auto found = map().locate(key);
@@ -190,12 +210,6 @@ class Engine {
     if (!map().is_live(found, now)) return std::nullopt;
     return map().deadline(found.entry->first);
   }
-  // Returns the deadline of a live key that calls set, without the idle time.
-  // REQUIRES: the key is live
-  template <class K>
-  [[nodiscard]] Millis hard_deadline(const K& key) const {
-    return store_.lifetime(map().locate(key).entry->first).hard;
-  }
 
   template <class K, class Now>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool persist(const K& key, Now& now) {
@@ -248,7 +262,8 @@ class Engine {
     return true;
   }
 
-  // The argument of the function of compute(): see one_entry.h.
+  // The argument of the function of compute(). Defined in one_entry.h, for the callers of
+  // compute().
   template <class K, class OnChange, class Now>
   class OneEntry;
   // Calls f(entry) with the OneEntry of a key, and returns its result.
@@ -314,7 +329,7 @@ class Engine {
   void record_computation(Millis time, bool is_failure) noexcept requires(Choices::kStatistics) {
     store_.record_computation(time, is_failure);
   }
-  // Records that a call waits for the computation of another call.
+  // Records that a call needs the result of a computation that another call has started.
   void record_wait() noexcept { store_.record_wait(); }
   [[nodiscard]] std::size_t weight() const noexcept requires(Choices::kIsBounded) {
     return store_.weight();
@@ -562,7 +577,5 @@ class Engine {
 };
 
 }  // namespace keyspace::internal
-
-#include "keyspace/internal/one_entry.h"
 
 #endif  // KEYSPACE_INTERNAL_ENGINE_H_

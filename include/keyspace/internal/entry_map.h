@@ -333,12 +333,15 @@ class EntryMap {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool erase_key(const K& key, std::size_t hash, const F& f) {
     return erase_matching(KeyLookup<K>{key, hash}, f);
   }
-  // Erases an entry. REQUIRES: an insert() or a set_deadline() with the same deadline follows.
+  // Erases an entry. REQUIRES: an insert() with the same deadline follows.
   void erase_before_insertion(Entry& entry, std::size_t hash) noexcept {
-    map_.erase_before_insertion(AddressLookup<StoredKey>{entry.first, hash}, [this](Entry& e) {
-      volatile_size_ -= e.first.is_volatile();
-      deadlines_.release(e.first.packed_deadline_);
-    });
+    map_.erase_before_insertion(AddressLookup<StoredKey>{entry.first, hash},
+                                [this](Entry& e) { release_deadline(e); });
+  }
+  // Erases an entry. REQUIRES: a set_deadline() of another entry with the same deadline follows.
+  void erase_before_change(Entry& entry, std::size_t hash) noexcept {
+    map_.erase(AddressLookup<StoredKey>{entry.first, hash},
+               [this](Entry& e) { release_deadline(e); });
   }
 
   // Erases each entry for which f(entry) returns true. If f() throws, no more entries are erased.
@@ -374,6 +377,10 @@ class EntryMap {
       f(entry);
       forget_deadline(entry);
     });
+  }
+  void release_deadline(const Entry& entry) noexcept {
+    volatile_size_ -= entry.first.is_volatile();
+    deadlines_.release(entry.first.packed_deadline_);
   }
   void forget_deadline(const Entry& entry) noexcept {
     volatile_size_ -= entry.first.is_volatile();

@@ -243,7 +243,7 @@ class ExpiringMap {
   // Erases an entry without a call of f(), while change() gives the deadline of this entry to
   // another.
   void erase_renamed(Entry& entry, std::size_t hash) noexcept {
-    entries_.erase_before_insertion(entry, hash);
+    entries_.erase_before_change(entry, hash);
   }
 
   // Keeps invariant 2. Call it after every change that makes records stale.

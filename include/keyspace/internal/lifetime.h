@@ -11,8 +11,8 @@ namespace keyspace::internal {
 
 // How long an entry is live. With WithExpireAfterAccess (kHasIdleTime) an entry has two deadlines:
 //
-//   hard   the one that calls set; kNeverMillis if there is none
-//   idle   the time of the last request, plus the idle time
+//   hard   from set(), pexpire() and the like; kNeverMillis if there is none
+//   idle   the time of the last request or store, plus the idle time
 //
 // The entry expires at the sooner of the two. The map knows only that one: it is the deadline of
 // the entry. The entry keeps a Rest beside it. The two together tell both deadlines.
@@ -39,10 +39,10 @@ struct Lifetime<false> {
 
 template <>
 struct Lifetime<true> {
-  // How much later the hard deadline is than the idle one; negative if the idle one is later.
-  // kNeverMillis and -kNeverMillis: the later one is kNeverMillis. kLatestMillis and
-  // -kLatestMillis: the later one is kLatestMillis, or (only if the sooner one is before the epoch)
-  // a little before it.
+  // The hard deadline minus the idle one. kNeverMillis and -kNeverMillis: the later one is
+  // kNeverMillis. kLatestMillis and -kLatestMillis: the difference saturates, and the later one
+  // counts as kLatestMillis. (That is inexact only if the sooner one is before the epoch, and the
+  // two are more than 292 million years apart.)
   struct Rest {
     Millis hard_is_later_by = 0;
   };

@@ -9,10 +9,10 @@
 #include <exception>
 #include <iterator>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "keyspace/expiry.h"
 #include "keyspace/internal/call_time.h"
 #include "keyspace/internal/computed_value.h"
@@ -35,20 +35,14 @@ class LoneComputation {
   // optional of it if the call may find nothing.
   template <class Result, class K, class Compute>
   Result get_or_compute(const K& key, const Compute& compute) {
+    Now start(clock_);
     bool is_refresh = false;
-    {
-      Now now(clock_);
-      if (const Value* const value = find(key, is_refresh, now)) return *value;
-    }
+    if (const Value* const value = find(key, is_refresh, start)) return *value;
     const Key stored(key);
     ComputedValue<Value> computed;
-    const std::exception_ptr error = call_and_record([&] { computed = compute(stored); });
     Now now(clock_);
-    if (error == nullptr) {
-      store(stored, computed, now);
-    } else {
-      use_live_value(stored, is_refresh, error, computed, now);
-    }
+    const auto error = call_and_record([&] { computed = compute(stored); }, start, now);
+    finish(stored, computed, error, is_refresh, now);
     return to_result<Result>(std::move(computed.value));
   }
 
@@ -58,19 +52,21 @@ class LoneComputation {
   std::vector<Result> get_or_compute_all(const Keys& keys, const AsKey& as_key,
                                          const Compute& compute) {
     std::vector<std::optional<Value>> values(
-        static_cast<std::size_t>(std::distance(std::begin(keys), std::end(keys))));
+        static_cast<std::size_t>(std::ranges::distance(std::begin(keys), std::end(keys))));
     std::vector<Key> missing;
     std::vector<bool> is_refresh;                    // of each missing key
     std::vector<std::size_t> places(values.size());  // of each key among the missing ones
+    Now start(clock_);
     {
-      Now now(clock_);
-      absl::flat_hash_map<Key, std::size_t, typename Engine::Hash, typename Engine::Equal> place_of(
-          0, engine_.hash_function(), engine_.key_eq());
+      // Not a flat_hash_map: that is broken after an exception from the allocator or a key.
+      std::unordered_map<Key, std::size_t, typename Engine::Hash, typename Engine::Equal> place_of(
+          1, engine_.hash_function(), engine_.key_eq());
       std::size_t i = 0;
       for (auto it = std::begin(keys); it != std::end(keys); ++it, ++i) {
-        const auto& key = as_key(*it);
+        auto&& element = *it;
+        const auto& key = as_key(element);
         bool is_live = false;
-        if (const Value* const value = find(key, is_live, now)) {
+        if (const Value* const value = find(key, is_live, start)) {
           values[i].emplace(*value);
           continue;
         }
@@ -83,14 +79,10 @@ class LoneComputation {
     }
     std::vector<ComputedValue<Value>> computed(missing.size());
     if (!missing.empty()) {
-      const std::exception_ptr error = call_and_record([&] { computed = compute(missing); });
       Now now(clock_);
+      const auto error = call_and_record([&] { computed = compute(missing); }, start, now);
       for (std::size_t i = 0; i != missing.size(); ++i) {
-        if (error == nullptr) {
-          store(missing[i], computed[i], now);
-        } else {
-          use_live_value(missing[i], is_refresh[i], error, computed[i], now);
-        }
+        finish(missing[i], computed[i], error, is_refresh[i], now);
       }
     }
     std::vector<Result> results;
@@ -103,42 +95,40 @@ class LoneComputation {
   }
 
  private:
-  // Makes a request. Returns the value of a live key; null if it must be computed. Sets
-  // `is_refresh` if there is a live value that must be refreshed.
+  // Makes a request. Returns the value of a live key; null if it must be computed. Sets `is_live`
+  // if the key is live.
   template <class K>
-  const Value* find(const K& key, bool& is_refresh, Now& now) {
-    const Value* const value = engine_.find(key, now);
-    if (value == nullptr || refresh_ahead_.millis().count() <= 0) return value;
-    is_refresh = must_refresh(engine_.hard_deadline(key), refresh_ahead_, now);
-    return is_refresh ? nullptr : value;
+  const Value* find(const K& key, bool& is_live, Now& now) {
+    const auto live = engine_.find_live(key, now);
+    is_live = live.value != nullptr;
+    return is_live && !must_refresh(live.hard_deadline, refresh_ahead_, now) ? live.value : nullptr;
   }
 
+  // Calls f(), and returns its exception. With statistics, records the time from start() to now().
   template <class F>
-  std::exception_ptr call_and_record(const F& f) {
+  std::exception_ptr call_and_record(const F& f, [[maybe_unused]] Now& start,
+                                     [[maybe_unused]] Now& now) {
     if constexpr (Engine::kStatistics) {
-      const Millis start = Now(clock_)();
+      const Millis begin = start();
       std::exception_ptr error = exception_of(f);
-      engine_.record_computation(time_left(Now(clock_)(), start), error != nullptr);
+      engine_.record_computation(time_left(now(), begin), error != nullptr);
       return error;
     } else {
       return exception_of(f);
     }
   }
 
-  // Stores a computed value. If the function has found nothing, erases an old value.
-  void store(const Key& key, const ComputedValue<Value>& computed, Now& now) {
-    if (computed.value) {
-      engine_.set(key, *computed.value, computed.expiry, now);
-    } else {
-      engine_.erase(key, now);
+  // Stores a computed value. If a refresh has failed and the old value is still live, uses that.
+  // Throws any other error.
+  void finish(const Key& key, ComputedValue<Value>& computed, const std::exception_ptr& error,
+              bool is_refresh, Now& now) {
+    if (error == nullptr) {
+      store_computed(engine_, key, computed, now);
+      return;
     }
-  }
-  // After a failed refresh: copies the old value if it is still live. Otherwise throws the error.
-  void use_live_value(const Key& key, bool is_refresh, const std::exception_ptr& error,
-                      ComputedValue<Value>& computed, Now& now) const {
-    const Value* const value = is_refresh ? engine_.peek(key, now) : nullptr;
-    if (value == nullptr) std::rethrow_exception(error);
-    computed.value.emplace(*value);
+    const Value* const live = is_refresh ? engine_.peek(key, now) : nullptr;
+    if (live == nullptr) std::rethrow_exception(error);
+    computed.value.emplace(*live);
   }
 
   Engine& engine_;

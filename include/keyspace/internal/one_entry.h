@@ -11,6 +11,7 @@
 #include "keyspace/expiry.h"
 #include "keyspace/internal/call_time.h"
 #include "keyspace/internal/engine.h"
+#include "keyspace/internal/hashing.h"
 #include "keyspace/internal/millis.h"
 
 namespace keyspace::internal {
@@ -21,6 +22,8 @@ namespace keyspace::internal {
 // It is looked up once, and again only if it is used after store(). Each member takes effect at
 // once, except that finish() weighs the entry again and calls the listener. on_change() is called
 // before a change of the value, or before the caller gets a pointer to it.
+//
+// The key may refer to an entry, which store() and erase() may move or destroy. So they copy it.
 template <class Choices>
 template <class K, class OnChange, class Now>
 class Engine<Choices>::OneEntry {
@@ -36,7 +39,7 @@ class Engine<Choices>::OneEntry {
         on_change_(on_change),
         now_(now),
         found_(engine.map().locate(key)) {
-    if (engine_.request(found_, now_)) update_deadline();
+    engine_.request(found_, now_);
   }
   OneEntry(const OneEntry&) = delete;
   OneEntry& operator=(const OneEntry&) = delete;
@@ -44,36 +47,37 @@ class Engine<Choices>::OneEntry {
   [[nodiscard]] Value* value() {
     if (!is_live()) return nullptr;
     on_change_();
-    may_weigh_otherwise_ = true;
+    must_reweigh_ = true;
     return value_of(found_);
   }
   [[nodiscard]] std::optional<time_point> deadline() {
-    const auto deadline = millis();
+    const auto deadline = deadline_millis();
     return deadline ? std::optional(time_point(duration(*deadline))) : std::nullopt;
   }
-  [[nodiscard]] std::optional<duration> ttl() { return ttl_until(millis(), now_); }
+  [[nodiscard]] std::optional<duration> ttl() { return ttl_until(deadline_millis(), now_); }
 
   template <class V = Value>
   void store(V&& value, Expiry expiry = {}) {
     on_change_();
     look_up();
-    is_outdated_ = true;
-    may_weigh_otherwise_ = false;
-    engine_.store_.put_at(found_, key_, std::forward<V>(value),
+    copy_key();
+    must_look_up_ = true;
+    engine_.store_.put_at(found_, *own_key_, std::forward<V>(value),
                           engine_.lifetime_for(expiry.time(), found_, now_), now_);
+    must_reweigh_ = false;
   }
   bool expire(Expiry expiry) {
     if (!is_live()) return false;
     const Lifetime lifetime = engine_.lifetime_for(expiry.time(), found_, now_);
     if (Map::is_over(lifetime.deadline(), now_)) return erase();
     engine_.store_.set_lifetime(found_, lifetime);
-    update_deadline();
     return true;
   }
   bool erase() {
     on_change_();
     look_up();
     if (found_.entry == nullptr) return false;
+    copy_key();
     const bool was_live = engine_.store_.erase(found_, now_);
     found_.entry = nullptr;
     return was_live;
@@ -82,7 +86,7 @@ class Engine<Choices>::OneEntry {
   // Ends the compute(). Pointers to values are invalid afterwards.
   void finish() {
     if constexpr (Choices::kIsWeighed) {
-      if (may_weigh_otherwise_ && is_live()) engine_.store_.reweigh(found_, now_);
+      if (must_reweigh_ && is_live()) engine_.store_.reweigh(found_, now_);
     }
     engine_.step();
     engine_.store_.call_listener();
@@ -93,23 +97,30 @@ class Engine<Choices>::OneEntry {
     look_up();
     return engine_.map().is_live(found_, now_);
   }
-  [[nodiscard]] std::optional<Millis> millis() {
+  [[nodiscard]] std::optional<Millis> deadline_millis() {
     return is_live() ? std::optional(engine_.map().deadline(found_.entry->first)) : std::nullopt;
   }
+  // Brings found_ up to date.
   void look_up() {
-    if (!is_outdated_) return;
-    found_ = engine_.map().locate(key_);
-    is_outdated_ = false;
+    if (must_look_up_) {
+      found_ = engine_.map().locate(*own_key_, found_.hash);
+      must_look_up_ = false;
+    } else if (found_.entry != nullptr) {
+      found_.packed = found_.entry->first.packed_deadline();
+    }
   }
-  void update_deadline() { found_.packed = found_.entry->first.packed_deadline(); }
+  void copy_key() {
+    if (!own_key_) own_key_.emplace(key_of(key_));
+  }
 
   Engine& engine_;
   const K& key_;
   const OnChange& on_change_;
   Now& now_;
   typename Map::template Found<typename Map::Entry> found_;
-  bool is_outdated_ = false;          // whether the entry must be looked up again
-  bool may_weigh_otherwise_ = false;  // whether the caller has a pointer to the value
+  std::optional<Key> own_key_;  // a copy of the key, after store() or erase()
+  bool must_look_up_ = false;   // whether found_ is invalid
+  bool must_reweigh_ = false;   // whether the caller has a pointer to the value
 };
 
 }  // namespace keyspace::internal

@@ -214,11 +214,10 @@ class Shards {
       const Change second(is_source_first ? target : source, reaper_client_);
       source.mutex.assert_held();
       target.mutex.assert_held();
+      const TakeRemoved take_from_source{pending, source.contents};
+      const TakeRemoved take_from_target{pending, target.contents};
       Now now(clock_);
-      const bool is_done = f(source.contents, hashed_from, target.contents, hashed_to, now);
-      pending.take(source.contents.engine.removals());
-      pending.take(target.contents.engine.removals());
-      return is_done;
+      return f(source.contents, hashed_from, target.contents, hashed_to, now);
     }();
     pending.call_listener();
     return result;
@@ -257,11 +256,7 @@ class Shards {
   auto change(Shard& shard, Pending& pending, const F& f) {
     const Change change(shard, reaper_client_);
     shard.mutex.assert_held();
-    struct TakeRemoved {
-      ~TakeRemoved() { pending.take(contents.engine.removals()); }
-      Pending& pending;
-      Contents& contents;
-    } take_removed{pending, shard.contents};
+    const TakeRemoved take_removed{pending, shard.contents};
     Now now(clock_);
     return f(shard.contents, now);
   }
@@ -293,9 +288,9 @@ class Shards {
     for (std::size_t i = 0; i != count(); ++i) {
       Shard& next = shard(i);
       const WriterLock lock(next.mutex);
+      const TakeRemoved take_removed{pending, next.contents};
       Now now(clock_);
       call(next, f, next.contents, now);
-      pending.take(next.contents.engine.removals());
     }
   }
 
@@ -404,6 +399,13 @@ class Shards {
       return std::invoke(f, std::forward<Arguments>(arguments)...);
     }
   }
+
+  // Takes the removed entries out of a shard in its destructor, so also after an exception.
+  struct TakeRemoved {
+    ~TakeRemoved() { pending.take(contents.engine.removals()); }
+    Pending& pending;
+    Contents& contents;
+  };
 
   class Client final : public ReaperClient {
    public:

@@ -43,8 +43,8 @@ namespace keyspace::internal {
 //      call throws. A call that owns computations finishes these first. So two calls with some of
 //      the same keys do not wait for each other.
 //
-// A computation may find nothing. If the caller's own function always returns a value, the call
-// then begins again with step 2.
+// A computation may find nothing. If a call has waited for it, and the call's own function always
+// returns a value, the call begins again with step 2.
 template <class Shards>
 class SingleFlight {
   using Value = typename Shards::Value;
@@ -58,10 +58,12 @@ class SingleFlight {
  public:
   // A key whose value a call needs.
   struct Wanted {
-    std::size_t index = 0;  // of the key among those of the call
-    Shard* shard = nullptr;
+    Wanted(std::size_t its_index, Shard& its_shard) : index(its_index), shard(&its_shard) {}
+
+    std::size_t index;  // of the key among those of the call
+    Shard* shard;
     Pointer computation;      // that the call has started or joined
-    bool is_owner = false;    // whether the call has started it
+    bool is_owner = false;    // whether the call has started it just now
     bool is_refresh = false;  // whether there was a live value then
     std::optional<Value> value;
     std::exception_ptr error;
@@ -82,7 +84,7 @@ class SingleFlight {
       const ReaderLock lock(shard.mutex);
       if (const Value* const value = find(shard.contents, hashed, is_recorded)) return *value;
     }
-    Wanted wanted{.shard = &shard};
+    Wanted wanted(0, shard);
     return find_or_compute<Result>(wanted, hashed, is_recorded, compute);
   }
 
@@ -92,41 +94,51 @@ class SingleFlight {
   std::vector<Result> get_or_compute_all(const Keys& keys, const AsKey& as_key,
                                          const Compute& compute) {
     std::vector<std::optional<Value>> values(
-        static_cast<std::size_t>(std::distance(std::begin(keys), std::end(keys))));
+        static_cast<std::size_t>(std::ranges::distance(std::begin(keys), std::end(keys))));
     std::vector<Wanted> owned;
+    std::vector<Wanted> repeated;  // keys that are in `owned` already
     std::vector<Wanted> joined;
-    owned.reserve(values.size());  // so that nothing throws after the start of a computation
-    joined.reserve(values.size());
+    // So that nothing throws between the start of a computation and its end.
+    for (auto* list : {&owned, &repeated, &joined}) list->reserve(values.size());
     const auto keep = [&](Wanted&& wanted) {
       if (wanted.value) {
         values[wanted.index] = std::move(wanted.value);
+      } else if (wanted.is_owner) {
+        wanted.computation->place = owned.size();
+        owned.push_back(std::move(wanted));
       } else {
-        (wanted.is_owner ? owned : joined).push_back(std::move(wanted));
+        (is_own(*wanted.computation) ? repeated : joined).push_back(std::move(wanted));
       }
     };
     std::exception_ptr error = exception_of([&] {
       std::size_t index = 0;
       for (auto it = std::begin(keys); it != std::end(keys); ++it, ++index) {
-        const auto& key = as_key(*it);
+        auto&& element = *it;
+        const auto& key = as_key(element);
         const auto hashed = shards_.hashed(key);
         keep(find_or_start(hashed, index));
       }
     });
     for (;;) {
-      finish(owned, compute, error);
+      if (error != nullptr) abandon(owned, error);
+      finish(owned, compute);
+      for (Wanted& wanted : repeated) {
+        values[wanted.index] = owned[wanted.computation->place].value;
+      }
       for (Wanted& wanted : owned) values[wanted.index] = std::move(wanted.value);
       std::vector<Wanted> without_value;
       for (Wanted& wanted : joined) {
         values[wanted.index] = wait_for(wanted);
-        if (!is_result<Result>(values[wanted.index])) without_value.push_back(std::move(wanted));
+        if (!is_result<Result>(wanted, values[wanted.index])) {
+          without_value.push_back(std::move(wanted));
+        }
       }
       if (without_value.empty()) break;
-      owned.clear();
-      joined.clear();
+      for (auto* list : {&owned, &repeated, &joined}) list->clear();
       error = exception_of([&] {
         for (Wanted& wanted : without_value) {
           const Pointer other = std::move(wanted.computation);
-          join_or_start(wanted, Hashed<const Key&>{other->key, other->hash}, true);
+          join_or_start(wanted, key_of(*other), true);
           keep(std::move(wanted));
         }
       });
@@ -138,10 +150,20 @@ class SingleFlight {
   }
 
  private:
+  // Whether a call for a Result can use the result of the computation that it has joined.
   template <class Result>
-  static bool is_result(const std::optional<Value>& value) noexcept {
-    return value.has_value() || kMayBeNothing<Result, Value>;
+  static bool is_result(const Wanted& wanted, const std::optional<Value>& value) noexcept {
+    return value.has_value() || (kMayBeNothing<Result, Value> && !wanted.computation->is_abandoned);
   }
+
+  // Whether this call has started a computation.
+  [[nodiscard]] bool is_own(const Computation& computation) const noexcept {
+    return computation.call == this;
+  }
+  static Hashed<const Key&> key_of(const Computation& computation) noexcept {
+    return {computation.key, computation.hash};
+  }
+
   // Takes steps 2 to 4 for one key.
   template <class Result, class K, class Compute>
   ABSL_ATTRIBUTE_NOINLINE Result find_or_compute(Wanted& wanted, const K& hashed, bool is_recorded,
@@ -149,10 +171,10 @@ class SingleFlight {
     for (;; is_recorded = true) {
       join_or_start(wanted, hashed, is_recorded);
       if (!wanted.value && wanted.is_owner) {
-        finish(std::span(&wanted, 1), compute, nullptr);
+        finish(std::span(&wanted, 1), compute);
       } else if (!wanted.value) {
         wanted.value = wait_for(wanted);
-        if (!is_result<Result>(wanted.value)) continue;
+        if (!is_result<Result>(wanted, wanted.value)) continue;
       }
       return to_result<Result>(std::move(wanted.value));
     }
@@ -161,7 +183,7 @@ class SingleFlight {
   // Takes steps 1 and 2 for one key of several.
   template <class K>
   Wanted find_or_start(const K& hashed, std::size_t index) {
-    Wanted wanted{.index = index, .shard = &shards_.shard_of(hashed.hash)};
+    Wanted wanted(index, shards_.shard_of(hashed.hash));
     bool is_recorded = false;
     {
       const ReaderLock lock(wanted.shard->mutex);
@@ -174,61 +196,60 @@ class SingleFlight {
     return wanted;
   }
 
-  // Makes a request. Returns the value of a live key; null if it must be refreshed and no
-  // computation of the key is running. Sets `is_recorded` if the request is recorded.
+  // Makes a request. Returns the value of a live key, unless it must be refreshed and no other call
+  // does that. Sets `is_recorded` if the request is recorded.
   template <class K>
   ABSL_ATTRIBUTE_ALWAYS_INLINE const Value* find(const Contents& contents, const K& hashed,
                                                  bool& is_recorded) const {
     CallTime now(shards_.clock());
     const auto found = contents.engine.find_shared(hashed, now);
     if (found.value != nullptr && (!must_refresh(found.hard_deadline, refresh_ahead_, now) ||
-                                   contents.computations.find(hashed) != nullptr)) {
+                                   is_refreshed(contents.computations.find(hashed)))) {
       return found.value;
     }
     is_recorded = !found.must_write;
     return nullptr;
   }
+  // Whether another call computes the value. `running` may be null.
+  [[nodiscard]] bool is_refreshed(const Computation* running) const noexcept {
+    return running != nullptr && !is_own(*running);
+  }
 
-  // Sets the value of `wanted` if the key is live, unless it must be refreshed and no computation
-  // of the key is running. Otherwise sets the computation: joins the one that is running, or starts
-  // one.
+  // Sets the value of `wanted` if the key is live, unless it must be refreshed and no other call
+  // does that. Otherwise sets the computation: joins the one that is running, or starts one.
   template <class K>
   void join_or_start(Wanted& wanted, const K& hashed, bool is_recorded) {
     const WriterLock lock(wanted.shard->mutex);
     CallTime now(shards_.clock());
     Contents& contents = wanted.shard->contents;
+    const auto live = is_recorded ? contents.engine.peek_live(hashed, now)
+                                  : contents.engine.find_live(hashed, now);
     Computation* const running = contents.computations.find(hashed);
-    const Value* const value = contents.engine.peek(hashed, now);
-    const bool is_result = value != nullptr && (running != nullptr ||
-                                                !must_refresh(contents.engine.hard_deadline(hashed),
-                                                              refresh_ahead_, now));
-    if (!is_recorded) static_cast<void>(contents.engine.find(hashed, now));
-    if (is_result) {
-      wanted.value.emplace(*value);
+    if (live.value != nullptr &&
+        (is_refreshed(running) || !must_refresh(live.hard_deadline, refresh_ahead_, now))) {
+      wanted.value.emplace(*live.value);
       return;
     }
     wanted.is_owner = running == nullptr;
-    wanted.is_refresh = value != nullptr;
-    if (wanted.is_owner) {
-      wanted.computation = std::make_shared<Computation>(Key(hashed.key), hashed.hash);
+    wanted.is_refresh = live.value != nullptr;
+    if (running == nullptr) {
+      wanted.computation = std::make_shared<Computation>(Key(hashed.key), hashed.hash, this);
       contents.computations.add(wanted.computation);
     } else {
       wanted.computation = running->shared_from_this();
-      contents.engine.record_wait();
+      if (!is_own(*running)) contents.engine.record_wait();
     }
   }
 
-  // Computes the values of the keys that this call owns, unless there is an error already. Stores
-  // them, and ends each computation. If a refresh fails, its value is the old one while that is
-  // live. Otherwise throws the error.
+  // Computes and stores the values of the keys that this call owns, and ends each computation. If
+  // compute() throws, uses the old values that are still live. Throws any other error.
   template <class Compute>
-  void finish(std::span<Wanted> owned, const Compute& compute, std::exception_ptr error) {
+  void finish(std::span<Wanted> owned, const Compute& compute) {
+    if (owned.empty()) return;
     Pending pending(shards_.removals());
     std::vector<ComputedValue<Value>> computed;
-    if (error == nullptr && !owned.empty()) {
-      error = exception_of([&] { computed = compute_and_record(owned, compute); });
-    }
-    // Each computation must end, so nothing may throw here.
+    const auto error = exception_of([&] { computed = compute_and_record(owned, compute); });
+    // Each computation must end. So all that may throw is inside exception_of() here.
     for (std::size_t i = 0; i != owned.size(); ++i) {
       Wanted& wanted = owned[i];
       wanted.error = error;
@@ -236,49 +257,51 @@ class SingleFlight {
         wanted.error = exception_of([&] { store(wanted, computed[i], pending); });
       }
       end(*wanted.shard, *wanted.computation);
-      wanted.computation->set_result(error == nullptr ? std::move(computed[i].value) : std::nullopt,
+      wanted.computation->set_result(error == nullptr ? computed[i].value : wanted.value,
                                      wanted.error);
     }
     for (Wanted& wanted : owned) {
       if (wanted.error == nullptr) {
         wanted.value = wanted.computation->result.get();
-      } else if (!wanted.is_refresh || !copy_live_value(wanted)) {
-        std::rethrow_exception(wanted.error);
+      } else if (error != nullptr && wanted.is_refresh) {
+        wanted.value = live_value(wanted);
       }
+      if (wanted.error != nullptr && !wanted.value) std::rethrow_exception(wanted.error);
     }
-    if (error != nullptr && owned.empty()) std::rethrow_exception(error);
     pending.call_listener();
+  }
+  // Ends the computations that this call owns without a call of the function, and throws the error.
+  [[noreturn]] static void abandon(std::span<Wanted> owned, const std::exception_ptr& error) {
+    for (Wanted& wanted : owned) {
+      end(*wanted.shard, *wanted.computation);
+      wanted.computation->is_abandoned = true;
+      wanted.computation->set_result(wanted.value, nullptr);
+    }
+    std::rethrow_exception(error);
   }
   template <class Compute>
   auto compute_and_record(std::span<Wanted> owned, const Compute& compute) {
     if constexpr (!Shards::kStatistics) {
       return compute(owned);
     } else {
-      Shard& shard = *owned.front().shard;
-      const auto record = [&](Millis start, bool is_failure) {
-        const WriterLock lock(shard.mutex);
-        CallTime now(shards_.clock());
-        shard.contents.engine.record_computation(time_left(now(), start), is_failure);
-      };
       const Millis start = CallTime(shards_.clock())();
       decltype(compute(owned)) computed;
       const auto error = exception_of([&] { computed = compute(owned); });
-      record(start, error != nullptr);
+      {
+        Shard& shard = *owned.front().shard;
+        const WriterLock lock(shard.mutex);
+        CallTime now(shards_.clock());
+        shard.contents.engine.record_computation(time_left(now(), start), error != nullptr);
+      }
       if (error != nullptr) std::rethrow_exception(error);
       return computed;
     }
   }
-  // Stores a computed value, unless the computation was removed. If the function has found nothing,
-  // erases an old value.
+  // Stores a computed value, unless the computation was removed.
   void store(const Wanted& wanted, const ComputedValue<Value>& computed, Pending& pending) {
-    const Hashed<const Key&> key{wanted.computation->key, wanted.computation->hash};
     shards_.change(*wanted.shard, pending, [&](Contents& contents, auto& now) {
       if (!contents.computations.remove(wanted.computation.get())) return;
-      if (computed.value) {
-        contents.engine.set(key, *computed.value, computed.expiry, now);
-      } else {
-        contents.engine.erase(key, now);
-      }
+      store_computed(contents.engine, key_of(*wanted.computation), computed, now);
     });
   }
   // Ends a computation before its result becomes available. A thread that gets the result and calls
@@ -290,28 +313,32 @@ class SingleFlight {
     computation.is_done.store(true, std::memory_order_relaxed);
   }
 
-  // Copies the value of the key if it is live. Otherwise returns false.
-  bool copy_live_value(Wanted& wanted) const {
+  // Returns a copy of the value of the key; nullopt if it is not live.
+  std::optional<Value> live_value(const Wanted& wanted) const {
     const ReaderLock lock(wanted.shard->mutex);
     CallTime now(shards_.clock());
-    const Value* const value = wanted.shard->contents.engine.peek(
-        Hashed<const Key&>{wanted.computation->key, wanted.computation->hash}, now);
-    if (value != nullptr) wanted.value.emplace(*value);
-    return value != nullptr;
+    const Value* const value = wanted.shard->contents.engine.peek(key_of(*wanted.computation), now);
+    return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);
   }
 
   // Waits for the computation that another call has started. Returns its value.
-  std::optional<Value> wait_for(Wanted& wanted) const {
-    const Computation& computation = *wanted.computation;
+  std::optional<Value> wait_for(const Wanted& wanted) {
+    if (!wait_until_done(*wanted.computation)) {
+      if (auto live = live_value(wanted)) return live;
+      fail<ComputationTimeout>();
+    }
+    return wanted.computation->result.get();
+  }
+  // Returns false after max_wait.
+  bool wait_until_done(const Computation& computation) {
     const WaitGraph::Wait wait(computation.owner, computation.is_done);
     if (wait.is_circular()) fail<RecursiveComputation>();
     if (max_wait_ > kLongestWait) {
       computation.result.wait();
-    } else if (computation.result.wait_for(max_wait_) == std::future_status::timeout) {
-      if (!copy_live_value(wanted)) fail<ComputationTimeout>();
-      return std::move(wanted.value);
+      return true;
     }
-    return computation.result.get();
+    if (!give_up_) give_up_ = std::chrono::steady_clock::now() + max_wait_;
+    return computation.result.wait_until(*give_up_) == std::future_status::ready;
   }
   template <class Exception>
   [[noreturn]] static void fail() {
@@ -328,6 +355,7 @@ class SingleFlight {
   Shards& shards_;
   Ttl refresh_ahead_;
   std::chrono::milliseconds max_wait_;
+  std::optional<std::chrono::steady_clock::time_point> give_up_;  // set when the call first waits
 };
 
 }  // namespace keyspace::internal

@@ -48,7 +48,11 @@ class Store {
   using Policy = Eviction<typename Choices::Policy, Allocator>;
   using PolicyState = typename Policy::PolicyState;
 
-  using RestOfLifetime = typename Lifetime<Choices::kExpireAfterAccess>::Rest;
+ public:
+  using Lifetime = internal::Lifetime<Choices::kExpireAfterAccess>;
+
+ private:
+  using RestOfLifetime = typename Lifetime::Rest;
 
   // What an entry keeps for this store.
   struct PlainExtra {
@@ -82,7 +86,6 @@ class Store {
       ExpiringMap<Key, Value, typename Choices::Hash, typename Choices::Equal, Allocator, Extra>;
   using StoredKey = typename Map::StoredKey;
   using Entry = typename Map::Entry;
-  using Lifetime = internal::Lifetime<Choices::kExpireAfterAccess>;
 
   explicit Store(EngineConfig<Choices>&& config)
       : map_(config.hash, config.equal, config.allocator),
