@@ -11,6 +11,7 @@
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -90,6 +91,9 @@ class ConcurrentKeyspace {
   using Choices = internal::Choices<Key, Value, Options...>;
   using Engine = internal::ConcurrentEngine<Choices>;
   static constexpr bool kUsesRequests = Engine::kUsesRequests;
+  template <class K>
+  using EntryOf = typename Engine::template EntryOf<std::remove_cvref_t<
+      decltype(internal::as_key<ConcurrentKeyspace>(std::declval<const K&>()))>>;
   static constexpr bool kIsComputable =
       std::copy_constructible<Value> && std::constructible_from<Key, const Key&>;
 
@@ -196,8 +200,10 @@ class ConcurrentKeyspace {
   // it does. For the members of `entry` see Keyspace::compute(). If `f` stores or erases, or calls
   // value() on a live key, the result of a running computation of the key is not stored. A request.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
-  requires internal::StorableKey<K, ConcurrentKeyspace>
-  auto compute(const K& key, F&& f) { return engine_.compute(as_key(key), f); }
+  requires(internal::StorableKey<K, ConcurrentKeyspace>&&
+               std::invocable<F&, EntryOf<K>&>) auto compute(const K& key, F&& f) {
+    return engine_.compute(as_key(key), f);
+  }
 
   // EXISTS. Returns whether the key is live. Not a request.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key>
@@ -310,18 +316,17 @@ class ConcurrentKeyspace {
   // `f` may call this keyspace. A call that would wait for itself, directly or through other
   // threads and other keyspaces, throws RecursiveComputation, even if it has a max_wait.
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
-            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+            std::same_as<ComputeOptions> How = ComputeOptions,
             internal::ComputationOf<ConcurrentKeyspace> F>
-  auto get_or_compute(const K& key, Options_ options, F&& f) requires(kIsComputable) {
+  auto get_or_compute(const K& key, How how, F&& f) requires(kIsComputable) {
     using Result = internal::ResultOf<internal::ComputationResult<F, Key>, ConcurrentKeyspace>;
-    return single_flight(options).template get_or_compute<Result>(
-        as_key(key), [&](const auto& wanted) {
-          const Key& its_key = wanted.front().computation->key;
-          std::vector<internal::ComputedValue<Value>> values;
-          values.push_back(internal::to_computed_value<ConcurrentKeyspace>(
-              internal::call_computation(f, its_key), options.expiry.time()));
-          return values;
-        });
+    return single_flight(how).template get_or_compute<Result>(as_key(key), [&](const auto& wanted) {
+      const Key& its_key = wanted.front().computation->key;
+      std::vector<internal::ComputedValue<Value>> values;
+      values.push_back(internal::to_computed_value<ConcurrentKeyspace>(
+          internal::call_computation(f, its_key), how.expiry.time()));
+      return values;
+    });
   }
   template <internal::KeyFor<ConcurrentKeyspace> K = Key,
             internal::ComputationOf<ConcurrentKeyspace> F>
@@ -338,21 +343,21 @@ class ConcurrentKeyspace {
   // keys. A call first computes the keys that no other call computes, and then waits for the rest,
   // for at most options.max_wait in all.
   template <internal::KeysFor<ConcurrentKeyspace> Keys,
-            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+            std::same_as<ComputeOptions> How = ComputeOptions,
             internal::BatchComputationOf<ConcurrentKeyspace> F>
   requires(!internal::KeyFor<Keys, ConcurrentKeyspace>) auto get_or_compute(
-      const Keys& keys, Options_ options, F&& f) requires(kIsComputable) {
+      const Keys& keys, How how, F&& f) requires(kIsComputable) {
     using Result =
         internal::ResultOf<internal::BatchElement<F, ConcurrentKeyspace>, ConcurrentKeyspace>;
     const auto to_key = [](auto&& key) -> decltype(auto) {
       return as_key(std::forward<decltype(key)>(key));
     };
-    return single_flight(options).template get_or_compute_all<Result>(
+    return single_flight(how).template get_or_compute_all<Result>(
         keys, to_key, [&](const auto& wanted) {
           std::vector<Key> its_keys;
           its_keys.reserve(wanted.size());
           for (const auto& next : wanted) its_keys.push_back(next.computation->key);
-          return internal::compute_batch<ConcurrentKeyspace>(f, its_keys, options.expiry.time());
+          return internal::compute_batch<ConcurrentKeyspace>(f, its_keys, how.expiry.time());
         });
   }
   template <internal::KeysFor<ConcurrentKeyspace> Keys,
@@ -501,26 +506,31 @@ class ConcurrentKeyspace {
   std::optional<Value> getdel(const K& key) requires(Choices::kIsObserved && !std::copy_constructible<Value>) = delete;  // the value cannot be copied for the caller and the listener: use erase(), which passes it to the listener
   template <internal::KeyFor<ConcurrentKeyspace> K = Key, internal::KeyFor<ConcurrentKeyspace> L = Key>
   bool copy(const K& from, L&& to) requires(!std::copy_constructible<Value>) = delete;  // the value cannot be copied: use rename() to move it, or store a std::shared_ptr
-  template <class Keys, class How, class F>
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
+  requires(!internal::StorableKey<K, ConcurrentKeyspace>)
+  void compute(const K& key, F&& f) = delete;  // the key cannot be copied: use update(), insert() or erase()
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class F>
+  requires(internal::StorableKey<K, ConcurrentKeyspace> && !std::invocable<F&, EntryOf<K>&>)
+  void compute(const K& key, F&& f) = delete;  // `f` must be callable, as an lvalue, as f(entry), and take the entry as auto& entry
+  template <class Keys, class How = ComputeOptions, class F>
   void get_or_compute(const Keys& keys, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(!kIsComputable) = delete;  // the key or the value cannot be copied: store a std::shared_ptr
-  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class How, class F>
-  requires(!internal::ComputationOf<F, ConcurrentKeyspace>)
-  void get_or_compute(const K& key, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(kIsComputable) = delete;  // `f` must be callable as f() or f(const Key&), and return what a Value can be made of, a Computed, or an optional of these
-  template <internal::KeysFor<ConcurrentKeyspace> Keys, class How, class F>
-  requires(!internal::KeyFor<Keys, ConcurrentKeyspace> && !internal::BatchComputationOf<F, ConcurrentKeyspace>)
-  void get_or_compute(const Keys& keys, const How& how, F&& f) requires(kIsComputable) = delete;  // `f` must be callable as f(const std::vector<Key>&), and return a container of what a Value can be made of, of Computed, or of optionals of these
-  template <class K, internal::ComputationOf<ConcurrentKeyspace> F>
-  Value get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
-  template <class F>
-  void for_each_until(Deadline until, F&& f) const requires(!std::copy_constructible<Key>) = delete;  // the key cannot be copied: use for_each(), which visits all entries in no order
+  template <internal::KeyFor<ConcurrentKeyspace> K = Key, class How = ComputeOptions, class F>
+  requires(!internal::ComputationOf<F, ConcurrentKeyspace> && !internal::ComputationOf<How, ConcurrentKeyspace>)
+  void get_or_compute(const K& key, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(kIsComputable) = delete;  // `f` must be callable, as an lvalue, as f() or f(const Key&), and return what a Value can be made of, a Computed with a ttl (a ttl has a unit, for example 1500ms) or a deadline, or an optional of these
+  template <internal::KeysFor<ConcurrentKeyspace> Keys, class How = ComputeOptions, class F>
+  requires(!internal::KeyFor<Keys, ConcurrentKeyspace> && !internal::BatchComputationOf<F, ConcurrentKeyspace> && !internal::BatchComputationOf<How, ConcurrentKeyspace>)
+  void get_or_compute(const Keys& keys, const How& how, F&& f) requires(kIsComputable) = delete;  // `f` must be callable, as an lvalue, as f(const std::vector<Key>&), and return a container of what a Value can be made of, of Computed, or of optionals of these
+  template <class K, class F>
+  requires(internal::ComputationOf<F, ConcurrentKeyspace> || internal::BatchComputationOf<F, ConcurrentKeyspace>)
+  void get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
   template <class K>
   const Value* find(const K& key) const = delete;  // another thread could invalidate a pointer: use get(), or visit() for no copy
   void begin() const = delete;  // a keyspace is not a range: use for_each(f)
   void end() const = delete;    // a keyspace is not a range: use for_each(f)
   Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options
-  size_type weight() const requires(!Choices::kIsBounded) = delete;    // only a keyspace with a policy has a weight: use size(), or a Cache
-  size_type capacity() const requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
-  void set_capacity(size_type) requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
+  size_type weight() const requires(!Choices::kIsBounded) = delete;    // only a keyspace with a policy has a weight: use size(), or a ConcurrentCache
+  size_type capacity() const requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a ConcurrentCache, or add a policy to the options, for example Lru
+  void set_capacity(size_type) requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a ConcurrentCache, or add a policy to the options, for example Lru
   // clang-format on
 
   // ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <iterator>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -109,6 +110,10 @@ class Keyspace {
   using Choices = internal::Choices<Key, Value, Options...>;
   using Engine = internal::Engine<Choices>;
   static constexpr bool kUsesRequests = Engine::kUsesRequests;
+  template <class K>
+  using EntryOf = typename Engine::template OneEntry<
+      std::remove_cvref_t<decltype(internal::as_key<Keyspace>(std::declval<const K&>()))>,
+      internal::Ignore, internal::CallTime<typename Choices::Clock>>;
   static constexpr bool kIsComputable =
       std::copy_constructible<Value> && std::constructible_from<Key, const Key&>;
 
@@ -244,10 +249,10 @@ class Keyspace {
   // `f`, the entry is weighed again if `f` called value(), and the listener is called. If `f`
   // throws, its changes stay. The key is copied if `f` stores or erases. A request.
   template <internal::KeyFor<Keyspace> K = Key, class F>
-  requires internal::StorableKey<K, Keyspace>
-  auto compute(const K& key, F&& f) {
+  requires(internal::StorableKey<K, Keyspace>&& std::invocable<F&, EntryOf<K>&>) auto compute(
+      const K& key, F&& f) {
     Now now(clock_);
-    return engine_.compute(as_key(key), internal::kIgnore, f, now);
+    return engine_.compute(as_key(key), internal::Ignore(), f, now);
   }
 
   // Returns a copy of the value of a live key. If the key is missing or expired, computes the
@@ -275,16 +280,14 @@ class Keyspace {
   // the options {.expiry = expiry, .refresh_ahead = refresh_ahead}. `f` may call the keyspace, but
   // must not destroy, move or assign it. If `f` changes the same key, the computed value overwrites
   // that change.
-  template <internal::KeyFor<Keyspace> K = Key,
-            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+  template <internal::KeyFor<Keyspace> K = Key, std::same_as<ComputeOptions> How = ComputeOptions,
             internal::ComputationOf<Keyspace> F>
-  auto get_or_compute(const K& key, Options_ options, F&& f) requires(kIsComputable) {
+  auto get_or_compute(const K& key, How how, F&& f) requires(kIsComputable) {
     using Result = internal::ResultOf<internal::ComputationResult<F, Key>, Keyspace>;
-    return computation(options).template get_or_compute<Result>(
-        as_key(key), [&](const Key& its_key) {
-          return internal::to_computed_value<Keyspace>(internal::call_computation(f, its_key),
-                                                       options.expiry.time());
-        });
+    return computation(how).template get_or_compute<Result>(as_key(key), [&](const Key& its_key) {
+      return internal::to_computed_value<Keyspace>(internal::call_computation(f, its_key),
+                                                   how.expiry.time());
+    });
   }
   template <internal::KeyFor<Keyspace> K = Key, internal::ComputationOf<Keyspace> F>
   auto get_or_compute(const K& key, Expiry expiry, F&& f,
@@ -305,16 +308,14 @@ class Keyspace {
   //
   // If `f` throws, nothing is stored. If each of the keys that it was called for still has a live
   // value (they are refreshed), the call returns these. Otherwise it throws the exception.
-  template <internal::KeysFor<Keyspace> Keys,
-            std::same_as<ComputeOptions> Options_ = ComputeOptions,
+  template <internal::KeysFor<Keyspace> Keys, std::same_as<ComputeOptions> How = ComputeOptions,
             internal::BatchComputationOf<Keyspace> F>
-  requires(!internal::KeyFor<Keys, Keyspace>) auto get_or_compute(const Keys& keys,
-                                                                  Options_ options,
+  requires(!internal::KeyFor<Keys, Keyspace>) auto get_or_compute(const Keys& keys, How how,
                                                                   F&& f) requires(kIsComputable) {
     using Result = internal::ResultOf<internal::BatchElement<F, Keyspace>, Keyspace>;
-    return computation(options).template get_or_compute_all<Result>(
+    return computation(how).template get_or_compute_all<Result>(
         keys, kAsKey, [&](const std::vector<Key>& missing) {
-          return internal::compute_batch<Keyspace>(f, missing, options.expiry.time());
+          return internal::compute_batch<Keyspace>(f, missing, how.expiry.time());
         });
   }
   template <internal::KeysFor<Keyspace> Keys, internal::BatchComputationOf<Keyspace> F>
@@ -569,6 +570,9 @@ class Keyspace {
   std::optional<Value> get(const K& key) const requires(std::copy_constructible<Value> && kUsesRequests) = delete;  // a request changes this keyspace: use peek(), or a keyspace that is not const
   template <internal::KeyFor<Keyspace> K = Key>
   std::optional<Value> get(const K& key) const requires(!std::copy_constructible<Value>) = delete;  // the value cannot be copied: use find() or peek(), or in a ConcurrentKeyspace visit()
+  template <internal::KeyFor<Keyspace> K = Key, class F>
+  requires(!std::invocable<F&, Value&>)
+  bool update(const K& key, F&& f) = delete;  // `f` must be callable, as an lvalue, as f(Value&)
   template <internal::KeysFor<Keyspace> Keys, std::output_iterator<const Value*> Out>
   Out mget(const Keys& keys, Out out) const requires(kUsesRequests) = delete;  // a request changes this keyspace: use peek(), or a keyspace that is not const
   template <class Keys, class Out>
@@ -577,16 +581,23 @@ class Keyspace {
   std::optional<Value> getdel(const K& key) requires(Choices::kIsObserved && !std::copy_constructible<Value>) = delete;  // the value cannot be copied for the caller and the listener: use erase(), which passes it to the listener
   template <internal::KeyFor<Keyspace> K = Key, internal::KeyFor<Keyspace> L = Key>
   bool copy(const K& from, L&& to) requires(!std::copy_constructible<Value>) = delete;  // the value cannot be copied: use rename() to move it, or store a std::shared_ptr
-  template <class Keys, class How, class F>
+  template <internal::KeyFor<Keyspace> K = Key, class F>
+  requires(!internal::StorableKey<K, Keyspace>)
+  void compute(const K& key, F&& f) = delete;  // the key cannot be copied: use update(), insert() or erase()
+  template <internal::KeyFor<Keyspace> K = Key, class F>
+  requires(internal::StorableKey<K, Keyspace> && !std::invocable<F&, EntryOf<K>&>)
+  void compute(const K& key, F&& f) = delete;  // `f` must be callable, as an lvalue, as f(entry), and take the entry as auto& entry
+  template <class Keys, class How = ComputeOptions, class F>
   void get_or_compute(const Keys& keys, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(!kIsComputable) = delete;  // the key or the value cannot be copied: store a std::shared_ptr
-  template <internal::KeyFor<Keyspace> K = Key, class How, class F>
-  requires(!internal::ComputationOf<F, Keyspace>)
-  void get_or_compute(const K& key, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(kIsComputable) = delete;  // `f` must be callable as f() or f(const Key&), and return what a Value can be made of, a Computed, or an optional of these
-  template <internal::KeysFor<Keyspace> Keys, class How, class F>
-  requires(!internal::KeyFor<Keys, Keyspace> && !internal::BatchComputationOf<F, Keyspace>)
-  void get_or_compute(const Keys& keys, const How& how, F&& f) requires(kIsComputable) = delete;  // `f` must be callable as f(const std::vector<Key>&), and return a container of what a Value can be made of, of Computed, or of optionals of these
-  template <class K, internal::ComputationOf<Keyspace> F>
-  Value get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
+  template <internal::KeyFor<Keyspace> K = Key, class How = ComputeOptions, class F>
+  requires(!internal::ComputationOf<F, Keyspace> && !internal::ComputationOf<How, Keyspace>)
+  void get_or_compute(const K& key, const How& how, F&& f, Ttl refresh_ahead = duration::zero()) requires(kIsComputable) = delete;  // `f` must be callable, as an lvalue, as f() or f(const Key&), and return what a Value can be made of, a Computed with a ttl (a ttl has a unit, for example 1500ms) or a deadline, or an optional of these
+  template <internal::KeysFor<Keyspace> Keys, class How = ComputeOptions, class F>
+  requires(!internal::KeyFor<Keys, Keyspace> && !internal::BatchComputationOf<F, Keyspace> && !internal::BatchComputationOf<How, Keyspace>)
+  void get_or_compute(const Keys& keys, const How& how, F&& f) requires(kIsComputable) = delete;  // `f` must be callable, as an lvalue, as f(const std::vector<Key>&), and return a container of what a Value can be made of, of Computed, or of optionals of these
+  template <class K, class F>
+  requires(internal::ComputationOf<F, Keyspace> || internal::BatchComputationOf<F, Keyspace>)
+  void get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
   void begin() const = delete;  // a keyspace is not a range: use for_each(f)
   void end() const = delete;    // a keyspace is not a range: use for_each(f)
   Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options

@@ -34,11 +34,11 @@ namespace keyspace {
 // after the listener has returned. Their destructors may call the keyspace; their other operations
 // must not.
 enum class RemovalCause : std::uint8_t {
-  kExpired,  // Its deadline was over when it was erased, evicted or overwritten. The listener is
-             // called at that time, not at the deadline: see erase_expired().
-  kErased,   // By erase(), erase_if(), getdel() or clear(), by a get_or_compute() that finds
-            // nothing, or by a new deadline that is already over. The value that getdel() returns
-            // is copied for the listener.
+  kExpired,   // Its deadline was over when it was erased, evicted or overwritten. The listener is
+              // called at that time, not at the deadline: see erase_expired().
+  kErased,    // By erase(), erase_if(), getdel() or clear(), by a get_or_compute() that finds
+              // nothing, or by a new deadline that is already over. The value that getdel() returns
+              // is copied for the listener.
   kReplaced,  // Its key got a new value, even if that was refused; or another entry was renamed to
               // its key. The listener may get the call's key, not the stored one.
   kEvicted,   // To make room for another entry; because set_capacity() lowered the capacity; or

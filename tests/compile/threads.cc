@@ -44,6 +44,10 @@ void accepted(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, S
   (void)ints.get_or_compute(1, 1s, [] { return 10; });
   (void)ints.get_or_compute(
       1, 1s, [](int key) { return key; }, 100ms);
+  (void)ints.get_or_compute(1, {.max_wait = 1s}, [] { return keyspace::Computed{10, 1s}; });
+  (void)ints.get_or_compute(std::vector{1, 2}, {},
+                            [](const std::vector<int>& keys) { return keys; });
+  ints.compute(1, [](auto& entry) { entry.store(10, 1s); });
   ints.visit(1, [](int) {});
   std::as_const(ints).visit(1, [](int) {});
   boxes.visit(1, [](const std::unique_ptr<int>&) {});
@@ -134,5 +138,27 @@ void refused(Ints& ints, Boxes& boxes, Boxed& boxed, ObservedBoxes& observed, Si
 #elif REFUSED == 22  // for_each_until of a move-only key
   // says: the key cannot be copied: use for_each()
   boxed.for_each_until(boxed.clock().now() + 1s, [](const auto&, int, auto) {});
+#elif REFUSED == 23  // a Computed without a unit, with options in braces
+  // says: a ttl has a unit, for example 1500ms
+  (void)ints.get_or_compute(1, {.refresh_ahead = 1min}, [] { return keyspace::Computed{10, 60}; });
+#elif REFUSED == 24  // compute with a copy of the entry
+  // says: take the entry as auto& entry
+  ints.compute(1, [](auto entry) { entry.erase(); });
+#elif REFUSED == 25  // compute of a Keyspace with a copy of the entry
+  // says: take the entry as auto& entry
+  single.compute(1, [](auto entry) { entry.erase(); });
+#elif REFUSED == 26  // compute of a move-only key
+  // says: the key cannot be copied: use update(), insert() or erase()
+  boxed.compute(std::make_unique<int>(1), [](auto& entry) { entry.erase(); });
+#elif REFUSED == 27  // a batch function that returns one value
+  // says: return a container of what a Value can be made of
+  (void)ints.get_or_compute(std::vector{1, 2}, 1s, [](const std::vector<int>&) { return 10; });
+#elif REFUSED == 28  // a batch with the function before the expiry
+  // says: the expiry comes before the function
+  (void)single.get_or_compute(
+      std::vector{1, 2}, [](const std::vector<int>& keys) { return keys; }, 1s);
+#elif REFUSED == 29  // update of a Keyspace with another argument
+  // says: as f(Value&)
+  single.update(1, [](int&, int) {});
 #endif
 }

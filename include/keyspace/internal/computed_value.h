@@ -89,6 +89,8 @@ decltype(auto) call_computation(F& f, const Key& key) {
   }
 }
 template <class F, class Key>
+concept CallableForKey = std::invocable<F&> || std::invocable<F&, const Key&>;
+template <class F, class Key>
 using ComputationResult =
     decltype(call_computation(std::declval<F&>(), std::declval<const Key&>()));
 
@@ -100,7 +102,8 @@ using ResultOf = std::conditional_t<kMayBeNothing<R, typename Keyspace::mapped_t
 
 // A function that computes the value of a key.
 template <class F, class Keyspace>
-concept ComputationOf = kIsResult<ComputationResult<F, typename Keyspace::key_type>, Keyspace>;
+concept ComputationOf = CallableForKey<F, typename Keyspace::key_type> &&
+    kIsResult<ComputationResult<F, typename Keyspace::key_type>, Keyspace>;
 
 // A function that computes the values of several keys. Returns a range of results, in the order of
 // the keys.

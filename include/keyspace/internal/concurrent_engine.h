@@ -64,6 +64,16 @@ class ConcurrentEngine {
 
   static constexpr bool kUsesRequests = Engine::kUsesRequests;
 
+  // Removes the computation of a key, once.
+  struct RemoveComputation {
+    void operator()() const noexcept { computations.remove(std::exchange(computation, nullptr)); }
+    typename Shards::Computations& computations;
+    mutable typename Shards::Computations::Computation* computation;
+  };
+  // What the function of compute() gets for a K.
+  template <class K>
+  using EntryOf = typename Engine::template OneEntry<Hashed<const K&>, RemoveComputation, Now>;
+
   ConcurrentEngine(std::size_t shards, EngineConfig<Choices> config, typename Choices::Clock clock)
       : shards_(std::countr_zero(shard_count<Choices>(shards, config.capacity)), std::move(config),
                 std::move(clock)) {}
@@ -123,10 +133,8 @@ class ConcurrentEngine {
   template <class K, class F>
   auto compute(const K& key, F& f) {
     return shards_.write(key, calling_user([&](Contents& contents, auto& hashed, Now& now) {
-                           auto* computation = contents.computations.find(hashed);
-                           const auto on_change = [&] {
-                             contents.computations.remove(std::exchange(computation, nullptr));
-                           };
+                           const RemoveComputation on_change{contents.computations,
+                                                             contents.computations.find(hashed)};
                            return contents.engine.compute(hashed, on_change, f, now);
                          }));
   }

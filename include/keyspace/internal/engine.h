@@ -32,7 +32,9 @@
 namespace keyspace::internal {
 
 // A function that does nothing.
-inline constexpr auto kIgnore = [] {};
+struct Ignore {
+  void operator()() const noexcept {}
+};
 
 // The verbs of a keyspace, with the time as an argument. Keyspace adds a clock. A shard of a
 // ConcurrentKeyspace adds a lock.
