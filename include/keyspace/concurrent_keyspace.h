@@ -523,6 +523,8 @@ class ConcurrentKeyspace {
   template <class K, class F>
   requires(internal::ComputationOf<F, ConcurrentKeyspace> || internal::BatchComputationOf<F, ConcurrentKeyspace>)
   void get_or_compute(const K& key, F&& f, Expiry expiry) = delete;  // the expiry comes before the function: get_or_compute(key, expiry, f)
+  template <class F>
+  void for_each_until(Deadline until, F&& f) const requires(!std::copy_constructible<Key>) = delete;  // the key cannot be copied: use for_each(), which visits all entries in no order
   template <class K>
   const Value* find(const K& key) const = delete;  // another thread could invalidate a pointer: use get(), or visit() for no copy
   void begin() const = delete;  // a keyspace is not a range: use for_each(f)
