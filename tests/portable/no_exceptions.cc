@@ -99,6 +99,17 @@ void use_copyable_values() {
   CHECK(strings.erase("later"));
   CHECK(!view.next_deadline());
 
+  CHECK(strings.compute("k", [](auto& entry) {
+    entry.store("v", 1s);
+    return entry.value() != nullptr && entry.expire(2s) && entry.ttl() == 2s && entry.erase();
+  }));
+  CHECK(strings.get_or_compute("m", {.expiry = 1s, .refresh_ahead = 1ms}, [] {
+    return keyspace::Computed{"n", 2s};
+  }) == "n");
+  const std::array<std::string_view, 2> keys = {"m", "o"};
+  CHECK(strings.get_or_compute(keys, 1s, [](const auto& missing) { return missing; }).size() == 2);
+  CHECK(strings.erase("m") && strings.erase("o"));
+
   Strings moved = std::move(strings);
   CHECK(moved.size() == 1);
   moved.clear();
@@ -111,6 +122,8 @@ void use_move_only_values() {
   boxes.set(1, std::make_unique<int>(10), 1s);
   CHECK(boxes.insert(2, std::make_unique<int>(20)));
   CHECK(boxes.replace(2, std::make_unique<int>(21)));
+  boxes.compute(4, [](auto& entry) { entry.store(std::make_unique<int>(40)); });
+  CHECK(boxes.compute(4, [](auto& entry) { return **entry.value() == 40 && entry.erase(); }));
   CHECK(boxes.rename(2, 3));
   CHECK(**boxes.find(3) == 21);
   CHECK(**boxes.getex(1, 2s) == 10);
@@ -148,6 +161,7 @@ void use_caches() {
   CHECK(cache.capacity() == 9);
   CHECK(cache.update(9, [](std::string& value) { value[0] = '5'; }));
   CHECK(cache.erase_if([](int, const std::string& value, auto) { return value.empty(); }) == 0);
+  CHECK(cache.compute(99, [](auto& entry) { return entry.value() == nullptr; }));
   CHECK(cache.getdel(9) == "5234");
   int last = -1;
   std::as_const(cache).for_each([&](int key, const std::string&, auto) { last = key; });
@@ -192,6 +206,13 @@ void use_shared_caches() {
   CHECK(cache.getdel(11) == "56");
   CHECK(cache.get_or_compute(
             12, 1s, [] { return "7"; }, 1ms) == "7");
+  using Maybe = std::optional<std::string>;
+  CHECK(!cache.get_or_compute(77, {.expiry = 1s, .max_wait = 1s}, [] { return Maybe(); }));
+  CHECK(cache.get_or_compute(std::array{78, 79}, 1s, [](const auto& missing) {
+    return std::array<std::string, 2>{"a", std::to_string(missing.size())};
+  })[1] == "2");
+  cache.erase(78);
+  cache.erase(79);
   CHECK(cache.erase(12));
   CHECK(cache.weight() <= cache.capacity());
   cache.set_capacity(2 * cache.capacity());
@@ -202,6 +223,7 @@ void use_shared_caches() {
   view.for_each_until(view.clock().now() + 2h, [&](int, const std::string&, auto) { ++seen; });
   CHECK(seen == view.size() + view.volatile_size());
   CHECK(cache.erase_if([](int, const std::string& value, auto) { return value.empty(); }) == 0);
+  CHECK(cache.compute(99, [](auto& entry) { return entry.value() == nullptr; }));
   CHECK(cache.erase_expired() == 0);
   keyspace::Reaper reaper(cache);
   reaper.wake();

@@ -379,6 +379,8 @@ TEST_CASE("a function that calls its own locked shard aborts the program with a 
        [](Shared& ks) { ks.update(1, [&](int&) { static_cast<void>(ks.get(2)); }); }},
       {"update, and size",
        [](Shared& ks) { ks.update(1, [&](int&) { static_cast<void>(ks.size()); }); }},
+      {"compute, and get",
+       [](Shared& ks) { ks.compute(1, [&](auto&) { static_cast<void>(ks.get(2)); }); }},
       {"erase_if, and get",
        [](Shared& ks) { ks.erase_if([&](int, int, auto) { return ks.get(2).has_value(); }); }},
       {"for_each, and pexpire",
