@@ -204,14 +204,14 @@ class SingleFlight {
     CallTime now(shards_.clock());
     const auto found = contents.engine.find_shared(hashed, now);
     if (found.value != nullptr && (!must_refresh(found.hard_deadline, refresh_ahead_, now) ||
-                                   is_refreshed(contents.computations.find(hashed)))) {
+                                   runs_elsewhere(contents.computations.find(hashed)))) {
       return found.value;
     }
     is_recorded = !found.must_write;
     return nullptr;
   }
-  // Whether another call computes the value. `running` may be null.
-  [[nodiscard]] bool is_refreshed(const Computation* running) const noexcept {
+  // Whether a computation, which may be null, belongs to another call.
+  [[nodiscard]] bool runs_elsewhere(const Computation* running) const noexcept {
     return running != nullptr && !is_own(*running);
   }
 
@@ -226,7 +226,7 @@ class SingleFlight {
                                   : contents.engine.find_live(hashed, now);
     Computation* const running = contents.computations.find(hashed);
     if (live.value != nullptr &&
-        (is_refreshed(running) || !must_refresh(live.hard_deadline, refresh_ahead_, now))) {
+        (runs_elsewhere(running) || !must_refresh(live.hard_deadline, refresh_ahead_, now))) {
       wanted.value.emplace(*live.value);
       return;
     }
