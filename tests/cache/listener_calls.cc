@@ -29,7 +29,7 @@ using SharedCallingInts = ConcurrentKeyspace<int, int, ManualClock, WithListener
 
 // A keyspace whose listener may call it. Counts the calls of the listener for expired entries.
 template <class Ks>
-struct Calling {
+struct CallingBack {
   // Stores `count` entries that are expired.
   void fill(int count) {
     for (int key = 0; key != count; ++key) ks.set(key, 0, 1ms);
@@ -53,7 +53,7 @@ struct Calling {
 
 TEMPLATE_TEST_CASE("erase_expired counts the expired entries that a listener's calls remove", "",
                    CallingInts, SharedCallingInts) {
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   TestType& ks = c.ks;
   std::size_t left = 0;  // entries that the listener has stored
   SECTION("if they store persistent entries") {
@@ -97,7 +97,7 @@ TEMPLATE_TEST_CASE("erase_expired counts the expired entries that a listener's c
 
 TEMPLATE_TEST_CASE("erase_expired does not count live entries that a listener's calls remove", "",
                    CallingInts, SharedCallingInts) {
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   for (int key = 0; key != 10; ++key) c.ks.set(100 + key, 1);
   c.on_removal = [&](int key, int, RemovalCause) {
     if (key >= 100) return;
@@ -111,7 +111,7 @@ TEMPLATE_TEST_CASE("erase_expired does not count live entries that a listener's 
 
 TEMPLATE_TEST_CASE("a listener's calls may erase more than the limit of erase_expired", "",
                    CallingInts, SharedCallingInts) {
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   c.on_removal = [&](int key, int, RemovalCause cause) {
     if (key < 10'000 && cause == RemovalCause::kExpired && c.expired <= 2) {
       c.ks.set(10'000 + key, 1);
@@ -129,7 +129,7 @@ TEMPLATE_TEST_CASE("a listener's calls may erase more than the limit of erase_ex
 
 TEMPLATE_TEST_CASE("a nested erase_expired counts what it erases, and the outer one includes it",
                    "", CallingInts, SharedCallingInts) {
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   std::size_t nested = 0;
   c.on_removal = [&](int, int, RemovalCause) {
     if (nested != 0) {
@@ -162,7 +162,7 @@ TEMPLATE_TEST_CASE("a nested erase_expired counts what it erases, and the outer 
 
 TEMPLATE_TEST_CASE("erase_expired counts neither earlier removals nor those after an exception", "",
                    CallingInts, SharedCallingInts) {
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   c.on_removal = [&](int key, int, RemovalCause) {
     c.ks.set(10'000 + key, 1);
     if (c.expired == 400) throw std::runtime_error("listener");
@@ -180,9 +180,9 @@ TEMPLATE_TEST_CASE("erase_expired counts neither earlier removals nor those afte
 
 TEMPLATE_TEST_CASE("erase_expired does not count what a call of another keyspace removes", "",
                    CallingInts, SharedCallingInts) {
-  Calling<TestType> other;
+  CallingBack<TestType> other;
   other.fill(100);
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   c.on_removal = [&](int key, int, RemovalCause) { other.ks.set(10'000 + key, 1); };
   c.fill(10);
   CHECK(c.ks.erase_expired() == 10);
@@ -191,7 +191,7 @@ TEMPLATE_TEST_CASE("erase_expired does not count what a call of another keyspace
 
 TEMPLATE_TEST_CASE("erase_expired ends although the listener moves the clock back and forth", "",
                    CallingInts, SharedCallingInts) {
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   c.clock.set(at(1000));
   c.on_removal = [&](int key, int, RemovalCause) {
     REQUIRE(c.expired < 10'000);
@@ -211,7 +211,7 @@ std::string broken_in(const SharedCallingInts& ks) {
 }
 
 TEMPLATE_TEST_CASE("a listener may make any call", "", CallingInts, SharedCallingInts) {
-  Calling<TestType> c;
+  CallingBack<TestType> c;
   TestType& ks = c.ks;
   std::mt19937 random(11);
   const auto number = [&](int end) { return static_cast<int>(random() % unsigned(end)); };
@@ -278,7 +278,7 @@ TEMPLATE_TEST_CASE("a listener may make any call", "", CallingInts, SharedCallin
 }
 
 TEST_CASE("erase_expired does not count what other threads erase", "[threads]") {
-  Calling<SharedCallingInts> c;
+  CallingBack<SharedCallingInts> c;
   bool is_first = true;
   c.on_removal = [&](int, int, RemovalCause) {
     if (!std::exchange(is_first, false)) return;
@@ -294,7 +294,7 @@ TEST_CASE("erase_expired does not count what other threads erase", "[threads]") 
 }
 
 TEST_CASE("a nested call does not count the entries that another thread left", "[threads]") {
-  Calling<SharedCallingInts> c;
+  CallingBack<SharedCallingInts> c;
   bool is_first = true;
   c.on_removal = [&](int key, int, RemovalCause) {
     if (key == 1000) throw std::runtime_error("listener");

@@ -332,7 +332,7 @@ TEMPLATE_TEST_CASE("a cache that is moved while it shrinks shrinks on", "", Earl
 
 // --- Victims
 
-struct Removed {
+struct RemovalLog {
   std::vector<int> evicted;
   std::vector<int> expired;
   RemovalFunction listener() {
@@ -348,7 +348,7 @@ std::vector<int> from_to(int first, int last) {
 }
 
 TEST_CASE("Lru evicts the least recently used entries when the capacity shrinks") {
-  Removed removed;
+  RemovalLog removed;
   Watched<Lru> cache({.capacity = 1000, .listener = removed.listener()});
   for (int key = 0; key != 1000; ++key) cache.set(key, 0);
   for (int key = 0; key != 10; ++key) static_cast<void>(cache.find(key));
@@ -364,7 +364,7 @@ TEST_CASE("Lru evicts the least recently used entries when the capacity shrinks"
 }
 
 TEST_CASE("EarliestDeadline evicts the soonest deadlines when the capacity shrinks") {
-  Removed removed;
+  RemovalLog removed;
   Watched<EarliestDeadline> cache({.capacity = 1000, .listener = removed.listener()});
   for (int key = 0; key != 1000; ++key) cache.set(key, 0, 1h + Millis((key + 500) % 1000));
   cache.set_capacity(100);
@@ -376,7 +376,7 @@ TEST_CASE("EarliestDeadline evicts the soonest deadlines when the capacity shrin
 
 TEST_CASE("expired entries are evicted first when the capacity shrinks") {
   ManualClock clock;
-  Removed removed;
+  RemovalLog removed;
   Watched<Lru> cache({.capacity = 1000, .clock = clock, .listener = removed.listener()});
   for (int key = 0; key != 1000; ++key) {
     key < 900 ? cache.set(key, 0) : cache.set(key, 0, 1s + Millis(key));

@@ -28,16 +28,16 @@ using Growing =
     Keyspace<std::uint64_t, std::uint64_t, ManualClock, WithAllocator<Pairs>, Options...>;
 
 // A value that counts how often values are moved.
-class Counted {
+class CountedGrowth {
  public:
-  explicit Counted(std::uint64_t number) noexcept : number_(number) {}
-  Counted(Counted&& other) noexcept : number_(other.number_) { ++moves; }
-  Counted& operator=(Counted&& other) noexcept {
+  explicit CountedGrowth(std::uint64_t number) noexcept : number_(number) {}
+  CountedGrowth(CountedGrowth&& other) noexcept : number_(other.number_) { ++moves; }
+  CountedGrowth& operator=(CountedGrowth&& other) noexcept {
     number_ = other.number_;
     ++moves;
     return *this;
   }
-  ~Counted() = default;
+  ~CountedGrowth() = default;
   std::uint64_t number() const { return number_; }
   static inline std::size_t moves = 0;
 
@@ -50,26 +50,26 @@ template <class Call>
 std::size_t most_moves(std::uint64_t n, const Call& call) {
   std::size_t most = 0;
   for (std::uint64_t i = 0; i != n; ++i) {
-    Counted::moves = 0;
+    CountedGrowth::moves = 0;
     call(i);
-    most = std::max<std::size_t>(most, Counted::moves);
+    most = std::max<std::size_t>(most, CountedGrowth::moves);
   }
   return most;
 }
 
 TEST_CASE("a call that adds an entry moves only a few others") {
-  Keyspace<std::uint64_t, Counted, ManualClock> ks;
+  Keyspace<std::uint64_t, CountedGrowth, ManualClock> ks;
   const std::size_t moves =
-      most_moves(200'000, [&](std::uint64_t i) { ks.set(i, Counted(i), 1h); });
+      most_moves(200'000, [&](std::uint64_t i) { ks.set(i, CountedGrowth(i), 1h); });
   CHECK(moves > 2);
   CHECK(moves <= 100);
   for (std::uint64_t i = 0; i != 200'000; ++i) REQUIRE(ks.find(i)->number() == i);
 }
 
 TEST_CASE("a call that erases expired entries moves a bounded number of others") {
-  Keyspace<std::uint64_t, Counted, ManualClock> ks;
+  Keyspace<std::uint64_t, CountedGrowth, ManualClock> ks;
   for (std::uint64_t i = 0; i != 100'000; ++i) {
-    ks.set(i, Counted(i), std::chrono::milliseconds(1 + i % 1000));
+    ks.set(i, CountedGrowth(i), std::chrono::milliseconds(1 + i % 1000));
   }
   const std::size_t moves = most_moves(8'000, [&](std::uint64_t) {
     ks.erase_expired(16);
@@ -83,11 +83,11 @@ TEST_CASE("a call that erases expired entries moves a bounded number of others")
 TEST_CASE("insertions and erasures at a steady size move only a few entries each") {
   for (const std::uint64_t size : {26'000U, 39'321U, 50'000U, 76'000U, 98'000U, 102'390U}) {
     CAPTURE(size);
-    Keyspace<std::uint64_t, Counted, ManualClock> ks;
-    for (std::uint64_t i = 0; i != size; ++i) ks.set(i, Counted(i), 1h);
+    Keyspace<std::uint64_t, CountedGrowth, ManualClock> ks;
+    for (std::uint64_t i = 0; i != size; ++i) ks.set(i, CountedGrowth(i), 1h);
     const std::size_t moves = most_moves(4 * size, [&](std::uint64_t i) {
       ks.erase(i);
-      ks.set(size + i, Counted(i), 1h);
+      ks.set(size + i, CountedGrowth(i), 1h);
     });
     CHECK(moves <= 100);
     CHECK(ks.size() == size);
@@ -96,8 +96,8 @@ TEST_CASE("insertions and erasures at a steady size move only a few entries each
 }
 
 TEST_CASE("renames move only a few entries each") {
-  Keyspace<std::uint64_t, Counted, ManualClock> ks;
-  for (std::uint64_t i = 0; i != 80'000; ++i) ks.set(i, Counted(i));
+  Keyspace<std::uint64_t, CountedGrowth, ManualClock> ks;
+  for (std::uint64_t i = 0; i != 80'000; ++i) ks.set(i, CountedGrowth(i));
   const std::size_t moves = most_moves(300'000, [&](std::uint64_t i) { ks.rename(i, 80'000 + i); });
   CHECK(moves > 10);
   CHECK(moves <= 100);
@@ -118,17 +118,17 @@ TEST_CASE("insertions move only a few entries each, whatever was erased before")
                Case{51'000, 20'000, Order::kNewest}, Case{50'000, 26'000, Order::kOfWalk},
                Case{40'000, 39'000, Order::kOfWalk}, Case{49'000, 48'900, Order::kOfWalk});
   CAPTURE(c.high, c.low, static_cast<int>(c.order));
-  Keyspace<std::uint64_t, Counted, ManualClock> ks;
+  Keyspace<std::uint64_t, CountedGrowth, ManualClock> ks;
   std::minstd_rand random;
   std::uint64_t next = 0;
   std::size_t most = 0;
   for (int turn = 0; turn != 40; ++turn) {
     most = std::max<std::size_t>(most, most_moves(c.high - ks.size(), [&](std::uint64_t) {
-                                   ks.set(next, Counted(next));
+                                   ks.set(next, CountedGrowth(next));
                                    ++next;
                                  }));
     std::vector<std::uint64_t> keys;
-    ks.for_each([&](std::uint64_t key, const Counted&, auto) { keys.push_back(key); });
+    ks.for_each([&](std::uint64_t key, const CountedGrowth&, auto) { keys.push_back(key); });
     if (c.order != Order::kOfWalk) std::sort(keys.begin(), keys.end());
     if (c.order == Order::kNewest) std::reverse(keys.begin(), keys.end());
     if (c.order == Order::kRandom) std::shuffle(keys.begin(), keys.end(), random);

@@ -40,7 +40,7 @@ struct Cadence {
 };
 
 // Thrown by the function of a get_or_compute().
-struct Failure {};
+struct ComputationFailure {};
 
 // Runs the operations of one stream. Kind is one of the kinds in kinds.h.
 template <class Kind>
@@ -366,13 +366,13 @@ class Model : Comparison<Kind> {
           const std::optional<Value> value =
               ks_.get_or_compute(Kind::look_up(Kind::key(key)), expiry, f, refresh_ahead);
           if (value) reply = Kind::number(*value);
-        } catch (const Failure&) {
+        } catch (const ComputationFailure&) {
           insist(computing == Computing::kFailure, "an exception is not the function's own");
         }
       };
       const auto compute = [&] {
         ++calls;
-        if (computing == Computing::kFailure) throw Failure();
+        if (computing == Computing::kFailure) throw ComputationFailure();
         return Kind::value(number);
       };
       if (computing == Computing::kExpiry) {

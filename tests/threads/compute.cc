@@ -25,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using SharedInts = ConcurrentKeyspace<std::string, int, ManualClock>;
+using SharedScores = ConcurrentKeyspace<std::string, int, ManualClock>;
 
 TEST_CASE("compute reads and changes an entry under one lock", "[threads]") {
   ManualClock clock;
@@ -106,7 +106,7 @@ TEST_CASE("a thread releases only its own lease", "[threads]") {
 TEST_CASE("compute wakes waiting readers of a new value, and keeps its changes after an exception",
           "[threads]") {
   ManualClock clock;
-  SharedInts ks(clock);
+  SharedScores ks(clock);
   const auto fail = [&](const auto& f) {
     CHECK_THROWS_AS(ks.compute("a",
                                [&](auto& entry) {
@@ -166,7 +166,7 @@ TEST_CASE("the listener is called after compute has released the lock", "[thread
 template <class F>
 std::optional<int> value_after(std::optional<int> before, const F& f) {
   ManualClock clock;
-  SharedInts ks(clock);
+  SharedScores ks(clock);
   if (before) ks.set("a", *before, 10ms);
   std::latch has_begun(1);
   std::latch may_end(1);

@@ -24,11 +24,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Ks = ConcurrentKeyspace<int, int, ManualClock, WithStatistics>;
-using Numbers = std::vector<int>;
+using MeasuredInts = ConcurrentKeyspace<int, int, ManualClock, WithStatistics>;
+using IntList = std::vector<int>;
 
-struct Failure : std::runtime_error {
-  Failure() : std::runtime_error("failure") {}
+struct Outage : std::runtime_error {
+  Outage() : std::runtime_error("failure") {}
 };
 
 // Runs call(block) on a thread of its own. block() announces that it runs, and waits for finish().
@@ -57,7 +57,7 @@ class Blocked {
 };
 
 // Computes `value` for `key` until finish().
-Blocked<int> slow(Ks& ks, int key, int value) {
+Blocked<int> slow(MeasuredInts& ks, int key, int value) {
   return Blocked<int>([&ks, key, value](const auto& block) {
     return ks.get_or_compute(key, 1h, [&] {
       block();
@@ -66,12 +66,12 @@ Blocked<int> slow(Ks& ks, int key, int value) {
   });
 }
 
-void until_waiting(std::size_t count) {
+void wait_until_waiting(std::size_t count) {
   while (internal::TestPeer::waiting_threads() != count) std::this_thread::yield();
 }
 
 TEST_CASE("a call gives up after max_wait, and the computation goes on", "[threads]") {
-  Ks ks;
+  MeasuredInts ks;
   auto stuck = slow(ks, 1, 10);
   const auto get = [&](Millis max_wait) {
     return ks.get_or_compute(1, {.expiry = 1h, .max_wait = max_wait}, [] { return 20; });
@@ -83,8 +83,8 @@ TEST_CASE("a call gives up after max_wait, and the computation goes on", "[threa
   CHECK(waited < 10s);
   CHECK_THROWS_AS(get(0ms), ComputationTimeout);
   CHECK_THROWS_AS(get(-1ms), ComputationTimeout);
-  CHECK_THROWS_AS(ks.get_or_compute(Numbers{2, 1}, {.expiry = 1h, .max_wait = 1ms},
-                                    [](const Numbers& k) { return k; }),
+  CHECK_THROWS_AS(ks.get_or_compute(IntList{2, 1}, {.expiry = 1h, .max_wait = 1ms},
+                                    [](const IntList& k) { return k; }),
                   ComputationTimeout);
   CHECK(ks.get(2) == 2);  // what the batch computed itself stays
   CHECK(ks.statistics().waits == 4);
@@ -94,18 +94,18 @@ TEST_CASE("a call gives up after max_wait, and the computation goes on", "[threa
        {kNever, kNever - 1ms, Millis{1h}, Millis{std::chrono::years(200)}}) {
     waiting.push_back(std::async(std::launch::async, [&get, max_wait] { return get(max_wait); }));
   }
-  until_waiting(waiting.size());
+  wait_until_waiting(waiting.size());
   CHECK(stuck.finish() == 10);
   for (auto& call : waiting) CHECK(call.get() == 10);
   CHECK(ks.get(1) == 10);
 }
 
 TEST_CASE("max_wait limits all waits of a batch together", "[threads]") {
-  Ks ks;
-  Numbers keys(40);
+  MeasuredInts ks;
+  IntList keys(40);
   std::iota(keys.begin(), keys.end(), 0);
-  Blocked<Numbers> stuck([&](const auto& block) {
-    return ks.get_or_compute(keys, 1h, [&](const Numbers& missing) {
+  Blocked<IntList> stuck([&](const auto& block) {
+    return ks.get_or_compute(keys, 1h, [&](const IntList& missing) {
       block();
       return missing;
     });
@@ -113,12 +113,12 @@ TEST_CASE("max_wait limits all waits of a batch together", "[threads]") {
   const auto start = std::chrono::steady_clock::now();
   auto batch = std::async(std::launch::async, [&] {
     return ks.get_or_compute(keys, {.expiry = 1h, .max_wait = 1s},
-                             [](const Numbers& missing) { return missing; });
+                             [](const IntList& missing) { return missing; });
   });
-  until_waiting(1);
+  wait_until_waiting(1);
   // So the batch does not give up after its first wait. It waits for each key.
   for (const int key : keys) ks.set(key, 7);
-  CHECK(batch.get() == Numbers(40, 7));
+  CHECK(batch.get() == IntList(40, 7));
   const auto waited = std::chrono::steady_clock::now() - start;
   CHECK(waited >= 1s);
   CHECK(waited < 20s);  // and not 40 s
@@ -126,12 +126,12 @@ TEST_CASE("max_wait limits all waits of a batch together", "[threads]") {
 }
 
 TEST_CASE("after max_wait a call returns the value that was stored meanwhile", "[threads]") {
-  Ks ks;
+  MeasuredInts ks;
   auto stuck = slow(ks, 1, 10);
   auto waiting = std::async(std::launch::async, [&] {
     return ks.get_or_compute(1, {.expiry = 1h, .max_wait = 200ms}, [] { return 20; });
   });
-  until_waiting(1);
+  wait_until_waiting(1);
   ks.set(1, 30);
   CHECK(waiting.get() == 30);
   CHECK(stuck.finish() == 10);
@@ -140,18 +140,18 @@ TEST_CASE("after max_wait a call returns the value that was stored meanwhile", "
 
 TEST_CASE("while one call refreshes, the others get the old value, and do not wait", "[threads]") {
   ManualClock clock;
-  Ks ks(clock);
+  MeasuredInts ks(clock);
   ks.set(1, 1, 10ms);
   clock.advance(5ms);
   Blocked<int> refresh([&ks](const auto& block) {
     return ks.get_or_compute(1, {.expiry = 10ms, .refresh_ahead = 5ms}, [&]() -> int {
       block();
-      throw Failure();
+      throw Outage();
     });
   });
-  const Ks::ComputeOptions options{.expiry = 10ms, .refresh_ahead = 5ms, .max_wait = 0ms};
+  const MeasuredInts::ComputeOptions options{.expiry = 10ms, .refresh_ahead = 5ms, .max_wait = 0ms};
   CHECK(ks.get_or_compute(1, options, [] { return 2; }) == 1);
-  CHECK(ks.get_or_compute(Numbers{1}, options, [](const Numbers& k) { return k; }) == Numbers{1});
+  CHECK(ks.get_or_compute(IntList{1}, options, [](const IntList& k) { return k; }) == IntList{1});
   CHECK(refresh.finish() == 1);
   CHECK(ks.get_or_compute(1, options, [] { return 2; }) == 2);  // the next call tries again
   CHECK(ks.statistics().failed_computations == 1);
@@ -160,27 +160,27 @@ TEST_CASE("while one call refreshes, the others get the old value, and do not wa
 
 TEST_CASE("a call that waits for a refresh of an expired value gets its exception", "[threads]") {
   ManualClock clock;
-  Ks ks(clock);
+  MeasuredInts ks(clock);
   ks.set(1, 1, 10ms);
   Blocked<int> refresh([&ks](const auto& block) {
     return ks.get_or_compute(1, {.expiry = 10ms, .refresh_ahead = 10ms}, [&]() -> int {
       block();
-      throw Failure();
+      throw Outage();
     });
   });
   clock.advance(10ms);
   auto waiting =
       std::async(std::launch::async, [&] { return ks.get_or_compute(1, 10ms, [] { return 2; }); });
-  until_waiting(1);
-  CHECK_THROWS_AS(refresh.finish(), Failure);
-  CHECK_THROWS_AS(waiting.get(), Failure);
+  wait_until_waiting(1);
+  CHECK_THROWS_AS(refresh.finish(), Outage);
+  CHECK_THROWS_AS(waiting.get(), Outage);
   CHECK(ks.statistics().waits == 1);
   CHECK(ks.get_or_compute(1, 10ms, [] { return 2; }) == 2);
 }
 
 TEST_CASE("if a computation finds nothing, only callers that may find nothing return nothing",
           "[threads]") {
-  Ks ks;
+  MeasuredInts ks;
   using Maybe = std::optional<int>;
   Blocked<Maybe> nothing([&ks](const auto& block) {
     return ks.get_or_compute(1, 1h, [&] {
@@ -190,12 +190,12 @@ TEST_CASE("if a computation finds nothing, only callers that may find nothing re
   });
   auto may_be_nothing = std::async(
       std::launch::async, [&] { return ks.get_or_compute(1, 1h, [] { return Maybe(7); }); });
-  until_waiting(1);
+  wait_until_waiting(1);
   auto batch = std::async(std::launch::async, [&] {
-    return ks.get_or_compute(Numbers{1}, 1h,
-                             [](const Numbers& k) { return std::vector<Maybe>(k.size(), 8); });
+    return ks.get_or_compute(IntList{1}, 1h,
+                             [](const IntList& k) { return std::vector<Maybe>(k.size(), 8); });
   });
-  until_waiting(2);
+  wait_until_waiting(2);
   CHECK(nothing.finish() == std::nullopt);
   CHECK(may_be_nothing.get() == std::nullopt);
   CHECK(batch.get() == std::vector<Maybe>{std::nullopt});
@@ -210,13 +210,13 @@ TEST_CASE("if a computation finds nothing, only callers that may find nothing re
   auto value =
       std::async(std::launch::async, [&] { return ks.get_or_compute(1, 1h, [] { return 9; }); });
   auto values = std::async(std::launch::async, [&] {
-    return ks.get_or_compute(Numbers{1, 2, 1}, 1h,
-                             [](const Numbers& k) { return Numbers(k.size(), 9); });
+    return ks.get_or_compute(IntList{1, 2, 1}, 1h,
+                             [](const IntList& k) { return IntList(k.size(), 9); });
   });
-  until_waiting(2);
+  wait_until_waiting(2);
   CHECK(again.finish() == std::nullopt);
   CHECK(value.get() == 9);
-  CHECK(values.get() == Numbers{9, 9, 9});
+  CHECK(values.get() == IntList{9, 9, 9});
   CHECK(ks.get(1) == 9);
   const Statistics s = ks.statistics();
   CHECK(s.hits + s.misses == 9);  // a second attempt is no second request
@@ -224,44 +224,44 @@ TEST_CASE("if a computation finds nothing, only callers that may find nothing re
 
 TEST_CASE("overlapping batches compute each key once, and do not wait for each other",
           "[threads]") {
-  Ks ks;
-  std::vector<Numbers> asked(2);
-  Blocked<Numbers> first([&](const auto& block) {
-    return ks.get_or_compute(Numbers{1, 2, 3}, 1h, [&](const Numbers& keys) {
+  MeasuredInts ks;
+  std::vector<IntList> asked(2);
+  Blocked<IntList> first([&](const auto& block) {
+    return ks.get_or_compute(IntList{1, 2, 3}, 1h, [&](const IntList& keys) {
       asked[0] = keys;
       block();
-      return Numbers{10, 20, 30};
+      return IntList{10, 20, 30};
     });
   });
-  Blocked<Numbers> second([&](const auto& block) {
-    return ks.get_or_compute(Numbers{4, 3, 2}, 1h, [&](const Numbers& keys) {
+  Blocked<IntList> second([&](const auto& block) {
+    return ks.get_or_compute(IntList{4, 3, 2}, 1h, [&](const IntList& keys) {
       asked[1] = keys;
       block();
-      return Numbers{44};
+      return IntList{44};
     });
   });
-  CHECK(asked == std::vector{Numbers{1, 2, 3}, Numbers{4}});
+  CHECK(asked == std::vector{IntList{1, 2, 3}, IntList{4}});
   CHECK(ks.peek(4) == std::nullopt);
   auto rest = std::async(std::launch::async, [&] { return second.finish(); });
-  until_waiting(1);        // the second batch waits for 3
+  wait_until_waiting(1);   // the second batch waits for 3
   CHECK(ks.get(4) == 44);  // what it computed is there already
-  CHECK(first.finish() == Numbers{10, 20, 30});
-  CHECK(rest.get() == Numbers{44, 30, 20});
+  CHECK(first.finish() == IntList{10, 20, 30});
+  CHECK(rest.get() == IntList{44, 30, 20});
   CHECK(ks.statistics().computations == 2);
 }
 
 TEST_CASE("batches in opposite orders end, and compute each key once", "[threads]") {
-  Ks ks;
+  MeasuredInts ks;
   std::atomic<int> computed = 0;
   constexpr int kKeys = 20;
   constexpr int kRounds = 200;
   for (int round = 0; round != kRounds; ++round) {
     on_threads(3, [&](int thread) {
-      Numbers keys;
+      IntList keys;
       for (int i = 0; i != kKeys; ++i) {
         keys.push_back(round * kKeys + (thread % 2 == 0 ? i : kKeys - 1 - i));
       }
-      const Numbers values = ks.get_or_compute(keys, 1h, [&](const Numbers& missing) {
+      const IntList values = ks.get_or_compute(keys, 1h, [&](const IntList& missing) {
         computed += static_cast<int>(missing.size());
         return missing;
       });
@@ -272,9 +272,9 @@ TEST_CASE("batches in opposite orders end, and compute each key once", "[threads
 }
 
 TEST_CASE("what changes during a batch is not overwritten", "[threads]") {
-  Ks ks;
-  Blocked<Numbers> batch([&ks](const auto& block) {
-    return ks.get_or_compute(Numbers{1, 2, 3, 4}, 1h, [&](const Numbers& keys) {
+  MeasuredInts ks;
+  Blocked<IntList> batch([&ks](const auto& block) {
+    return ks.get_or_compute(IntList{1, 2, 3, 4}, 1h, [&](const IntList& keys) {
       block();
       return keys;
     });
@@ -282,7 +282,7 @@ TEST_CASE("what changes during a batch is not overwritten", "[threads]") {
   ks.erase(1);
   ks.set(2, 22);
   ks.compute(3, [](auto& entry) { entry.store(33, 5ms); });
-  CHECK(batch.finish() == Numbers{1, 2, 3, 4});
+  CHECK(batch.finish() == IntList{1, 2, 3, 4});
   CHECK_FALSE(ks.contains(1));
   CHECK(ks.get(2) == 22);
   CHECK(ks.get(3) == 33);
@@ -290,34 +290,34 @@ TEST_CASE("what changes during a batch is not overwritten", "[threads]") {
 }
 
 TEST_CASE("a batch that fails passes its exception to the calls that wait", "[threads]") {
-  Ks ks;
-  Blocked<Numbers> batch([&ks](const auto& block) {
-    return ks.get_or_compute(Numbers{1, 2}, 1h, [&](const Numbers&) -> Numbers {
+  MeasuredInts ks;
+  Blocked<IntList> batch([&ks](const auto& block) {
+    return ks.get_or_compute(IntList{1, 2}, 1h, [&](const IntList&) -> IntList {
       block();
-      throw Failure();
+      throw Outage();
     });
   });
   auto one =
       std::async(std::launch::async, [&] { return ks.get_or_compute(2, 1h, [] { return 1; }); });
-  until_waiting(1);
+  wait_until_waiting(1);
   auto several = std::async(std::launch::async, [&] {
-    return ks.get_or_compute(Numbers{3, 1}, 1h, [](const Numbers& keys) { return keys; });
+    return ks.get_or_compute(IntList{3, 1}, 1h, [](const IntList& keys) { return keys; });
   });
-  until_waiting(2);
-  CHECK_THROWS_AS(batch.finish(), Failure);
-  CHECK_THROWS_AS(one.get(), Failure);
-  CHECK_THROWS_AS(several.get(), Failure);
+  wait_until_waiting(2);
+  CHECK_THROWS_AS(batch.finish(), Outage);
+  CHECK_THROWS_AS(one.get(), Outage);
+  CHECK_THROWS_AS(several.get(), Outage);
   CHECK(ks.get(3) == 3);
   CHECK_FALSE(ks.contains(1));
-  CHECK(ks.get_or_compute(Numbers{1, 2}, 1h, [](const Numbers& keys) { return keys; }) ==
-        Numbers{1, 2});
+  CHECK(ks.get_or_compute(IntList{1, 2}, 1h, [](const IntList& keys) { return keys; }) ==
+        IntList{1, 2});
 }
 
 TEST_CASE("a batch that asks for its own keys throws", "[threads]") {
-  Ks ks;
-  const auto batch = [&](const Numbers& inner) {
-    return ks.get_or_compute(Numbers{1, 2}, 1h, [&](const Numbers&) {
-      return ks.get_or_compute(inner, 1h, [](const Numbers& keys) { return keys; });
+  MeasuredInts ks;
+  const auto batch = [&](const IntList& inner) {
+    return ks.get_or_compute(IntList{1, 2}, 1h, [&](const IntList&) {
+      return ks.get_or_compute(inner, 1h, [](const IntList& keys) { return keys; });
     });
   };
   CHECK_THROWS_AS(batch({3, 2}), RecursiveComputation);
@@ -328,7 +328,7 @@ TEST_CASE("a batch that asks for its own keys throws", "[threads]") {
           1, 1h,
           [&] { return ks.get_or_compute(1, {.expiry = 1h, .max_wait = 0ms}, [] { return 1; }); }),
       RecursiveComputation);
-  CHECK(batch({4, 5}) == Numbers{4, 5});
+  CHECK(batch({4, 5}) == IntList{4, 5});
 }
 
 TEMPLATE_TEST_CASE("an exception at any point of a batch ends each computation", "[threads]",
@@ -371,11 +371,11 @@ TEMPLATE_TEST_CASE("an exception at any point of a batch ends each computation",
 }
 
 TEST_CASE("100 missing keys take one call of the function", "[threads]") {
-  Ks ks;
-  Numbers keys(100);
+  MeasuredInts ks;
+  IntList keys(100);
   for (int i = 0; i != 100; ++i) keys[static_cast<std::size_t>(i)] = i;
   int calls = 0;
-  CHECK(ks.get_or_compute(keys, 1h, [&](const Numbers& missing) {
+  CHECK(ks.get_or_compute(keys, 1h, [&](const IntList& missing) {
     ++calls;
     return missing;
   }) == keys);

@@ -183,13 +183,14 @@ TEST_CASE("compute reads the clock at most once, and only if a deadline matters"
         }) == 1);
 }
 
-struct LengthOf {
+struct ValueLength {
   std::size_t operator()(int, const std::string& value) const { return value.size(); }
 };
-using Weighed = Cache<int, std::string, Lru, ManualClock, WithWeigher<LengthOf>, WithStatistics>;
+using WeighedTexts =
+    Cache<int, std::string, Lru, ManualClock, WithWeigher<ValueLength>, WithStatistics>;
 
 TEST_CASE("compute is a request, and weighs the entry again") {
-  Weighed cache({.capacity = 100});
+  WeighedTexts cache({.capacity = 100});
   cache.set(1, "a");
   cache.set(2, "b");
   cache.compute(1, [](auto& entry) { entry.value()->assign(50, 'x'); });
@@ -270,7 +271,7 @@ TEST_CASE("the listener is called after the function of compute") {
 }
 
 TEST_CASE("what the function of compute did before an exception stays") {
-  Weighed cache({.capacity = 100});
+  WeighedTexts cache({.capacity = 100});
   cache.set(1, "a");
   const auto fail = [&](const auto& f) {
     CHECK_THROWS_AS(cache.compute(1,

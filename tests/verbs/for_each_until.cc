@@ -33,7 +33,7 @@ using namespace std::chrono_literals;
 constexpr Millis kOneTag{std::int64_t{256} << 17};
 
 using CollidingInts = Keyspace<int, int, ManualClock, WithHash<OneHash>>;
-using SharedInts = ConcurrentKeyspace<int, int, ManualClock>;
+using SharedDeadlines = ConcurrentKeyspace<int, int, ManualClock>;
 using Visits = std::vector<std::pair<Instant, int>>;
 
 // Returns the deadlines and keys in the order of the visits.
@@ -81,7 +81,7 @@ void check_all(const Ks& ks) {
 }
 
 TEMPLATE_TEST_CASE("for_each_until visits the entries that expire until then, the soonest first",
-                   "", Ints, CollidingInts, SharedInts) {
+                   "", Ints, CollidingInts, SharedDeadlines) {
   TestType ks;
   CHECK(visits_until(ks, Instant::max()).empty());
   ks.set(0, 0);
@@ -100,7 +100,7 @@ TEMPLATE_TEST_CASE("for_each_until visits the entries that expire until then, th
 }
 
 TEMPLATE_TEST_CASE("for_each_until visits no expired entry although it is stored", "", Ints,
-                   SharedInts) {
+                   SharedDeadlines) {
   TestType ks;
   for (int i = 1; i <= 20; ++i) ks.set(i, i, at(i));
   ks.set(0, 0);
@@ -114,7 +114,7 @@ TEMPLATE_TEST_CASE("for_each_until visits no expired entry although it is stored
 }
 
 TEMPLATE_TEST_CASE("for_each_until visits no persistent entry", "", Ints, CollidingInts,
-                   SharedInts) {
+                   SharedDeadlines) {
   TestType ks;
   for (int key = 0; key != 9; ++key) ks.set(key, 0);
   ks.set(3, 0, 10ms);
@@ -238,10 +238,10 @@ TEMPLATE_TEST_CASE("for_each_until visits an entry that matches an early record 
 }
 
 TEST_CASE("for_each_until visits entries with one hash and one deadline in little memory") {
-  using Pairs = LedgerAllocator<std::pair<const int, int>>;
+  using Allocator = LedgerAllocator<std::pair<const int, int>>;
   Ledger ledger;
-  Keyspace<int, int, ManualClock, WithHash<OneHash>, WithAllocator<Pairs>> ks(
-      {.allocator = Pairs(ledger)});
+  Keyspace<int, int, ManualClock, WithHash<OneHash>, WithAllocator<Allocator>> ks(
+      {.allocator = Allocator(ledger)});
   constexpr int kKeys = 400;
   for (int key = 0; key != kKeys; ++key) {
     ks.set(key, 0, 1s);
@@ -307,7 +307,7 @@ TEST_CASE("for_each_until shows the entries of the slots a turn after the cursor
   }
 }
 
-TEMPLATE_TEST_CASE("for_each_until ends when f returns false", "", Ints, SharedInts) {
+TEMPLATE_TEST_CASE("for_each_until ends when f returns false", "", Ints, SharedDeadlines) {
   TestType ks;
   for (int key = 1; key <= 100; ++key) ks.set(key, 0, Millis{key % 50 * 100 + 1});
   for (const std::size_t most : {1U, 2U, 49U, 50U, 99U, 100U, 101U}) {
@@ -317,7 +317,8 @@ TEMPLATE_TEST_CASE("for_each_until ends when f returns false", "", Ints, SharedI
   }
 }
 
-TEMPLATE_TEST_CASE("for_each_until ends when f throws, and changes nothing", "", Ints, SharedInts) {
+TEMPLATE_TEST_CASE("for_each_until ends when f throws, and changes nothing", "", Ints,
+                   SharedDeadlines) {
   TestType ks;
   for (int key = 1; key <= 20; ++key) ks.set(key, 0, Millis{key * 1000});
   const auto walk = [&](int last) {
@@ -442,7 +443,7 @@ TEST_CASE("for_each_until that ends early looks up only entries up to its end") 
 
 TEST_CASE("for_each_until visits the entries of all shards in one order") {
   for (const std::size_t shards : {1U, 2U, 64U}) {
-    SharedInts ks({.shards = shards});
+    SharedDeadlines ks({.shards = shards});
     for (int key = 0; key != 3000; ++key) ks.set(key, key, Millis{1 + key * 7919 % 10'000});
     for (int key = 0; key < 3000; key += 5) ks.pexpire(key, Millis{20'000 - key});
     for (int key = 1; key < 3000; key += 5) ks.persist(key);
@@ -453,7 +454,7 @@ TEST_CASE("for_each_until visits the entries of all shards in one order") {
 }
 
 TEST_CASE("for_each_until of shared entries leaves out those that expire during the walk") {
-  SharedInts ks;
+  SharedDeadlines ks;
   for (int key = 1; key <= 20; ++key) ks.set(key, key, Millis{10 * key});
   std::vector<int> visited;
   ks.for_each_until(at(200), [&](int key, int, Instant) {
@@ -464,7 +465,7 @@ TEST_CASE("for_each_until of shared entries leaves out those that expire during 
 }
 
 TEST_CASE("for_each_until shows the changes that other threads make during the walk", "[threads]") {
-  SharedInts ks({.shards = 64});
+  SharedDeadlines ks({.shards = 64});
   std::vector<int> keys = {1};  // in different shards
   while (keys.size() != 8) {
     int key = keys.back() + 1;
@@ -505,7 +506,7 @@ TEST_CASE("for_each_until shows the changes that other threads make during the w
 }
 
 TEST_CASE("for_each_until locks each shard once, and then once for each entry") {
-  SharedInts ks({.shards = 16});
+  SharedDeadlines ks({.shards = 16});
   for (int key = 0; key != 100; ++key) ks.set(key, 0, Millis{1 + key});
   const Probed some([&] { visits_until(ks, at(30)); });
   CHECK(some[Probe::kLocksTaken] == 16 + 30);
@@ -541,7 +542,7 @@ TEST_CASE("for_each_until copies keys that cannot be assigned, and bool keys") {
 TEST_CASE("for_each_until is consistent while another thread writes", "[threads]") {
   constexpr int kKeys = 2000;
   constexpr int kKept = kKeys / 4;  // keys that the writer does not change
-  SharedInts ks({.shards = 8});
+  SharedDeadlines ks({.shards = 8});
   for (int key = 0; key != kKeys; ++key) ks.set(key, key, Millis{1000 + key});
   std::atomic<bool> is_done = false;
   std::thread writer([&] {

@@ -27,21 +27,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Shared = ConcurrentKeyspace<std::string, std::string, ManualClock, WithStatistics>;
-using Lone = Keyspace<std::string, std::string, ManualClock, WithStatistics>;
+using SharedPages = ConcurrentKeyspace<std::string, std::string, ManualClock, WithStatistics>;
+using LonePages = Keyspace<std::string, std::string, ManualClock, WithStatistics>;
 using Page = Computed<std::string>;
 
-struct Failure : std::runtime_error {
-  Failure() : std::runtime_error("failure") {}
+struct Unavailable : std::runtime_error {
+  Unavailable() : std::runtime_error("failure") {}
 };
-std::string fail() { throw Failure(); }
+std::string unavailable() { throw Unavailable(); }
 std::string unexpected() {
   FAIL("no computation was expected");
   return "";
 }
 
 TEMPLATE_TEST_CASE("get_or_compute computes a missing or expired value once, and stores it", "",
-                   Lone, Shared) {
+                   LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   int calls = 0;
@@ -68,7 +68,7 @@ TEMPLATE_TEST_CASE("get_or_compute computes a missing or expired value once, and
   CHECK(ks.pttl("f") == 3ms);
 }
 
-TEMPLATE_TEST_CASE("a ttl counts from the end of the computation", "", Lone, Shared) {
+TEMPLATE_TEST_CASE("a ttl counts from the end of the computation", "", LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   const auto slow = [&] {
@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("a ttl counts from the end of the computation", "", Lone, Sha
   CHECK_FALSE(ks.contains("b"));
 }
 
-TEMPLATE_TEST_CASE("a function may return the expiry with the value", "", Lone, Shared) {
+TEMPLATE_TEST_CASE("a function may return the expiry with the value", "", LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   CHECK(ks.get_or_compute("a", 1h, [] { return Page{"v", 5ms}; }) == "v");
@@ -105,7 +105,7 @@ TEMPLATE_TEST_CASE("a function may return the expiry with the value", "", Lone, 
   CHECK(ks.pttl("a") == 9ms);
 }
 
-TEMPLATE_TEST_CASE("a function may find nothing", "", Lone, Shared) {
+TEMPLATE_TEST_CASE("a function may find nothing", "", LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   using Maybe = std::optional<std::string>;
@@ -142,18 +142,20 @@ TEMPLATE_TEST_CASE("an optional that is the value type is a value", "",
 }
 
 TEMPLATE_TEST_CASE("a failed computation throws, stores nothing, and the next call tries again", "",
-                   Lone, Shared) {
+                   LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
-  CHECK_THROWS_AS(ks.get_or_compute("a", 10ms, fail), Failure);
+  CHECK_THROWS_AS(ks.get_or_compute("a", 10ms, unavailable), Unavailable);
   CHECK_FALSE(ks.contains("a"));
   CHECK(ks.get_or_compute("a", 10ms, [] { return "v"; }) == "v");
   clock.advance(10ms);
   // An expired value does not help.
-  CHECK_THROWS_AS(ks.get_or_compute("a", {.expiry = 10ms, .refresh_ahead = 9ms}, fail), Failure);
+  CHECK_THROWS_AS(ks.get_or_compute("a", {.expiry = 10ms, .refresh_ahead = 9ms}, unavailable),
+                  Unavailable);
 }
 
-TEMPLATE_TEST_CASE("a failed refresh returns the old value while it is live", "", Lone, Shared) {
+TEMPLATE_TEST_CASE("a failed refresh returns the old value while it is live", "", LonePages,
+                   SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   ks.set("a", "old", 10min);
@@ -161,7 +163,7 @@ TEMPLATE_TEST_CASE("a failed refresh returns the old value while it is live", ""
   int calls = 0;
   const auto failing = [&]() -> std::string {
     ++calls;
-    throw Failure();
+    throw Unavailable();
   };
   for (int i = 0; i != 100; ++i) {
     CHECK(ks.get_or_compute("a", {.expiry = 10min, .refresh_ahead = 9min}, failing) == "old");
@@ -174,14 +176,14 @@ TEMPLATE_TEST_CASE("a failed refresh returns the old value while it is live", ""
   CHECK_THROWS_AS(ks.get_or_compute("a", {.expiry = 10min, .refresh_ahead = 9min},
                                     [&]() -> std::string {
                                       clock.advance(8min);
-                                      throw Failure();
+                                      throw Unavailable();
                                     }),
-                  Failure);
+                  Unavailable);
   CHECK_FALSE(ks.contains("a"));
 }
 
 TEMPLATE_TEST_CASE("refresh_ahead counts the time left, and no persistent value is refreshed", "",
-                   Lone, Shared) {
+                   LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   ks.set("a", "old", 10ms);
@@ -211,18 +213,19 @@ TEMPLATE_TEST_CASE("the deadline that was set decides on a refresh, and not the 
   CHECK(computed == 480);
 }
 
-TEMPLATE_TEST_CASE("statistics count computations, failures and their time", "", Lone, Shared) {
+TEMPLATE_TEST_CASE("statistics count computations, failures and their time", "", LonePages,
+                   SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   const auto take = [&](Millis time, bool fails) {
     return [&clock, time, fails] {
       clock.advance(time);
-      return fails ? fail() : "v";
+      return fails ? unavailable() : "v";
     };
   };
   ks.get_or_compute("a", 1h, take(5ms, false));
   ks.get_or_compute("a", 1h, take(5ms, false));
-  CHECK_THROWS_AS(ks.get_or_compute("b", 1h, take(7ms, true)), Failure);
+  CHECK_THROWS_AS(ks.get_or_compute("b", 1h, take(7ms, true)), Unavailable);
   ks.get_or_compute("a", {.expiry = 1h, .refresh_ahead = 1h}, take(11ms, true));
   const Statistics s = ks.statistics();
   CHECK(s.computations == 3);
@@ -250,7 +253,7 @@ TEST_CASE("the counts of computations add up") {
 }
 
 // Computes values of several keys, and keeps what it was asked for.
-struct Batches {
+struct AskedKeys {
   std::vector<std::vector<std::string>> asked;
   auto computing() {
     return [this](const std::vector<std::string>& keys) {
@@ -264,14 +267,14 @@ struct Batches {
 using Names = std::vector<std::string>;
 
 TEMPLATE_TEST_CASE(
-    "get_or_compute of many keys calls the function once with those that are missing", "", Lone,
-    Shared) {
+    "get_or_compute of many keys calls the function once with those that are missing", "",
+    LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   ks.set("b", "stored");
   ks.set("expired", "old", 5ms);
   clock.advance(5ms);
-  Batches batches;
+  AskedKeys batches;
   const std::vector<std::string_view> keys = {"a", "b", "c", "expired", "a"};
   CHECK(ks.get_or_compute(keys, 10ms, batches.computing()) ==
         Names{"a!", "stored", "c!", "expired!", "a!"});
@@ -287,7 +290,7 @@ TEMPLATE_TEST_CASE(
 }
 
 TEMPLATE_TEST_CASE("a batch accepts containers, spans and arrays, and any range of results", "",
-                   Lone, Shared) {
+                   LonePages, SharedPages) {
   TestType ks;
   const std::array<const char*, 2> array = {"a", "b"};
   CHECK(ks.get_or_compute(array, {}, [](const auto& keys) {
@@ -304,7 +307,7 @@ TEMPLATE_TEST_CASE("a batch accepts containers, spans and arrays, and any range 
     return std::vector<Page>(keys.size(), Page{"p", 3ms});
   }) == Names{"v", "p"});
   CHECK(ks.pttl("d") <= 3ms);
-  using Bools = std::conditional_t<std::is_same_v<TestType, Lone>, Keyspace<int, bool>,
+  using Bools = std::conditional_t<std::is_same_v<TestType, LonePages>, Keyspace<int, bool>,
                                    ConcurrentKeyspace<int, bool>>;
   Bools bools;
   CHECK(bools.get_or_compute(std::vector{1, 2}, 1h, [](const std::vector<int>&) {
@@ -312,7 +315,7 @@ TEMPLATE_TEST_CASE("a batch accepts containers, spans and arrays, and any range 
   }) == std::vector{true, false});
 }
 
-TEMPLATE_TEST_CASE("a batch may find nothing for some keys", "", Lone, Shared) {
+TEMPLATE_TEST_CASE("a batch may find nothing for some keys", "", LonePages, SharedPages) {
   TestType ks;
   const auto some = [](const Names& keys) {
     std::vector<std::optional<Page>> found;
@@ -328,21 +331,21 @@ TEMPLATE_TEST_CASE("a batch may find nothing for some keys", "", Lone, Shared) {
 }
 
 TEMPLATE_TEST_CASE("a batch that fails stores nothing, and returns only if all values are live", "",
-                   Lone, Shared) {
+                   LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
   ks.set("a", "old", 10ms);
   ks.set("b", "old", 10ms);
-  const auto failing = [](const Names&) -> Names { throw Failure(); };
+  const auto failing = [](const Names&) -> Names { throw Unavailable(); };
   const typename TestType::ComputeOptions refresh{.expiry = 20ms, .refresh_ahead = 10ms};
   CHECK(ks.get_or_compute(Names{"a", "b"}, refresh, failing) == Names{"old", "old"});
-  CHECK_THROWS_AS(ks.get_or_compute(Names{"a", "c"}, refresh, failing), Failure);
-  CHECK_THROWS_AS(ks.get_or_compute(Names{"c", "a"}, refresh, failing), Failure);
+  CHECK_THROWS_AS(ks.get_or_compute(Names{"a", "c"}, refresh, failing), Unavailable);
+  CHECK_THROWS_AS(ks.get_or_compute(Names{"c", "a"}, refresh, failing), Unavailable);
   CHECK(ks.get("a") == "old");
   CHECK_FALSE(ks.contains("c"));
   CHECK(ks.statistics().failed_computations == 3);
   // Nothing is left of the failed computations.
-  Batches batches;
+  AskedKeys batches;
   CHECK(ks.get_or_compute(Names{"a", "c"}, refresh, batches.computing()) == Names{"a!", "c!"});
   CHECK(ks.pttl("a") == 20ms);
   for (const std::size_t wrong : {0U, 1U, 3U}) {
@@ -355,17 +358,18 @@ TEMPLATE_TEST_CASE("a batch that fails stores nothing, and returns only if all v
 }
 
 TEMPLATE_TEST_CASE("a key that occurs twice in a batch is computed once, and gives one value", "",
-                   Lone, Shared) {
+                   LonePages, SharedPages) {
   ManualClock clock;
   TestType ks(clock);
-  Batches batches;
+  AskedKeys batches;
   CHECK(ks.get_or_compute(Names{"a", "b", "a"}, 10ms, batches.computing()) ==
         Names{"a!", "b!", "a!"});
   CHECK(ks.statistics().waits == 0);
   ks.set("a", "old", 10ms);
   const typename TestType::ComputeOptions refresh{.expiry = 20ms, .refresh_ahead = 10ms};
-  CHECK(ks.get_or_compute(Names{"a", "a"}, refresh,
-                          [](const Names&) -> Names { throw Failure(); }) == Names{"old", "old"});
+  CHECK(ks.get_or_compute(Names{"a", "a"}, refresh, [](const Names&) -> Names {
+    throw Unavailable();
+  }) == Names{"old", "old"});
   CHECK(ks.get_or_compute(Names{"a", "a"}, refresh, batches.computing()) == Names{"a!", "a!"});
   CHECK(ks.statistics().waits == 0);
   CHECK(ks.statistics().computations == 3);
@@ -376,7 +380,7 @@ TEMPLATE_TEST_CASE("a key that occurs twice in a batch is computed once, and giv
         std::vector<std::optional<std::string>>(2));
 }
 
-TEMPLATE_TEST_CASE("a function may call the keyspace for other keys", "", Lone, Shared) {
+TEMPLATE_TEST_CASE("a function may call the keyspace for other keys", "", LonePages, SharedPages) {
   TestType ks;
   CHECK(ks.get_or_compute("outer", 1h, [&] {
     return ks.get_or_compute("inner", 1h, [] { return "v"; }) + "w";

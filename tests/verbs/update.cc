@@ -29,13 +29,14 @@ TEST_CASE("update changes the value of a live key and keeps its expiry") {
   CHECK_FALSE(ks.update("key", [](int&) { FAIL("the key is expired"); }));
 }
 
-struct LengthOf {
+struct StringLength {
   std::size_t operator()(int, const std::string& value) const { return value.size(); }
 };
-using Weighed = Cache<int, std::string, Lru, ManualClock, WithWeigher<LengthOf>, WithStatistics>;
+using WeighedStrings =
+    Cache<int, std::string, Lru, ManualClock, WithWeigher<StringLength>, WithStatistics>;
 
 TEST_CASE("update weighs the entry again") {
-  Weighed cache({.capacity = 100});
+  WeighedStrings cache({.capacity = 100});
   cache.set(1, "a");
   cache.set(2, "b");
   CHECK(cache.update(1, [](std::string& value) { value.resize(99, 'a'); }));
@@ -53,7 +54,7 @@ TEST_CASE("update weighs the entry again") {
 }
 
 TEST_CASE("update is a request") {
-  Weighed cache({.capacity = 10});
+  WeighedStrings cache({.capacity = 10});
   cache.set(1, "aaaaa");
   cache.set(2, "bbbbb");
   CHECK(cache.update(1, [](std::string&) {}));
@@ -66,7 +67,7 @@ TEST_CASE("update is a request") {
 }
 
 TEST_CASE("update that throws keeps the change and the weight") {
-  Weighed cache({.capacity = 100});
+  WeighedStrings cache({.capacity = 100});
   cache.set(1, "a");
   CHECK_THROWS_AS(cache.update(1,
                                [](std::string& value) {
