@@ -40,7 +40,7 @@ void expect(bool held, const char* what) {
   std::exit(1);
 }
 
-int main() {
+int main() {  // NOLINT(bugprone-exception-escape)
   bool is_down = false;
   double rate = 1.25;
   const auto fetch = [&](const std::string&) {

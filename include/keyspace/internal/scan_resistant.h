@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -128,7 +129,7 @@ class ScanResistantEviction {
     const double place =
         static_cast<double>(new_capacity_ - least_new()) / std::max<double>(range(), 1);
     capacity_ = capacity;
-    new_capacity_ = least_new() + static_cast<std::size_t>(place * range() + 0.5);
+    new_capacity_ = least_new() + static_cast<std::size_t>(std::round(place * range()));
     new_capacity_ = std::min<std::size_t>(new_capacity_, most_new());
     size_of_ghosts_ = 0;
   }
