@@ -20,6 +20,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <deque>
+#include <exception>
 #include <functional>
 #include <future>
 #include <iterator>
@@ -34,7 +36,9 @@
 #include <string_view>
 #include <thread>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/base/attributes.h"
@@ -72,7 +76,7 @@ int main() {
   keyspace::ConcurrentKeyspace<std::string, std::string> shared;
   keyspace::Cache<std::string, std::string, keyspace::WithStatistics,
                   keyspace::WithExpireAfterAccess>
-      cache({.capacity = 100, .expire_after_access = 1min});
+      cache({.capacity = 100, .expire_after_access = 1h});
   keyspace::ConcurrentCache<std::string, std::string> shared_cache({.capacity = 100});
   keyspace::Reaper reaper(shared, shared_cache);
   shared.get_or_compute("c", 1min, [] { return "2"; });
