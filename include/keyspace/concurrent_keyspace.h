@@ -530,9 +530,9 @@ class ConcurrentKeyspace {
   void begin() const = delete;  // a keyspace is not a range: use for_each(f)
   void end() const = delete;    // a keyspace is not a range: use for_each(f)
   Statistics statistics() const requires(!Choices::kStatistics) = delete;  // this keyspace does not count: add WithStatistics to its options
-  size_type weight() const requires(!Choices::kIsBounded) = delete;    // only a keyspace with a policy has a weight: use size(), or a ConcurrentCache
-  size_type capacity() const requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a ConcurrentCache, or add a policy to the options, for example Lru
-  void set_capacity(size_type) requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a ConcurrentCache, or add a policy to the options, for example Lru
+  size_type weight() const requires(!Choices::kIsBounded) = delete;    // only a keyspace with a policy has a weight: use size(), or a Cache
+  size_type capacity() const requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
+  void set_capacity(size_type) requires(!Choices::kIsBounded) = delete;  // only a keyspace with a policy has a capacity: use a Cache, or add a policy to the options, for example Lru
   // clang-format on
 
   // ----------------------------------------------------------------------------------------------
