@@ -353,14 +353,14 @@ class Model : Comparison<Kind> {
       const Instant deadline = keeps ? kept_deadline(key) : deadline_after(now_, ttl);
       const Entry* const entry = request(key);
       const bool is_computed = entry == nullptr || must_refresh(*entry, refresh_ahead);
-      std::optional<std::uint64_t> expected;  // the result
-      if (entry != nullptr) expected = entry->value;
+      constexpr std::uint64_t kNothing = ~std::uint64_t{0};
+      std::uint64_t expected = entry == nullptr ? kNothing : entry->value;  // the result
       const std::uint64_t number = ++last_value_;
-      if (is_computed && computing == Computing::kNothing) expected.reset();
+      if (is_computed && computing == Computing::kNothing) expected = kNothing;
       if (is_computed && computing < Computing::kNothing) expected = number;
 
       int calls = 0;
-      std::optional<std::uint64_t> reply;
+      std::uint64_t reply = kNothing;
       const auto call = [&](auto expiry, const auto& f) {
         try {
           const std::optional<Value> value =
