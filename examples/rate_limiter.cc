@@ -40,7 +40,7 @@ class RateLimiter {
  private:
   int limit_;
   std::chrono::milliseconds window_;
-  // The capacity bounds the memory. A user who is evicted begins a new window.
+  // The capacity bounds the memory. An evicted user starts a new window.
   keyspace::ConcurrentCache<std::string, int, Clock> calls_;
 };
 

@@ -94,8 +94,7 @@ class ConcurrentKeyspace {
   template <class K>
   using EntryOf = typename Engine::template EntryOf<std::remove_cvref_t<
       decltype(internal::as_key<ConcurrentKeyspace>(std::declval<const K&>()))>>;
-  static constexpr bool kIsComputable =
-      std::copy_constructible<Value> && std::constructible_from<Key, const Key&>;
+  static constexpr bool kIsComputable = Choices::kIsComputable;
 
  public:
   using key_type = Key;
@@ -349,11 +348,8 @@ class ConcurrentKeyspace {
       const Keys& keys, How how, F&& f) requires(kIsComputable) {
     using Result =
         internal::ResultOf<internal::BatchElement<F, ConcurrentKeyspace>, ConcurrentKeyspace>;
-    const auto to_key = [](auto&& key) -> decltype(auto) {
-      return as_key(std::forward<decltype(key)>(key));
-    };
     return single_flight(how).template get_or_compute_all<Result>(
-        keys, to_key, [&](const auto& wanted) {
+        keys, internal::AsKey<ConcurrentKeyspace>(), [&](const auto& wanted) {
           std::vector<Key> its_keys;
           its_keys.reserve(wanted.size());
           for (const auto& next : wanted) its_keys.push_back(next.computation->key);

@@ -114,8 +114,7 @@ class Keyspace {
   using EntryOf = typename Engine::template OneEntry<
       std::remove_cvref_t<decltype(internal::as_key<Keyspace>(std::declval<const K&>()))>,
       internal::Ignore, internal::CallTime<typename Choices::Clock>>;
-  static constexpr bool kIsComputable =
-      std::copy_constructible<Value> && std::constructible_from<Key, const Key&>;
+  static constexpr bool kIsComputable = Choices::kIsComputable;
 
  public:
   using key_type = Key;
@@ -314,7 +313,7 @@ class Keyspace {
                                                                   F&& f) requires(kIsComputable) {
     using Result = internal::ResultOf<internal::BatchElement<F, Keyspace>, Keyspace>;
     return computation(how).template get_or_compute_all<Result>(
-        keys, kAsKey, [&](const std::vector<Key>& missing) {
+        keys, internal::AsKey<Keyspace>(), [&](const std::vector<Key>& missing) {
           return internal::compute_batch<Keyspace>(f, missing, how.expiry.time());
         });
   }
@@ -331,12 +330,12 @@ class Keyspace {
   template <internal::KeysFor<Keyspace> Keys, std::output_iterator<Value*> Out>
   Out mget(const Keys& keys, Out out) {
     Now now(clock_);
-    return engine_.find_all(keys, kAsKey, std::move(out), now);
+    return engine_.find_all(keys, internal::AsKey<Keyspace>(), std::move(out), now);
   }
   template <internal::KeysFor<Keyspace> Keys, std::output_iterator<const Value*> Out>
   Out mget(const Keys& keys, Out out) const requires(!kUsesRequests) {
     Now now(clock_);
-    return engine_.peek_all(keys, kAsKey, std::move(out), now);
+    return engine_.peek_all(keys, internal::AsKey<Keyspace>(), std::move(out), now);
   }
 
   // GETEX. Sets the expiry of a live key and returns its value. Returns null if the key is missing
@@ -617,9 +616,6 @@ class Keyspace {
   static decltype(auto) as_key(K&& key) {
     return internal::as_key<Keyspace>(std::forward<K>(key));
   }
-  static constexpr auto kAsKey = [](auto&& key) -> decltype(auto) {
-    return as_key(std::forward<decltype(key)>(key));
-  };
 
   static std::optional<Value> copy_of(const Value* value) {
     return value == nullptr ? std::nullopt : std::optional<Value>(std::in_place, *value);

@@ -259,6 +259,9 @@ struct Choices {
   static constexpr bool kIsObserved = !std::is_same_v<Listener, NoListener>;
   static constexpr bool kHasHash = kCount<OptionKind::kHash> != 0;
   static constexpr bool kHasAllocator = kCount<OptionKind::kAllocator> != 0;
+  // Whether get_or_compute() exists: it copies keys and values.
+  static constexpr bool kIsComputable =
+      std::copy_constructible<Value> && std::constructible_from<Key, const Key&>;
   // Whether a Config has members that must be given, beside a clock.
   static constexpr bool kNeedsConfig =
       kIsBounded || kExpireAfterAccess ||

@@ -53,6 +53,11 @@ void on_threads(int count, const F& f) {
   }
 }
 
+// Waits until `count` threads wait for a computation of another thread.
+inline void until_waiting(std::size_t count) {
+  while (internal::TestPeer::waiting_threads() != count) std::this_thread::yield();
+}
+
 }  // namespace keyspace::testing
 
 #endif  // KEYSPACE_TESTS_SUPPORT_CONCURRENT_SUPPORT_H_

@@ -66,10 +66,6 @@ Blocked<int> slow(MeasuredInts& ks, int key, int value) {
   });
 }
 
-void wait_until_waiting(std::size_t count) {
-  while (internal::TestPeer::waiting_threads() != count) std::this_thread::yield();
-}
-
 TEST_CASE("a call gives up after max_wait, and the computation goes on", "[threads]") {
   MeasuredInts ks;
   auto stuck = slow(ks, 1, 10);
@@ -94,7 +90,7 @@ TEST_CASE("a call gives up after max_wait, and the computation goes on", "[threa
        {kNever, kNever - 1ms, Millis{1h}, Millis{std::chrono::years(200)}}) {
     waiting.push_back(std::async(std::launch::async, [&get, max_wait] { return get(max_wait); }));
   }
-  wait_until_waiting(waiting.size());
+  until_waiting(waiting.size());
   CHECK(stuck.finish() == 10);
   for (auto& call : waiting) CHECK(call.get() == 10);
   CHECK(ks.get(1) == 10);
@@ -115,7 +111,7 @@ TEST_CASE("max_wait limits all waits of a batch together", "[threads]") {
     return ks.get_or_compute(keys, {.expiry = 1h, .max_wait = 2s},
                              [](const IntList& missing) { return missing; });
   });
-  wait_until_waiting(1);
+  until_waiting(1);
   // So the batch does not give up after its first wait. It waits for each key.
   for (const int key : keys) ks.set(key, 7);
   CHECK(batch.get() == IntList(40, 7));
@@ -131,7 +127,7 @@ TEST_CASE("after max_wait a call returns the value that was stored meanwhile", "
   auto waiting = std::async(std::launch::async, [&] {
     return ks.get_or_compute(1, {.expiry = 1h, .max_wait = 2s}, [] { return 20; });
   });
-  wait_until_waiting(1);
+  until_waiting(1);
   ks.set(1, 30);
   CHECK(waiting.get() == 30);
   CHECK(stuck.finish() == 10);
@@ -171,7 +167,7 @@ TEST_CASE("a call that waits for a refresh of an expired value gets its exceptio
   clock.advance(10ms);
   auto waiting =
       std::async(std::launch::async, [&] { return ks.get_or_compute(1, 10ms, [] { return 2; }); });
-  wait_until_waiting(1);
+  until_waiting(1);
   CHECK_THROWS_AS(refresh.finish(), Outage);
   CHECK_THROWS_AS(waiting.get(), Outage);
   CHECK(ks.statistics().waits == 1);
@@ -190,12 +186,12 @@ TEST_CASE("if a computation finds nothing, only callers that may find nothing re
   });
   auto may_be_nothing = std::async(
       std::launch::async, [&] { return ks.get_or_compute(1, 1h, [] { return Maybe(7); }); });
-  wait_until_waiting(1);
+  until_waiting(1);
   auto batch = std::async(std::launch::async, [&] {
     return ks.get_or_compute(IntList{1}, 1h,
                              [](const IntList& k) { return std::vector<Maybe>(k.size(), 8); });
   });
-  wait_until_waiting(2);
+  until_waiting(2);
   CHECK(nothing.finish() == std::nullopt);
   CHECK(may_be_nothing.get() == std::nullopt);
   CHECK(batch.get() == std::vector<Maybe>{std::nullopt});
@@ -213,7 +209,7 @@ TEST_CASE("if a computation finds nothing, only callers that may find nothing re
     return ks.get_or_compute(IntList{1, 2, 1}, 1h,
                              [](const IntList& k) { return IntList(k.size(), 9); });
   });
-  wait_until_waiting(2);
+  until_waiting(2);
   CHECK(again.finish() == std::nullopt);
   CHECK(value.get() == 9);
   CHECK(values.get() == IntList{9, 9, 9});
@@ -243,7 +239,7 @@ TEST_CASE("overlapping batches compute each key once, and do not wait for each o
   CHECK(asked == std::vector{IntList{1, 2, 3}, IntList{4}});
   CHECK(ks.peek(4) == std::nullopt);
   auto rest = std::async(std::launch::async, [&] { return second.finish(); });
-  wait_until_waiting(1);   // the second batch waits for 3
+  until_waiting(1);        // the second batch waits for 3
   CHECK(ks.get(4) == 44);  // what it computed is there already
   CHECK(first.finish() == IntList{10, 20, 30});
   CHECK(rest.get() == IntList{44, 30, 20});
@@ -299,11 +295,11 @@ TEST_CASE("a batch that fails passes its exception to the calls that wait", "[th
   });
   auto one =
       std::async(std::launch::async, [&] { return ks.get_or_compute(2, 1h, [] { return 1; }); });
-  wait_until_waiting(1);
+  until_waiting(1);
   auto several = std::async(std::launch::async, [&] {
     return ks.get_or_compute(IntList{3, 1}, 1h, [](const IntList& keys) { return keys; });
   });
-  wait_until_waiting(2);
+  until_waiting(2);
   CHECK_THROWS_AS(batch.finish(), Outage);
   CHECK_THROWS_AS(one.get(), Outage);
   CHECK_THROWS_AS(several.get(), Outage);

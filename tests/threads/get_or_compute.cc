@@ -54,11 +54,6 @@ class Slow {
   std::future<int> result_;
 };
 
-// Waits until `count` threads wait for a computation of another thread.
-void until_waiting(std::size_t count) {
-  while (internal::TestPeer::waiting_threads() != count) std::this_thread::yield();
-}
-
 TEST_CASE("get_or_compute computes a missing value, and stores it with its ttl", "[threads]") {
   ManualClock clock;
   SharedInts ks(clock);

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "keyspace/internal/succeeds.h"
+#include "keyspace/internal/exceptions.h"
 
 namespace keyspace::internal {
 

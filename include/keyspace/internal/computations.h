@@ -16,7 +16,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "keyspace/internal/computed_value.h"
+#include "keyspace/internal/exceptions.h"
 
 namespace keyspace::internal {
 

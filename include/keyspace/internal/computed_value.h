@@ -7,8 +7,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <cstdlib>
-#include <exception>
 #include <functional>
 #include <iterator>
 #include <optional>
@@ -18,9 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/config.h"
 #include "keyspace/computation.h"
 #include "keyspace/expiry.h"
+#include "keyspace/internal/exceptions.h"
 #include "keyspace/internal/millis.h"
 
 // How the function of a get_or_compute() is called, and which results it may have.
@@ -115,14 +113,15 @@ template <class F, class Keyspace>
 using BatchElement =
     std::iter_value_t<decltype(std::begin(std::declval<BatchResult<F, Keyspace>&>()))>;
 
+template <class F, class Keyspace>
+concept BatchComputationOf = kIsResult<BatchElement<F, Keyspace>, Keyspace>;
+
 // Whether the elements of a range that a function returned may be moved from: not those of a
 // reference, a span or a view. A range that owns its elements has const elements if it is const.
 template <class Range>
 inline constexpr bool kOwnsElements =
     !std::is_reference_v<Range> &&
     std::is_const_v<std::remove_reference_t<decltype(*std::begin(std::declval<const Range&>()))>>;
-template <class F, class Keyspace>
-concept BatchComputationOf = kIsResult<BatchElement<F, Keyspace>, Keyspace>;
 
 // Calls f(keys), and converts its results.
 template <class Keyspace, class F>
@@ -140,15 +139,10 @@ std::vector<ComputedValue<typename Keyspace::mapped_type>> compute_batch(
     }
   }
   if (values.size() != keys.size()) {
-    const std::string message = "get_or_compute(): the function returned " +
-                                std::to_string(values.size()) + " results for " +
-                                std::to_string(keys.size()) +
-                                " keys: return one for each key, in the order of the keys";
-#ifdef ABSL_HAVE_EXCEPTIONS
-    throw std::length_error(message);
-#else
-    std::abort();
-#endif
+    throw_or_abort(std::length_error("get_or_compute(): the function returned " +
+                                     std::to_string(values.size()) + " results for " +
+                                     std::to_string(keys.size()) +
+                                     " keys: return one for each key, in the order of the keys"));
   }
   return values;
 }
@@ -162,6 +156,15 @@ Result to_result(std::optional<Value>&& value) {
   } else {
     return *std::move(value);
   }
+}
+
+// The same for the values of a call for several keys.
+template <class Result, class Value>
+std::vector<Result> to_results(std::vector<std::optional<Value>>&& values) {
+  std::vector<Result> results;
+  results.reserve(values.size());
+  for (auto& value : values) results.push_back(to_result<Result>(std::move(value)));
+  return results;
 }
 
 // Returns true if a value with this hard deadline must be computed again. See ComputeOptions.
@@ -180,21 +183,6 @@ void store_computed(Engine& engine, const K& key,
   } else {
     engine.erase(key, now);
   }
-}
-
-// Calls f(). Returns its exception; null if it throws none.
-template <class F>
-std::exception_ptr exception_of(const F& f) {
-#ifdef ABSL_HAVE_EXCEPTIONS
-  try {
-    f();
-  } catch (...) {
-    return std::current_exception();
-  }
-#else
-  f();
-#endif
-  return nullptr;
 }
 
 }  // namespace keyspace::internal

@@ -16,9 +16,9 @@
 
 #include "absl/base/attributes.h"
 #include "absl/container/flat_hash_map.h"
+#include "keyspace/internal/exceptions.h"
 #include "keyspace/internal/probe.h"
 #include "keyspace/internal/reconstruct.h"
-#include "keyspace/internal/succeeds.h"
 #include "keyspace/internal/table_memory.h"
 
 namespace keyspace::internal {

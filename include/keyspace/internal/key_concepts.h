@@ -42,6 +42,14 @@ decltype(auto) as_key(K&& key) {
   }
 }
 
+template <class Keyspace>
+struct AsKey {
+  template <class K>
+  decltype(auto) operator()(K&& key) const {
+    return as_key<Keyspace>(std::forward<K>(key));
+  }
+};
+
 // A key of which a call can store a copy.
 template <class K, class Keyspace>
 concept StorableKey = KeyFor<K, Keyspace> &&

@@ -16,6 +16,7 @@
 #include "keyspace/expiry.h"
 #include "keyspace/internal/call_time.h"
 #include "keyspace/internal/computed_value.h"
+#include "keyspace/internal/exceptions.h"
 #include "keyspace/internal/millis.h"
 
 namespace keyspace::internal {
@@ -85,13 +86,10 @@ class LoneComputation {
         finish(missing[i], computed[i], error, is_refresh[i], now);
       }
     }
-    std::vector<Result> results;
-    results.reserve(values.size());
     for (std::size_t i = 0; i != values.size(); ++i) {
-      results.push_back(values[i] ? Result(*std::move(values[i]))
-                                  : to_result<Result>(std::optional(computed[places[i]].value)));
+      if (!values[i]) values[i] = computed[places[i]].value;
     }
-    return results;
+    return to_results<Result>(std::move(values));
   }
 
  private:

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 #include <exception>
 #include <future>
 #include <iterator>
@@ -19,11 +18,11 @@
 #include <vector>
 
 #include "absl/base/attributes.h"
-#include "absl/base/config.h"
 #include "keyspace/computation.h"
 #include "keyspace/expiry.h"
 #include "keyspace/internal/call_time.h"
 #include "keyspace/internal/computed_value.h"
+#include "keyspace/internal/exceptions.h"
 #include "keyspace/internal/hashing.h"
 #include "keyspace/internal/lock.h"
 #include "keyspace/internal/millis.h"
@@ -143,10 +142,7 @@ class SingleFlight {
         }
       });
     }
-    std::vector<Result> results;
-    results.reserve(values.size());
-    for (auto& value : values) results.push_back(to_result<Result>(std::move(value)));
-    return results;
+    return to_results<Result>(std::move(values));
   }
 
  private:
@@ -325,14 +321,14 @@ class SingleFlight {
   std::optional<Value> wait_for(const Wanted& wanted) {
     if (!wait_until_done(*wanted.computation)) {
       if (auto live = live_value(wanted)) return live;
-      fail<ComputationTimeout>();
+      throw_or_abort(ComputationTimeout());
     }
     return wanted.computation->result.get();
   }
   // Returns false after max_wait.
   bool wait_until_done(const Computation& computation) {
     const WaitGraph::Wait wait(computation.owner, computation.is_done);
-    if (wait.is_circular()) fail<RecursiveComputation>();
+    if (wait.is_circular()) throw_or_abort(RecursiveComputation());
     if (max_wait_ > kLongestWait) {
       computation.result.wait();
       return true;
@@ -340,15 +336,6 @@ class SingleFlight {
     if (!give_up_) give_up_ = std::chrono::steady_clock::now() + max_wait_;
     return computation.result.wait_until(*give_up_) == std::future_status::ready;
   }
-  template <class Exception>
-  [[noreturn]] static void fail() {
-#ifdef ABSL_HAVE_EXCEPTIONS
-    throw Exception();
-#else
-    std::abort();
-#endif
-  }
-
   // A longer wait could overflow the clock of std::shared_future, and counts as endless.
   static constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(24 * 365);
 

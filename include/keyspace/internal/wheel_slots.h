@@ -92,7 +92,7 @@ class WheelSlots : public WheelLayout {
     return id < kSlots ? open_ : level_of(id)->lists[id % kSlots];
   }
   [[nodiscard]] const RecordList& list(SlotId id) const noexcept {
-    return id < kSlots ? open_ : levels_[id / kSlots - 1]->lists[id % kSlots];
+    return id < kSlots ? open_ : level_of(id)->lists[id % kSlots];
   }
   // Returns the last slot in use of the level of `id` at or before `id`; kSlots if there is none.
   [[nodiscard]] std::size_t last_used_to(SlotId id) noexcept {
@@ -177,7 +177,7 @@ class WheelSlots : public WheelLayout {
   using Levels = typename std::allocator_traits<Allocator>::template rebind_alloc<WheelLevel>;
   using Traits = std::allocator_traits<Levels>;
 
-  [[nodiscard]] WheelLevel*& level_of(SlotId id) noexcept { return levels_[id / kSlots - 1]; }
+  [[nodiscard]] WheelLevel* level_of(SlotId id) const noexcept { return level_at(id / kSlots - 1); }
 
   WheelLevel* allocate_level() {
     Levels allocator(pool_.allocator());
