@@ -35,7 +35,8 @@ template <class Key, class Value, class Equal>
 class Computations {
  public:
   class Computation : public std::enable_shared_from_this<Computation> {
-    std::promise<std::optional<Value>> promise_;  // before `result`
+    std::promise<void> promise_;  // before `ended`
+    std::optional<Value> value_;
 
    public:
     // The calling thread is the owner. `its_call` identifies the call that computes.
@@ -43,12 +44,23 @@ class Computations {
         : key(std::move(its_key)), hash(its_hash), call(its_call) {}
 
     // Passes the value, moved out, or nullopt, to the threads that wait; or the error, if it is not
-    // null. Does not throw: if the move throws, passes that exception.
+    // null. Does not throw: if the move throws, passes that exception. (The value is not in the
+    // promise, because a promise calls std::call_once(). If a move throws in that, the next call
+    // hangs on some platforms.)
     void set_result(std::optional<Value>& value, std::exception_ptr error) noexcept {
-      if (error == nullptr) {
-        error = exception_of([&] { promise_.set_value(std::move(value)); });
+      if (error == nullptr && value) {
+        error = exception_of([&] { value_.emplace(*std::move(value)); });
       }
-      if (error != nullptr) promise_.set_exception(std::move(error));
+      if (error == nullptr) {
+        promise_.set_value();
+      } else {
+        promise_.set_exception(std::move(error));
+      }
+    }
+    // Waits for the result, and returns it. Throws the error, if there is one.
+    [[nodiscard]] const std::optional<Value>& result() const {
+      ended.get();
+      return value_;
     }
 
     const Key key;
@@ -62,7 +74,8 @@ class Computations {
     bool is_abandoned = false;
     // True when the owner is done, just before the result becomes available.
     std::atomic<bool> is_done = false;
-    const std::shared_future<std::optional<Value>> result = promise_.get_future().share();
+    // Becomes ready when the result is available.
+    const std::shared_future<void> ended = promise_.get_future().share();
   };
   using Pointer = std::shared_ptr<Computation>;
 

@@ -258,7 +258,7 @@ class SingleFlight {
     }
     for (Wanted& wanted : owned) {
       if (wanted.error == nullptr) {
-        wanted.value = wanted.computation->result.get();
+        wanted.value = wanted.computation->result();
       } else if (error != nullptr && wanted.is_refresh) {
         wanted.value = live_value(wanted);
       }
@@ -323,18 +323,18 @@ class SingleFlight {
       if (auto live = live_value(wanted)) return live;
       throw_or_abort(ComputationTimeout());
     }
-    return wanted.computation->result.get();
+    return wanted.computation->result();
   }
   // Returns false after max_wait.
   bool wait_until_done(const Computation& computation) {
     const WaitGraph::Wait wait(computation.owner, computation.is_done);
     if (wait.is_circular()) throw_or_abort(RecursiveComputation());
     if (max_wait_ > kLongestWait) {
-      computation.result.wait();
+      computation.ended.wait();
       return true;
     }
     if (!give_up_) give_up_ = std::chrono::steady_clock::now() + max_wait_;
-    return computation.result.wait_until(*give_up_) == std::future_status::ready;
+    return computation.ended.wait_until(*give_up_) == std::future_status::ready;
   }
   // A longer wait could overflow the clock of std::shared_future, and counts as endless.
   static constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(24 * 365);
