@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -123,13 +124,13 @@ class S3Fifo final : public Model {
 
 // Estimates how often keys were requested lately. Each key has four counters up to 15. The least
 // counter is the estimate. All counters are halved after ten times as many requests as the
-// capacity.
+// capacity, rounded up to a power of two.
 class Sketch {
  public:
   explicit Sketch(std::size_t capacity)
-      : row_(std::bit_ceil(std::max<std::size_t>(capacity, 16)) * 2),
+      : row_(std::bit_ceil(std::max<std::size_t>(capacity, 8)) * 4),
         counters_(kRows * row_),
-        sample_(10 * capacity) {}
+        sample_(10 * (row_ / 4)) {}
 
   void add(Key key) {
     bool is_counted = false;
@@ -139,9 +140,7 @@ class Sketch {
       ++counter;
       is_counted = true;
     }
-    if (!is_counted || ++additions_ < sample_) return;
-    additions_ /= 2;
-    for (std::uint8_t& counter : counters_) counter /= 2;
+    if (is_counted && ++additions_ == sample_) halve();
   }
 
   [[nodiscard]] int count(Key key) const {
@@ -154,6 +153,15 @@ class Sketch {
 
  private:
   static constexpr std::size_t kRows = 4;
+
+  void halve() {
+    std::size_t odd = 0;
+    for (std::uint8_t& counter : counters_) {
+      odd += counter % 2;
+      counter /= 2;
+    }
+    additions_ = (additions_ - odd / kRows) / 2;
+  }
 
   [[nodiscard]] std::size_t place(std::size_t row, Key key) const {
     return row * row_ + (hash(key, row) & (row_ - 1));
@@ -169,12 +177,14 @@ class WTinyLfu final : public Model {
  public:
   WTinyLfu(std::size_t capacity, std::size_t keys)
       : capacity_(capacity),
-        window_capacity_(std::max<std::size_t>(capacity / 100, 1)),
+        border_(static_cast<double>(capacity - main_capacity())),
+        most_(border_ + static_cast<double>(main_capacity() * 4 / 5)),
         step_(-static_cast<double>(capacity) / 16),
         queues_(keys),
         sketch_(capacity) {}
 
   bool request(Key key) override {
+    const bool is_full = size() == capacity_;
     sketch_.add(key);
     const std::uint8_t queue = queues_.queue_of(key);
     const bool is_hit = queue != Queues::kNone;
@@ -187,9 +197,10 @@ class WTinyLfu final : public Model {
       queues_.put(kWindow, key);
       leave_window();
     }
-    hits_ += is_hit;
-    if (++requests_ == 10 * capacity_) climb();
-    move_border();
+    if (is_full) {
+      hits_ += is_hit;
+      if (++requests_ == 10 * capacity_) climb();
+    }
     return is_hit;
   }
 
@@ -201,8 +212,11 @@ class WTinyLfu final : public Model {
   [[nodiscard]] std::size_t size() const {
     return queues_.size(kWindow) + queues_.size(kProbation) + queues_.size(kProtected);
   }
+  // Returns the capacity of probation and protected keys together, before the border moves.
+  [[nodiscard]] std::size_t main_capacity() const { return capacity_ * 99 / 100; }
+  [[nodiscard]] std::size_t window_capacity() const { return static_cast<std::size_t>(border_); }
   [[nodiscard]] std::size_t protected_capacity() const {
-    return (capacity_ - window_capacity_) / 5 * 4;
+    return static_cast<std::size_t>(most_) - window_capacity();
   }
 
   void demote() {
@@ -212,17 +226,13 @@ class WTinyLfu final : public Model {
   }
 
   void leave_window() {
-    while (queues_.size(kWindow) > window_capacity_) {
+    while (queues_.size(kWindow) > window_capacity()) {
       const Key candidate = queues_.front(kWindow);
-      if (size() > capacity_) {
-        const std::uint8_t queue = queues_.size(kProbation) != 0 ? kProbation : kProtected;
-        const bool is_alone = queues_.size(queue) == 0;
-        const Key victim = is_alone ? candidate : queues_.front(queue);
-        queues_.remove(admits(candidate, victim) ? victim : candidate);
-      }
-      if (queues_.queue_of(candidate) == kWindow) queues_.put(kProbation, candidate);
+      queues_.put(kProbation, candidate);
+      if (size() <= capacity_) continue;
+      const Key victim = queues_.front(kProbation);
+      queues_.remove(admits(candidate, victim) ? victim : candidate);
     }
-    if (size() > capacity_) queues_.remove(queues_.front(kWindow));
   }
 
   // Sometimes admits a key that was requested often, whatever the count of the victim is. So an
@@ -232,37 +242,30 @@ class WTinyLfu final : public Model {
     return count > sketch_.count(victim) || (count > 5 && random_() % 128 == 0);
   }
 
-  // Moves the border of the window. Keeps the direction while the hit ratio grows, and reverses it
-  // otherwise. The steps become smaller until the hit ratio changes by 5 %.
+  // Moves the border of the window. Keeps the direction while the hit ratio does not fall, and
+  // reverses it otherwise. The steps become smaller until the hit ratio changes by 5 %.
   void climb() {
     const double ratio = static_cast<double>(hits_) / static_cast<double>(requests_);
     const double change = ratio - last_ratio_;
-    const double amount = change >= 0 ? step_ : -step_;
-    const double most = static_cast<double>(capacity_) / 16;
-    border_ += amount;
-    step_ = change >= 0.05 || change <= -0.05 ? (amount >= 0 ? most : -most) : 0.98 * amount;
+    if (change < 0) step_ = -step_;
+    if (std::abs(change) >= 0.05) {
+      step_ = std::copysign(static_cast<double>(capacity_) / 16, step_);
+    }
+    border_ = std::clamp(border_ + step_, 0.0, most_);
+    step_ *= 0.98;
     last_ratio_ = ratio;
     hits_ = requests_ = 0;
-  }
-
-  // Makes the window larger or smaller by one key, if the border must move.
-  void move_border() {
-    if (border_ >= 1 && window_capacity_ + 1 < capacity_) {
-      border_ -= 1;
-      ++window_capacity_;
-      demote();
-      if (queues_.size(kProbation) != 0) queues_.put(kWindow, queues_.front(kProbation));
-    } else if (border_ <= -1 && window_capacity_ > 1) {
-      border_ += 1;
-      --window_capacity_;
-      leave_window();
+    demote();
+    while (queues_.size(kWindow) < window_capacity()) {
+      queues_.put(kWindow, queues_.front(kProbation));
     }
+    leave_window();
   }
 
   std::size_t capacity_;
-  std::size_t window_capacity_;
+  double border_;  // the capacity of the window, with the fraction of a key that it must still move
+  double most_;    // the greatest border, which leaves no protected keys
   double step_;
-  double border_ = 0;  // by how many keys the window must grow
   double last_ratio_ = 0;
   std::size_t hits_ = 0;
   std::size_t requests_ = 0;

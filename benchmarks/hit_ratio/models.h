@@ -38,7 +38,7 @@ struct Policy {
 //     the rest of the cache (Yang et al., SOSP 2023).
 //   W-TinyLFU: a window holds new keys. A key that leaves the window is admitted if it was
 //     requested more often than the next victim. Counts are halved at times (Einziger et al., ACM
-//     TOS 2017). The size of the window adapts to the hits, as in Caffeine 3.
+//     TOS 2017). The size of the window adapts to the hits, as in the simulator of Caffeine 3.
 //   Keyspace: keyspace::ScanResistant, the default policy of keyspace::Cache.
 std::span<const Policy> policies();
 

@@ -4,6 +4,7 @@
 #include <list>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hit_ratio/chart.h"
@@ -30,6 +31,19 @@ std::size_t hits(const Trace& trace, const Policy& policy, std::size_t capacity)
   const auto model = policy.make(capacity, trace.keys);
   return static_cast<std::size_t>(
       std::ranges::count_if(trace.requests, [&](Key key) { return model->request(key); }));
+}
+
+const Policy& policy(std::string_view name) {
+  return *std::ranges::find(policies(), name, &Policy::name);
+}
+
+// Returns a letter for each request: 'h' for a hit, '-' for a miss.
+std::string outcomes(std::string_view name, std::size_t capacity, const Numbers& numbers) {
+  const Trace trace = make_trace("numbers", numbers);
+  const auto model = policy(name).make(capacity, trace.keys);
+  std::string letters;
+  for (const Key key : trace.requests) letters += model->request(key) ? 'h' : '-';
+  return letters;
 }
 
 TEST_CASE("A trace of keys has one key in each line, which may be any text") {
@@ -137,6 +151,27 @@ TEST_CASE("LRU evicts the least recently used key") {
       CHECK(hits(trace, policies()[0], capacity) == hits_of_list(trace, capacity));
     }
   }
+}
+
+TEST_CASE("W-TinyLFU admits a key that was requested more often than the next victim") {
+  // One key is in the window, and one is in probation. 3 pushes 2 out of the window, which is
+  // rejected because 1 has as many requests.
+  CHECK(outcomes("W-TinyLFU", 2, {1, 2, 3, 1, 3, 3, 4, 3, 1}) == "---hhh-h-");
+  CHECK(outcomes("W-TinyLFU", 2, {1, 2, 3, 2, 1}) == "----h");
+}
+
+TEST_CASE("W-TinyLFU enlarges a window that was at its least size for a long time") {
+  constexpr std::uint64_t kCapacity = 100;
+  Numbers numbers;
+  // All keys fit. Each sample has the same hit ratio, so the border keeps its direction.
+  for (std::uint64_t i = 0; i != 1'000 * kCapacity; ++i) numbers.push_back(i % kCapacity);
+  // Each key is requested twice, with 20 requests of other keys between.
+  const std::size_t change = numbers.size();
+  for (std::uint64_t i = 0; i != 100 * kCapacity; ++i) {
+    numbers.push_back(kCapacity + (i % 2 == 0 ? i / 2 + 10 : i / 2));
+  }
+  const std::string letters = outcomes("W-TinyLFU", kCapacity, numbers).substr(change);
+  CHECK(std::ranges::count(letters, 'h') > 1'000);
 }
 
 // The other workloads are hard for every policy that protects older keys.
