@@ -29,14 +29,18 @@ constexpr std::string_view kLight = R"(  polyline { fill: none; stroke-width: 1.
   .policy0 { stroke: #8c959f; }
   .policy1 { stroke: #bf8700; }
   .policy2 { stroke: #2da44e; }
-  .policy3 { stroke: #8250df; }
-  .policy4 { stroke: #cf222e; stroke-width: 3; }
+  .policy3 { stroke: #0969da; }
+  .policy4 { stroke: #1b7c83; }
+  .policy5 { stroke: #8250df; }
+  .policy6 { stroke: #cf222e; stroke-width: 3; }
   .optimum { stroke: #1f2328; stroke-dasharray: 3 3; }
 )";
 constexpr std::string_view kDark = R"(    .policy1 { stroke: #d29922; }
     .policy2 { stroke: #3fb950; }
-    .policy3 { stroke: #a371f7; }
-    .policy4 { stroke: #ff7b72; }
+    .policy3 { stroke: #58a6ff; }
+    .policy4 { stroke: #39c5cf; }
+    .policy5 { stroke: #a371f7; }
+    .policy6 { stroke: #ff7b72; }
     .optimum { stroke: #f0f6fc; }
 )";
 
@@ -52,7 +56,7 @@ class Chart {
     const auto draw_name = [&](std::string_view name, std::string_view line) {
       drawing_.path({{x, 33}, {x + 24, 33}}, line);
       drawing_.text(x + 30, 37, "quiet", name);
-      x += 115;
+      x += 98;
     };
     for (std::size_t i = 0; i != policies().size(); ++i) draw_name(policies()[i].name, style(i));
     draw_name("optimum", "optimum");

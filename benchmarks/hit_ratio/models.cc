@@ -122,6 +122,123 @@ class S3Fifo final : public Model {
   std::vector<std::uint8_t> visits_;
 };
 
+class Arc final : public Model {
+ public:
+  Arc(std::size_t capacity, std::size_t keys) : capacity_(capacity), queues_(keys) {}
+
+  bool request(Key key) override {
+    const std::uint8_t queue = queues_.queue_of(key);
+    if (queue == Queues::kNone) {
+      make_room();
+      queues_.put(kOnce, key);
+      return false;
+    }
+    const std::size_t once = queues_.size(kOnceGhost);
+    const std::size_t often = queues_.size(kOftenGhost);
+    // The target grows with the hits of one list of ghosts, and shrinks with those of the other.
+    if (queue == kOnceGhost) {
+      target_ = std::min(target_ + std::max<std::size_t>(often / once, 1), capacity_);
+      evict(target_ + 1);
+    } else if (queue == kOftenGhost) {
+      target_ -= std::min(target_, std::max<std::size_t>(once / often, 1));
+      evict(std::max<std::size_t>(target_, 1));
+    }
+    queues_.put(kOften, key);
+    return queue == kOnce || queue == kOften;
+  }
+
+ private:
+  static constexpr std::uint8_t kOnce = 0;
+  static constexpr std::uint8_t kOften = 1;
+  static constexpr std::uint8_t kOnceGhost = 2;
+  static constexpr std::uint8_t kOftenGhost = 3;
+
+  // Makes room for a key that is in no queue.
+  void make_room() {
+    const std::size_t once = queues_.size(kOnce) + queues_.size(kOnceGhost);
+    const std::size_t all = once + queues_.size(kOften) + queues_.size(kOftenGhost);
+    if (queues_.size(kOnce) == capacity_) {
+      queues_.remove(queues_.front(kOnce));
+    } else if (all >= capacity_) {
+      if (once == capacity_) {
+        queues_.remove(queues_.front(kOnceGhost));
+      } else if (all == 2 * capacity_) {
+        queues_.remove(queues_.front(kOftenGhost));
+      }
+      evict(target_ + 1);
+    }
+  }
+
+  // Evicts a key that was requested once, if there are `enough` of them. Otherwise evicts a key
+  // that was requested more often.
+  void evict(std::size_t enough) {
+    if (queues_.size(kOnce) >= enough) {
+      queues_.put(kOnceGhost, queues_.front(kOnce));
+    } else {
+      queues_.put(kOftenGhost, queues_.front(kOften));
+    }
+  }
+
+  std::size_t capacity_;
+  std::size_t target_ = 0;  // for the number of stored keys that were requested once
+  Queues queues_;
+};
+
+class Lirs final : public Model {
+ public:
+  Lirs(std::size_t capacity, std::size_t keys)
+      : capacity_(capacity), low_capacity_(capacity * 99 / 100), stack_(keys), kinds_(keys) {}
+
+  bool request(Key key) override {
+    const std::uint8_t kind = kinds_.queue_of(key);
+    // A key that is requested twice in a row counts as requested once.
+    const bool is_again = stack_.queue_of(key) != Queues::kNone && key != last_;
+    const bool is_low = kind == kLow || is_again || kinds_.size(kLow) < low_capacity_;
+    last_ = key;
+    stack_.put(kStack, key);
+    kinds_.put(is_low ? kLow : kHigh, key);
+    if (kinds_.size(kLow) > low_capacity_) kinds_.put(kHigh, stack_.front(kStack));
+    prune();
+    if (kinds_.size(kLow) + kinds_.size(kHigh) > capacity_) evict();
+    return kind == kLow || kind == kHigh;
+  }
+
+ private:
+  static constexpr std::uint8_t kStack = 0;  // in stack_: keys in the order of their last requests
+  static constexpr std::uint8_t kLow = 0;    // in kinds_: stored keys with the lowest recencies
+  static constexpr std::uint8_t kHigh = 1;   // the other stored keys
+  static constexpr std::uint8_t kGhost = 2;  // evicted keys that are in the stack
+
+  // Removes keys from the bottom of the stack until a key of kLow is there.
+  void prune() {
+    while (stack_.size(kStack) != 0 && kinds_.queue_of(stack_.front(kStack)) != kLow) {
+      forget(stack_.front(kStack));
+    }
+  }
+
+  void evict() {
+    const Key victim = kinds_.front(kHigh);
+    if (stack_.queue_of(victim) == Queues::kNone) {
+      kinds_.remove(victim);
+      return;
+    }
+    kinds_.put(kGhost, victim);
+    if (kinds_.size(kGhost) > 2 * capacity_) forget(kinds_.front(kGhost));
+  }
+
+  // Removes a key from the stack.
+  void forget(Key key) {
+    stack_.remove(key);
+    if (kinds_.queue_of(key) == kGhost) kinds_.remove(key);
+  }
+
+  std::size_t capacity_;
+  std::size_t low_capacity_;
+  Key last_ = 0;  // the last requested key
+  Queues stack_;
+  Queues kinds_;
+};
+
 // Estimates how often keys were requested lately. Each key has four counters up to 15. The least
 // counter is the estimate. All counters are halved after ten times as many requests as the
 // capacity, rounded up to a power of two.
@@ -303,10 +420,12 @@ std::unique_ptr<Model> make(std::size_t capacity, std::size_t keys) {
   return std::make_unique<M>(capacity, keys);
 }
 
-constexpr std::array<Policy, 5> kPolicies = {{
+constexpr std::array<Policy, 7> kPolicies = {{
     {"LRU", make<Keyspace<keyspace::Lru>>},
     {"SIEVE", make<Sieve>},
     {"S3-FIFO", make<S3Fifo>},
+    {"ARC", make<Arc>},
+    {"LIRS", make<Lirs>},
     {"W-TinyLFU", make<WTinyLfu>},
     {"Keyspace", make<Keyspace<keyspace::ScanResistant>>},
 }};

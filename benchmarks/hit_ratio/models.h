@@ -36,6 +36,10 @@ struct Policy {
 //     last pass of the hand (Zhang et al., NSDI 2024).
 //   S3-FIFO: a tenth of the cache is a queue for new keys. Keys that are requested again move to
 //     the rest of the cache (Yang et al., SOSP 2023).
+//   ARC: one list has the keys that were requested once, the other has the rest. Requests for keys
+//     that were evicted from a list make it longer (Megiddo & Modha, FAST 2003).
+//   LIRS: 99 % of the cache hold the keys with the fewest other keys between their last two
+//     requests. The other keys stay for a short time (Jiang & Zhang, SIGMETRICS 2002).
 //   W-TinyLFU: a window holds new keys. A key that leaves the window is admitted if it was
 //     requested more often than the next victim. Counts are halved at times (Einziger et al., ACM
 //     TOS 2017). The size of the window adapts to the hits, as in the simulator of Caffeine 3.

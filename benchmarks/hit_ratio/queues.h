@@ -15,7 +15,7 @@ namespace hit_ratio {
 // put at the back, and removed from anywhere.
 class Queues {
  public:
-  static constexpr std::size_t kCount = 3;
+  static constexpr std::size_t kCount = 4;
   static constexpr std::uint8_t kNone = kCount;  // the queue number of a key in no queue
 
   explicit Queues(std::size_t keys) : links_(keys + kCount), queues_(keys, kNone) {

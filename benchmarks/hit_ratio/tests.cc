@@ -153,6 +153,51 @@ TEST_CASE("LRU evicts the least recently used key") {
   }
 }
 
+TEST_CASE("SIEVE evicts the first key behind its hand that was not requested, and moves no key") {
+  // 4 evicts 2, as 1 was requested. 5 evicts 4, as the hand is at 3, which was requested.
+  CHECK(outcomes("SIEVE", 3, {1, 2, 3, 1, 4, 3, 5, 1, 4}) == "---h-h-h-");
+}
+
+TEST_CASE("S3-FIFO keeps keys that were requested again") {
+  Numbers numbers = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 1, 2, 11, 2};
+  CHECK(outcomes("S3-FIFO", 10, numbers) == "----------hhh--");
+  // Two requests more keep 1. After one request more, 2 is evicted, and comes back as a ghost.
+  for (std::uint64_t i = 20; i != 40; ++i) numbers.push_back(i);
+  numbers.insert(numbers.end(), {1, 2, 3});
+  CHECK(outcomes("S3-FIFO", 10, numbers).ends_with("hh-"));
+}
+
+TEST_CASE("ARC moves its target to the list whose evicted keys are requested") {
+  // The second request for 3 is for a ghost of the first list. It evicts 2. The third request for 2
+  // is for a ghost of the second list. It evicts 4.
+  CHECK(outcomes("ARC", 2, {1, 2, 3, 2, 4, 3, 2, 3, 4, 3, 2}) == "---h---h-h-");
+  // 1 is no ghost, because the first list filled the cache.
+  CHECK(outcomes("ARC", 2, {1, 2, 3, 1, 4, 5, 1}) == "-------");
+}
+
+TEST_CASE("LIRS keeps the keys with the fewest other keys between two requests") {
+  // 1 has the low recency. The second request for 2 gives it to 2, and then to 1 again.
+  CHECK(outcomes("LIRS", 2, {1, 2, 3, 2, 1, 3, 1, 2}) == "----h--h");
+}
+
+TEST_CASE("LIRS gives 99 % of the cache to the keys with a low recency") {
+  Numbers numbers;
+  for (std::uint64_t i = 0; i != 300; ++i) numbers.push_back(i);
+  for (std::uint64_t i = 0; i != 200; ++i) numbers.push_back(i);
+  const std::string letters = outcomes("LIRS", 200, numbers).substr(300);
+  CHECK(letters.find('-') == 198);
+  CHECK(letters.ends_with("--"));
+}
+
+TEST_CASE("LIRS counts two requests in a row as one") {
+  CHECK(outcomes("LIRS", 2, {1, 2, 3, 3, 4, 1}) == "---h-h");
+}
+
+TEST_CASE("LIRS remembers twice as many evicted keys as it stores") {
+  CHECK(outcomes("LIRS", 2, {1, 2, 3, 4, 5, 6, 7, 3, 8, 1}) == "----------");
+  CHECK(outcomes("LIRS", 2, {1, 2, 3, 4, 5, 6, 7, 2, 8, 1}) == "---------h");
+}
+
 TEST_CASE("W-TinyLFU admits a key that was requested more often than the next victim") {
   // One key is in the window, and one is in probation. 3 pushes 2 out of the window, which is
   // rejected because 1 has as many requests.
@@ -221,7 +266,7 @@ TEST_CASE("The chart has lines for each policy and the optimum, for each trace")
   CHECK(count("a &lt; b</text>") == 1);
   // The two traces and the legend have lines.
   CHECK(count("<polyline") == 3 * (policies().size() + 1));
-  CHECK(count("class=\"policy4\"") == 3);
+  CHECK(count("class=\"policy" + std::to_string(policies().size() - 1) + "\"") == 3);
 }
 
 }  // namespace
