@@ -11,7 +11,7 @@
 #   show_progress LOG DOING      shows the progress of a build or of CTest
 #
 # WHAT is any of: cmake compiler make ninja abseil catch2 clang clang-format clang-tidy mingw asio hiredis redis-server valkey-server
-# redis-benchmark. Each is looked for by use, so what you installed without apt-get is found too.
+# redis-benchmark zlib. Each is looked for by use, so what you installed without apt-get is found too.
 #
 # They print to standard error, except show_progress for CTest. The output of apt-get, CMake and compilers goes to
 # build/logs, and is printed only after a failure. None of them reads the script's standard input, but show_progress.
@@ -77,6 +77,7 @@ has() {
     redis-server) command -v redis-server >/dev/null || command -v redis-check-rdb >/dev/null ;;
     valkey-server) command -v valkey-server >/dev/null || command -v valkey-check-rdb >/dev/null ;;
     redis-benchmark) command -v redis-benchmark >/dev/null ;;
+    zlib) has_header zlib.h ;;
   esac
 }
 
@@ -103,6 +104,7 @@ package_of() {
     hiredis) echo libhiredis-dev ;;
     redis-server | redis-benchmark) echo redis-tools ;;
     valkey-server) echo valkey-tools ;;
+    zlib) echo zlib1g-dev ;;
     *) echo "$1" ;;
   esac
 }

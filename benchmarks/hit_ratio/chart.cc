@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <ostream>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -77,7 +78,9 @@ class Chart {
       return left + static_cast<double>(i) * kChartWidth / steps;
     };
     for (std::size_t i = 0; i != rows.size(); ++i) {
-      drawing_.text(x(i) - 6, bottom + 15, "quiet", std::to_string(rows[i].percent));
+      std::ostringstream percent;
+      percent << rows[i].percent;
+      drawing_.text(x(i) - 6, bottom + 15, "quiet", percent.str());
     }
     const auto draw_line = [&](const auto& ratio, std::string_view line) {
       std::vector<std::pair<double, double>> points;

@@ -1,61 +1,76 @@
 // Measures the hit ratios of several policies, for traces and sizes of the cache.
 //
-//   hit_ratio [--requests N] [--keys FILE | --lirs FILE | --arc FILE]...
+//   hit_ratio [--requests N] [--traces DIR] [--keys FILE | --lirs FILE | --arc FILE]...
 //
-// Without a file it takes synthetic workloads of N requests each, by default a million. If the
-// environment variable KEYSPACE_HIT_RATIO_SVG is set, it draws a chart to that file.
+// Without a file it takes synthetic workloads of N requests each, by default a million. `--traces`
+// adds the traces of a folder: its files *.keys, *.lirs and *.arc, and the same with .gz. At the
+// end it sums up the traces of files. If the environment variable KEYSPACE_HIT_RATIO_SVG is set, it
+// draws a chart to that file.
 
 #include <algorithm>
-#include <charconv>
+#include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "hit_ratio/chart.h"
 #include "hit_ratio/models.h"
 #include "hit_ratio/optimum.h"
+#include "hit_ratio/row.h"
+#include "hit_ratio/summary.h"
 #include "hit_ratio/trace.h"
+#include "hit_ratio/trace_file.h"
 #include "hit_ratio/workloads.h"
 
 namespace {
 
+using hit_ratio::Row;
 using hit_ratio::Trace;
 
-// The sizes of the cache, in percent of the different keys of a trace.
-constexpr std::size_t kPercents[] = {1, 5, 10, 20, 50};
+// The sizes of the cache, in percent of the different keys of a trace. Smaller sizes than
+// kLeastCapacity are left out.
+constexpr double kPercents[] = {0.1, 1, 5, 10, 20, 50};
+constexpr std::size_t kLeastCapacity = 20;
 
-Trace read_file(const std::string& path, hit_ratio::Form form) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error(path + " cannot be opened");
-  return hit_ratio::read_trace(file, form, path);
-}
+struct Traces {
+  std::vector<Trace> synthetic;
+  std::vector<Trace> files;
+};
 
-std::vector<Trace> read_traces(const std::vector<std::string>& words) {
-  std::vector<Trace> traces;
+Traces read_traces(const std::vector<std::string>& words) {
+  Traces traces;
   std::size_t requests = 1'000'000;
+  bool has_file = false;
+  const auto read_file = [&](const std::string& path, hit_ratio::Form form) {
+    traces.files.push_back(hit_ratio::read_trace_file(path, form));
+    has_file = true;
+  };
   for (std::size_t i = 0; i < words.size(); i += 2) {
     const std::string& name = words[i];
     if (i + 1 == words.size()) throw std::runtime_error(name + " needs a value");
     const std::string& value = words[i + 1];
     if (name == "--keys") {
-      traces.push_back(read_file(value, hit_ratio::Form::kKeys));
+      read_file(value, hit_ratio::Form::kKeys);
     } else if (name == "--lirs") {
-      traces.push_back(read_file(value, hit_ratio::Form::kLirs));
+      read_file(value, hit_ratio::Form::kLirs);
     } else if (name == "--arc") {
-      traces.push_back(read_file(value, hit_ratio::Form::kArc));
+      read_file(value, hit_ratio::Form::kArc);
+    } else if (name == "--traces") {
+      std::ranges::move(hit_ratio::read_traces(value, std::cerr), std::back_inserter(traces.files));
     } else if (name == "--requests") {
       requests = std::stoul(value);
     } else {
       throw std::runtime_error("There is no option " + name);
     }
   }
-  return traces.empty() ? hit_ratio::workloads(requests) : traces;
+  if (!has_file && requests != 0) traces.synthetic = hit_ratio::workloads(requests);
+  return traces;
 }
 
 std::size_t hits(const Trace& trace, const hit_ratio::Policy& policy, std::size_t capacity) {
@@ -74,16 +89,15 @@ void print_head() {
   std::cout << std::setw(11) << "optimum" << '\n' << std::fixed << std::setprecision(2);
 }
 
-hit_ratio::Row measure(const Trace& trace, std::size_t percent) {
-  hit_ratio::Row row = {trace.name, percent, {}, 0};
-  const std::size_t capacity = std::max<std::size_t>(trace.keys * percent / 100, 1);
+Row measure(const Trace& trace, double percent, std::size_t capacity) {
+  Row row = {trace.name, percent, {}, 0};
   const auto print = [&](std::size_t hits) {
     const double ratio = static_cast<double>(hits) / static_cast<double>(trace.requests.size());
     std::cout << std::setw(11) << 100 * ratio << std::flush;
     return ratio;
   };
   std::cout << std::left << std::setw(16) << trace.name << std::right << std::setw(7) << capacity
-            << std::setw(4) << percent << '%';
+            << std::setw(4) << std::defaultfloat << percent << '%' << std::fixed;
   for (const hit_ratio::Policy& policy : hit_ratio::policies()) {
     row.ratios.push_back(print(hits(trace, policy, capacity)));
   }
@@ -92,21 +106,39 @@ hit_ratio::Row measure(const Trace& trace, std::size_t percent) {
   return row;
 }
 
+std::vector<Row> measure(const std::vector<Trace>& traces) {
+  std::vector<Row> rows;
+  for (const Trace& trace : traces) {
+    for (const double percent : kPercents) {
+      const auto capacity =
+          static_cast<std::size_t>(static_cast<double>(trace.keys) * percent / 100);
+      if (capacity >= kLeastCapacity) rows.push_back(measure(trace, percent, capacity));
+    }
+  }
+  return rows;
+}
+
+void draw(const char* variable, const std::vector<Row>& rows) {
+  const char* const path = std::getenv(variable);
+  if (path == nullptr) return;
+  std::ofstream file(path);
+  hit_ratio::write_chart(file, rows);
+  if (!file.flush()) throw std::runtime_error(std::string(path) + " cannot be written");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    const std::vector<Trace> traces = read_traces({argv + 1, argv + argc});
+    const Traces traces = read_traces({argv + 1, argv + argc});
     print_head();
-    std::vector<hit_ratio::Row> rows;
-    for (const Trace& trace : traces) {
-      for (const std::size_t percent : kPercents) rows.push_back(measure(trace, percent));
+    const std::vector<Row> synthetic = measure(traces.synthetic);
+    const std::vector<Row> files = measure(traces.files);
+    if (!files.empty()) {
+      std::cout << '\n';
+      hit_ratio::print_summary(std::cout, files);
     }
-    if (const char* const path = std::getenv("KEYSPACE_HIT_RATIO_SVG")) {
-      std::ofstream file(path);
-      hit_ratio::write_chart(file, rows);
-      if (!file.flush()) throw std::runtime_error(std::string(path) + " cannot be written");
-    }
+    draw("KEYSPACE_HIT_RATIO_SVG", synthetic.empty() ? files : synthetic);
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return EXIT_FAILURE;

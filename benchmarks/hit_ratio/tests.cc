@@ -1,7 +1,12 @@
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <fstream>
 #include <list>
+#include <random>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -10,7 +15,10 @@
 #include "hit_ratio/chart.h"
 #include "hit_ratio/models.h"
 #include "hit_ratio/optimum.h"
+#include "hit_ratio/row.h"
+#include "hit_ratio/summary.h"
 #include "hit_ratio/trace.h"
+#include "hit_ratio/trace_file.h"
 #include "hit_ratio/workloads.h"
 #include "support/catch.hpp"
 
@@ -68,6 +76,88 @@ TEST_CASE("A trace in the form of ARC has runs of blocks") {
   CHECK(trace.keys == 3);
   CHECK_THROWS(read("10 3 0\n", Form::kArc));
   CHECK_THROWS(read("10 3 0 1 2\n", Form::kArc));
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// A new folder, which is removed at the end.
+class Folder {
+ public:
+  Folder() { std::filesystem::create_directory(path_); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  void write(const std::string& name, std::string_view content) const {
+    std::ofstream(path_ / name, std::ios::binary) << content;
+  }
+
+ private:
+  std::filesystem::path path_ = std::filesystem::temp_directory_path() /
+                                ("keyspace-" + std::to_string(std::random_device()()));
+};
+
+// "7\n9\n7\n", as gzip compresses it.
+constexpr std::string_view kGzip(
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x33\xe7\xb2\xe4\x32\xe7\x02\x00"
+    "\xc0\xf5\x6b\x12\x06\x00\x00\x00",
+    26);
+
+TEST_CASE("The traces of a folder are the files with certain extensions, in the order of names") {
+  const Folder folder;
+  folder.write("b.keys", "x\ny\nx\n");
+  folder.write("a.b.lirs", "1\n*\n");
+  folder.write("c.arc", "10 3 0 0\n");
+  folder.write("README.md", "text");
+  folder.write("lirs", "text");
+  std::ostringstream messages;
+  const std::vector<Trace> traces = read_traces(folder.path(), messages);
+  REQUIRE(traces.size() == 3);
+  CHECK(traces[0].name == "a.b");
+  CHECK(traces[0].keys == 1);
+  CHECK(traces[1].name == "b");
+  CHECK(traces[1].requests == std::vector<Key>{0, 1, 0});
+  CHECK(traces[2].name == "c");
+  CHECK(traces[2].keys == 3);
+  CHECK(messages.str().empty());
+}
+
+TEST_CASE("A file of gzip is read with zlib, and skipped without") {
+  const Folder folder;
+  folder.write("a.lirs.gz", kGzip);
+  folder.write("b.lirs", "1\n");
+  std::ostringstream messages;
+  const std::vector<Trace> traces = read_traces(folder.path(), messages);
+  if (reads_gzip()) {
+    REQUIRE(traces.size() == 2);
+    CHECK(traces[0].name == "a");
+    CHECK(traces[0].requests == std::vector<Key>{0, 1, 0});
+    CHECK(messages.str().empty());
+  } else {
+    CHECK(traces.size() == 1);
+    CHECK(messages.str().starts_with("1 traces of " + folder.path().string()));
+    CHECK(contains(messages.str(), "without zlib"));
+  }
+}
+
+TEST_CASE("A trace file that cannot be read throws an error with its path") {
+  const Folder folder;
+  folder.write("bad.lirs", "1\nx\n");
+  folder.write("short.lirs.gz", kGzip.substr(0, 14));
+  const auto error_of = [&](const char* name) -> std::string {
+    try {
+      read_trace_file(folder.path() / name, Form::kLirs);
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(contains(error_of("bad.lirs"), "bad.lirs, line 2: "));
+  CHECK(contains(error_of("short.lirs.gz"), "short.lirs.gz cannot be read"));
+  CHECK(contains(error_of("none.lirs"), "none.lirs cannot be opened"));
 }
 
 TEST_CASE("An empty trace has no keys") {
@@ -171,6 +261,19 @@ TEST_CASE("ARC moves its target to the list whose evicted keys are requested") {
   // The second request for 3 is for a ghost of the first list. It evicts 2. The third request for 2
   // is for a ghost of the second list. It evicts 4.
   CHECK(outcomes("ARC", 2, {1, 2, 3, 2, 4, 3, 2, 3, 4, 3, 2}) == "---h---h-h-");
+  // The third request for 1 is for a ghost of the second list. It evicts 4, although the first list
+  // has no more keys than its target, which is 1.
+  CHECK(outcomes("ARC", 3, {1, 1, 2, 3, 4, 2, 3, 1, 4}) == "-h-------");
+  // The second request for 3 raises the target by 2, because the second list has 2 ghosts and the
+  // first has 1.
+  CHECK(outcomes("ARC", 3, {1, 2, 2, 3, 4, 1, 5, 5, 6, 4, 3, 2, 6}) == "--h----h-h--h");
+  // The third request for 1 lowers the target from 2 to 0, because the lists have 2 ghosts and 1.
+  CHECK(outcomes("ARC", 5, {1, 2, 3, 1, 4, 5, 6, 2, 3, 7, 8, 1, 9, 6, 2}) == "---h----------h");
+}
+
+TEST_CASE("ARC remembers as many evicted keys as it stores") {
+  // The third request for 1 is not for a ghost.
+  CHECK(outcomes("ARC", 2, {1, 2, 1, 3, 2, 4, 4, 5, 3, 1, 5}) == "--h---h-h-h");
   // 1 is no ghost, because the first list filled the cache.
   CHECK(outcomes("ARC", 2, {1, 2, 3, 1, 4, 5, 1}) == "-------");
 }
@@ -249,6 +352,29 @@ TEST_CASE("In a loop that does not fit, LRU has no hits and the default policy h
   const Trace trace = make_trace("loop", numbers);
   CHECK(hits(trace, policies()[0], 150) == 0);
   CHECK(hits(trace, policies().back(), 150) >= optimal_hits(trace, 150) * 95 / 100);
+}
+
+TEST_CASE("The summary compares each policy with LRU and with the best of the others") {
+  // The last policy removes half of the misses of LRU, then none. The second is below LRU by 1
+  // point, then by 10.
+  std::vector<double> first(policies().size(), 0.5);
+  std::vector<double> second(policies().size(), 0.8);
+  first.back() = 0.75;
+  first[1] = 0.49;
+  second[1] = 0.7;
+  const std::vector<Row> rows = {{"a", 1, first, 1}, {"b", 10, second, 1}};
+  const std::vector<Summary> summaries = summarize(rows);
+  REQUIRE(summaries.size() == policies().size());
+  const auto check = [&](std::size_t policy, double removed, double mean, double largest) {
+    CHECK(std::abs(summaries[policy].removed - removed) < 1e-9);
+    CHECK(std::abs(summaries[policy].mean_regret - mean) < 1e-9);
+    CHECK(std::abs(summaries[policy].largest_regret - largest) < 1e-9);
+  };
+  check(0, 0, 12.5, 25);
+  check(1, -26, 18, 26);
+  check(policies().size() - 1, 25, 0, 0);
+  CHECK(summaries[0].below_lru == 0);
+  CHECK(summaries[1].below_lru == 2);
 }
 
 TEST_CASE("The chart has lines for each policy and the optimum, for each trace") {
