@@ -18,12 +18,10 @@ namespace {
 
 // Lengths are in pixels.
 constexpr int kWidth = 800;
-constexpr int kTop = 56;  // the top of the first chart, below the legend
-constexpr std::size_t kInARow = 3;
+constexpr int kTop = 56;   // the top of the first chart, below the legend
 constexpr int kLeft = 34;  // the left end of the lines in a chart, right of the numbers
-constexpr int kChartWidth = 210;
+constexpr int kGap = 22;   // the space right of the lines
 constexpr int kChartHeight = 120;
-constexpr int kStepRight = 265;
 constexpr int kStepDown = 185;
 
 constexpr std::string_view kLight = R"(  polyline { fill: none; stroke-width: 1.5; }
@@ -49,7 +47,9 @@ std::string style(std::size_t policy) { return "policy" + std::to_string(policy)
 
 class Chart {
  public:
-  Chart(std::ostream& out, int height) : drawing_(out, kWidth, height, kLight, kDark) {}
+  Chart(std::ostream& out, std::size_t traces)
+      : in_a_line_(traces == 4 ? 2 : 3),
+        drawing_(out, kWidth, kTop + lines(traces) * kStepDown, kLight, kDark) {}
 
   void draw_legend() {
     drawing_.text(0, 16, "", "Hits in percent of requests, by what percentage of the keys fits");
@@ -63,19 +63,23 @@ class Chart {
     draw_name("optimum", "optimum");
   }
 
-  void draw_trace(std::span<const Row> rows, double left, double top) {
-    left += kLeft;
-    const double most = greatest(rows);
+  // Draws the chart of a trace at the place with a number, which counts from 0.
+  void draw_trace(std::span<const Row> rows, std::size_t place) {
+    const double step_right = kWidth / static_cast<double>(in_a_line_);
+    const double width = step_right - kLeft - kGap;
+    const double left = kLeft + static_cast<double>(place % in_a_line_) * step_right;
+    const double top = kTop + 12 + static_cast<double>(place / in_a_line_) * kStepDown;
     const double bottom = top + kChartHeight;
+    const double most = greatest(rows);
     drawing_.text(left, top - 8, "", rows.front().trace);
     for (const double part : {0.0, 0.5, 1.0}) {
       const double y = bottom - part * kChartHeight;
-      drawing_.line(left, y, left + kChartWidth, y, "line");
+      drawing_.line(left, y, left + width, y, "line");
       drawing_.text(left - kLeft, y + 4, "quiet", std::to_string(static_cast<int>(part * most)));
     }
     const auto x = [&](std::size_t i) {
       const auto steps = static_cast<double>(std::max<std::size_t>(rows.size() - 1, 1));
-      return left + static_cast<double>(i) * kChartWidth / steps;
+      return left + static_cast<double>(i) * width / steps;
     };
     for (std::size_t i = 0; i != rows.size(); ++i) {
       std::ostringstream percent;
@@ -96,6 +100,11 @@ class Chart {
   }
 
  private:
+  // Returns the number of lines of charts.
+  [[nodiscard]] int lines(std::size_t traces) const {
+    return static_cast<int>((traces + in_a_line_ - 1) / in_a_line_);
+  }
+
   // Returns the greatest number of the axis, in percent. It is a multiple of 20.
   static double greatest(std::span<const Row> rows) {
     int most = 20;
@@ -105,6 +114,7 @@ class Chart {
     return most;
   }
 
+  std::size_t in_a_line_;
   svg::Drawing drawing_;
 };
 
@@ -122,13 +132,9 @@ void write_chart(std::ostream& out, const std::vector<Row>& rows) {
   for (std::span<const Row> rest = rows; !rest.empty(); rest = rest.subspan(first_trace(rest))) {
     traces.push_back(rest.first(first_trace(rest)));
   }
-  const auto lines = static_cast<int>((traces.size() + kInARow - 1) / kInARow);
-  Chart chart(out, kTop + lines * kStepDown);
+  Chart chart(out, traces.size());
   chart.draw_legend();
-  for (std::size_t i = 0; i != traces.size(); ++i) {
-    chart.draw_trace(traces[i], static_cast<double>(i % kInARow) * kStepRight,
-                     kTop + 12 + static_cast<double>(i / kInARow) * kStepDown);
-  }
+  for (std::size_t i = 0; i != traces.size(); ++i) chart.draw_trace(traces[i], i);
 }
 
 }  // namespace hit_ratio

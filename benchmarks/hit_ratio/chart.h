@@ -9,7 +9,8 @@
 namespace hit_ratio {
 
 // Draws a small chart for each trace, in an SVG: the ratios over the sizes, with a line for each
-// policy. REQUIRES: the rows of a trace are adjacent, in the order of their sizes.
+// policy. Four charts stand in two lines. Otherwise, each line has three.
+// REQUIRES: the rows of a trace are adjacent, in the order of their sizes.
 void write_chart(std::ostream& out, const std::vector<Row>& rows);
 
 }  // namespace hit_ratio

@@ -1,11 +1,15 @@
 // Measures the hit ratios of several policies, for traces and sizes of the cache.
 //
-//   hit_ratio [--requests N] [--traces DIR] [--keys FILE | --lirs FILE | --arc FILE]...
+//   hit_ratio [--requests N] [--traces DIR] [--draw NAME]...
+//             [--keys FILE | --lirs FILE | --arc FILE]...
 //
 // Without a file it takes synthetic workloads of N requests each, by default a million. `--traces`
 // adds the traces of a folder: its files *.keys, *.lirs and *.arc, and the same with .gz. At the
-// end it sums up the traces of files. If the environment variable KEYSPACE_HIT_RATIO_SVG is set, it
-// draws a chart to that file.
+// end it sums up the traces of files.
+//
+// It draws the synthetic workloads to the file that KEYSPACE_HIT_RATIO_SVG names, and the traces of
+// files to the file that KEYSPACE_HIT_RATIO_TRACES_SVG names, if these environment variables are
+// set. `--draw` names the traces of files to draw. Without it, all are drawn.
 
 #include <algorithm>
 #include <cstddef>
@@ -38,17 +42,18 @@ using hit_ratio::Trace;
 constexpr double kPercents[] = {0.1, 1, 5, 10, 20, 50};
 constexpr std::size_t kLeastCapacity = 20;
 
-struct Traces {
+struct Input {
   std::vector<Trace> synthetic;
   std::vector<Trace> files;
+  std::vector<std::string> drawn;  // the names of the files to draw; all if it is empty
 };
 
-Traces read_traces(const std::vector<std::string>& words) {
-  Traces traces;
+Input read_input(const std::vector<std::string>& words) {
+  Input input;
   std::size_t requests = 1'000'000;
   bool has_file = false;
   const auto read_file = [&](const std::string& path, hit_ratio::Form form) {
-    traces.files.push_back(hit_ratio::read_trace_file(path, form));
+    input.files.push_back(hit_ratio::read_trace_file(path, form));
     has_file = true;
   };
   for (std::size_t i = 0; i < words.size(); i += 2) {
@@ -62,15 +67,17 @@ Traces read_traces(const std::vector<std::string>& words) {
     } else if (name == "--arc") {
       read_file(value, hit_ratio::Form::kArc);
     } else if (name == "--traces") {
-      std::ranges::move(hit_ratio::read_traces(value, std::cerr), std::back_inserter(traces.files));
+      std::ranges::move(hit_ratio::read_traces(value, std::cerr), std::back_inserter(input.files));
+    } else if (name == "--draw") {
+      input.drawn.push_back(value);
     } else if (name == "--requests") {
       requests = std::stoul(value);
     } else {
       throw std::runtime_error("There is no option " + name);
     }
   }
-  if (!has_file && requests != 0) traces.synthetic = hit_ratio::workloads(requests);
-  return traces;
+  if (!has_file && requests != 0) input.synthetic = hit_ratio::workloads(requests);
+  return input;
 }
 
 std::size_t hits(const Trace& trace, const hit_ratio::Policy& policy, std::size_t capacity) {
@@ -118,9 +125,14 @@ std::vector<Row> measure(const std::vector<Trace>& traces) {
   return rows;
 }
 
-void draw(const char* variable, const std::vector<Row>& rows) {
+// Draws the rows of the traces with these names, or all rows if there are no names.
+void draw(const char* variable, std::vector<Row> rows, const std::vector<std::string>& names) {
   const char* const path = std::getenv(variable);
-  if (path == nullptr) return;
+  if (path == nullptr || rows.empty()) return;
+  if (!names.empty()) {
+    std::erase_if(
+        rows, [&](const Row& row) { return std::ranges::find(names, row.trace) == names.end(); });
+  }
   std::ofstream file(path);
   hit_ratio::write_chart(file, rows);
   if (!file.flush()) throw std::runtime_error(std::string(path) + " cannot be written");
@@ -130,15 +142,16 @@ void draw(const char* variable, const std::vector<Row>& rows) {
 
 int main(int argc, char** argv) {
   try {
-    const Traces traces = read_traces({argv + 1, argv + argc});
+    const Input input = read_input({argv + 1, argv + argc});
     print_head();
-    const std::vector<Row> synthetic = measure(traces.synthetic);
-    const std::vector<Row> files = measure(traces.files);
+    const std::vector<Row> synthetic = measure(input.synthetic);
+    const std::vector<Row> files = measure(input.files);
     if (!files.empty()) {
       std::cout << '\n';
       hit_ratio::print_summary(std::cout, files);
     }
-    draw("KEYSPACE_HIT_RATIO_SVG", synthetic.empty() ? files : synthetic);
+    draw("KEYSPACE_HIT_RATIO_SVG", synthetic, {});
+    draw("KEYSPACE_HIT_RATIO_TRACES_SVG", files, input.drawn);
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return EXIT_FAILURE;

@@ -395,5 +395,24 @@ TEST_CASE("The chart has lines for each policy and the optimum, for each trace")
   CHECK(count("class=\"policy" + std::to_string(policies().size() - 1) + "\"") == 3);
 }
 
+TEST_CASE("The charts of four traces stand in two lines, and those of three in one") {
+  const auto height = [](std::size_t traces) {
+    std::vector<Row> rows;
+    for (std::size_t i = 0; i != traces; ++i) {
+      rows.push_back({std::to_string(i), 0.1, std::vector<double>(policies().size()), 0.5});
+    }
+    std::ostringstream out;
+    write_chart(out, rows);
+    const std::string svg = out.str();
+    CHECK(contains(svg, ">0.1</text>"));
+    return std::stoi(svg.substr(svg.find("height=\"") + 8));
+  };
+  CHECK(height(2) == height(1));
+  CHECK(height(3) == height(1));
+  CHECK(height(4) > height(3));
+  CHECK(height(5) == height(4));
+  CHECK(height(7) > height(6));
+}
+
 }  // namespace
 }  // namespace hit_ratio
