@@ -63,7 +63,7 @@ class Chart {
     draw_name("optimum", "optimum");
   }
 
-  // Draws the chart of a trace at the place with a number, which counts from 0.
+  // Draws the chart of a trace. `place` counts the charts from 0, line by line.
   void draw_trace(std::span<const Row> rows, std::size_t place) {
     const double step_right = kWidth / static_cast<double>(in_a_line_);
     const double width = step_right - kLeft - kGap;

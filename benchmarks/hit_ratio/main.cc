@@ -19,6 +19,7 @@
 #include <iomanip>
 #include <iostream>
 #include <iterator>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -48,6 +49,19 @@ struct Input {
   std::vector<std::string> drawn;  // the names of the files to draw; all if it is empty
 };
 
+// Throws if two files have one name, or if a name to draw is unknown.
+void check_names(const Input& input) {
+  std::set<std::string> names;
+  for (const Trace& trace : input.files) {
+    if (!names.insert(trace.name).second) {
+      throw std::runtime_error("There are two traces with the name " + trace.name);
+    }
+  }
+  for (const std::string& name : input.drawn) {
+    if (!names.contains(name)) throw std::runtime_error("There is no trace " + name + " to draw");
+  }
+}
+
 Input read_input(const std::vector<std::string>& words) {
   Input input;
   std::size_t requests = 1'000'000;
@@ -76,6 +90,7 @@ Input read_input(const std::vector<std::string>& words) {
       throw std::runtime_error("There is no option " + name);
     }
   }
+  check_names(input);
   if (!has_file && requests != 0) input.synthetic = hit_ratio::workloads(requests);
   return input;
 }
@@ -120,6 +135,9 @@ std::vector<Row> measure(const std::vector<Trace>& traces) {
       const auto capacity =
           static_cast<std::size_t>(static_cast<double>(trace.keys) * percent / 100);
       if (capacity >= kLeastCapacity) rows.push_back(measure(trace, percent, capacity));
+    }
+    if (rows.empty() || rows.back().trace != trace.name) {
+      std::cout << trace.name << " is left out: it has too few keys\n";
     }
   }
   return rows;

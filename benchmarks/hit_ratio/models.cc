@@ -240,8 +240,8 @@ class Lirs final : public Model {
 };
 
 // Estimates how often keys were requested lately. Each key has four counters up to 15. The least
-// counter is the estimate. All counters are halved after ten times as many requests as the
-// capacity, rounded up to a power of two.
+// counter is the estimate. All counters are halved at times: after ten times as many requests as
+// the capacity has entries, if that is rounded up to a power of two.
 class Sketch {
  public:
   explicit Sketch(std::size_t capacity)

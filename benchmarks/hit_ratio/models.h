@@ -38,7 +38,7 @@ struct Policy {
 //     the rest of the cache (Yang et al., SOSP 2023).
 //   ARC: one list has the keys that were requested once, the other has the rest. Requests for keys
 //     that were evicted from a list make it longer (Megiddo & Modha, FAST 2003).
-//   LIRS: 99 % of the cache hold the keys with the fewest other keys between their last two
+//   LIRS: 99 % of the cache holds the keys with the fewest other keys between their last two
 //     requests. The other keys stay for a short time (Jiang & Zhang, SIGMETRICS 2002).
 //   W-TinyLFU: a window holds new keys. A key that leaves the window is admitted if it was
 //     requested more often than the next victim. Counts are halved at times (Einziger et al., ACM

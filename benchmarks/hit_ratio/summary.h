@@ -10,10 +10,10 @@
 
 namespace hit_ratio {
 
-// How a policy compares with the others. All rows have the same weight. Points are percent of the
-// requests.
+// How a policy compares with the others. All rows have the same weight, so a trace with more sizes
+// counts more. Points are percent of the requests.
 struct Summary {
-  double removed = 0;         // the mean part of the misses of LRU that it removes, in percent
+  double removed = 0;         // how many of the misses of LRU it avoids, in percent; the mean
   double mean_regret = 0;     // the hits of the best other policy, minus its own, in points
   double largest_regret = 0;  // the same in the worst row
   std::size_t below_lru = 0;  // the number of rows where it is more than 0.5 points below LRU
