@@ -380,6 +380,21 @@ TEMPLATE_TEST_CASE("a key that occurs twice in a batch is computed once, and giv
         std::vector<std::optional<std::string>>(2));
 }
 
+TEST_CASE("a batch of a Keyspace copies values that cannot be assigned") {
+  struct Unassignable {
+    const int number;
+  };
+  Keyspace<int, Unassignable, ManualClock> ks;
+  ks.set(1, Unassignable{10});
+  const auto values = ks.get_or_compute(std::vector{1, 2, 2}, 1h, [](const std::vector<int>&) {
+    return std::vector{Unassignable{20}};
+  });
+  REQUIRE(values.size() == 3);
+  CHECK(values[0].number == 10);
+  CHECK(values[1].number == 20);
+  CHECK(values[2].number == 20);
+}
+
 TEMPLATE_TEST_CASE("a function may call the keyspace for other keys", "", LonePages, SharedPages) {
   TestType ks;
   CHECK(ks.get_or_compute("outer", 1h, [&] {

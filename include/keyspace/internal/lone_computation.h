@@ -87,7 +87,9 @@ class LoneComputation {
       }
     }
     for (std::size_t i = 0; i != values.size(); ++i) {
-      if (!values[i]) values[i] = computed[places[i]].value;
+      if (values[i]) continue;
+      const std::optional<Value>& value = computed[places[i]].value;
+      if (value) values[i].emplace(*value);
     }
     return to_results<Result>(std::move(values));
   }
